@@ -1,0 +1,3 @@
+//! The `wasm-tasks` command.
+
+fn main() {}

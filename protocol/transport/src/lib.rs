@@ -1,0 +1,1 @@
+//! QUIC links with mutual TLS, and the in-memory link of the embedded cluster.

@@ -1,0 +1,1 @@
+//! The scheduler's state machine: events in, actions out. Pure.

@@ -1,0 +1,1 @@
+//! Builds graphs and runs them: in this process, or on a fleet.

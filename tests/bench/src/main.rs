@@ -1,0 +1,3 @@
+//! Benchmarks beside the bare engine and dask.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Drives real processes of the command on loopback.

@@ -1,0 +1,1 @@
+//! Simulates the scheduler's and the workers' cores over virtual time.

@@ -1,0 +1,1 @@
+//! The worker's state machine: events in, actions out. Pure.

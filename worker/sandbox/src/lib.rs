@@ -1,0 +1,1 @@
+//! Runs one export of a component in a fresh sandbox, with limits. The only crate that names wasmtime.

@@ -1,0 +1,3 @@
+//! `cargo xtask`: tasks of the project itself.
+
+fn main() {}
