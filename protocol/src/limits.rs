@@ -1,0 +1,94 @@
+//! Every size limit of files, messages and tasks, with its reason. `docs/limits.md` is generated from [`TABLE`].
+
+/// Bytes of a graph file. A file is kept whole while its graph lives.
+pub const GRAPH_BYTES_MAX: usize = 2 << 30;
+/// Tasks of a graph. Positions are `u32` and the cores keep about 200 bytes for each.
+pub const GRAPH_TASKS_MAX: usize = 16 << 20;
+/// Components of a graph.
+pub const GRAPH_COMPONENTS_MAX: usize = 4_096;
+/// Functions of a graph.
+pub const GRAPH_FUNCTIONS_MAX: usize = 65_536;
+/// Data entries of a graph.
+pub const GRAPH_DATA_MAX: usize = 1 << 20;
+/// Outputs of a graph.
+pub const GRAPH_OUTPUTS_MAX: usize = 1 << 20;
+/// References in one task's arguments.
+pub const TASK_REFERENCES_MAX: usize = 1 << 20;
+/// Bytes of one task's arguments; what is larger belongs into `data`.
+pub const TASK_ARGS_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a task's key.
+pub const KEY_BYTES_MAX: usize = 1_024;
+/// Bytes of a name, label, export or source.
+pub const NAME_BYTES_MAX: usize = 4_096;
+/// Steps of a path into a result.
+pub const PATH_STEPS_MAX: usize = 32;
+/// How deep values nest. Readers recurse, so this bounds their stack.
+pub const VALUE_DEPTH_MAX: usize = 64;
+/// Bytes of a component. The largest useful one known (CPython with numpy and pandas) has 122 MB.
+pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
+/// Bytes of one control message.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a result that travel with the message that reports it, instead of by a fetch.
+pub const INLINE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a task's result, unless its options say less or more.
+pub const RESULT_BYTES_MAX_DEFAULT: u64 = 64 << 20;
+/// Bytes of a task's result that options may ask for.
+pub const RESULT_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a task's linear memories and tables together, unless its options say otherwise.
+pub const TASK_MEMORY_BYTES_DEFAULT: u64 = 1 << 30;
+/// Bytes of a task's linear memories that options may ask for: what 32-bit memories can have.
+pub const TASK_MEMORY_BYTES_MAX: u64 = 4 << 30;
+/// Wall time of one attempt, unless options say otherwise.
+pub const TIMEOUT_MS_DEFAULT: u64 = 600_000;
+/// Wall time of one attempt that options may ask for: 30 days.
+pub const TIMEOUT_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// Bytes kept of a task's standard output and of its standard error, each: the last ones.
+pub const LOG_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a task's native and WebAssembly stack.
+pub const STACK_BYTES: usize = 1 << 20;
+/// Component handles that a task may hold.
+pub const HANDLES_MAX: usize = 1_000;
+/// Retries that options may ask for.
+pub const RETRIES_MAX: u32 = 100;
+/// Deaths of workers after which the task that ran on each of them is stopped.
+pub const WORKER_DEATHS_MAX: u32 = 3;
+
+/// What a limit is called, its value, and why it exists.
+pub struct Limit {
+    /// The constant's name in lower case.
+    pub name: &'static str,
+    /// Its value, in the unit that the name ends with (bytes, milliseconds, or a count).
+    pub value: u64,
+    /// The reason.
+    pub reason: &'static str,
+}
+
+/// All limits, for the documentation.
+pub const TABLE: &[Limit] = &[
+    Limit { name: "graph_bytes_max", value: GRAPH_BYTES_MAX as u64, reason: "a graph file is kept whole while its graph lives" },
+    Limit { name: "graph_tasks_max", value: GRAPH_TASKS_MAX as u64, reason: "positions are 32 bits and the scheduler keeps about 200 bytes a task" },
+    Limit { name: "graph_components_max", value: GRAPH_COMPONENTS_MAX as u64, reason: "each is checked and compiled" },
+    Limit { name: "graph_functions_max", value: GRAPH_FUNCTIONS_MAX as u64, reason: "functions are shared by tasks; more are a mistake" },
+    Limit { name: "graph_data_max", value: GRAPH_DATA_MAX as u64, reason: "entries are indexed in memory" },
+    Limit { name: "graph_outputs_max", value: GRAPH_OUTPUTS_MAX as u64, reason: "each is handed over to the client" },
+    Limit { name: "task_references_max", value: TASK_REFERENCES_MAX as u64, reason: "each is an edge of the graph" },
+    Limit { name: "task_args_bytes_max", value: TASK_ARGS_BYTES_MAX as u64, reason: "arguments travel with the assignment; larger ones belong into data" },
+    Limit { name: "key_bytes_max", value: KEY_BYTES_MAX as u64, reason: "keys are kept and printed" },
+    Limit { name: "name_bytes_max", value: NAME_BYTES_MAX as u64, reason: "names are kept and printed" },
+    Limit { name: "path_steps_max", value: PATH_STEPS_MAX as u64, reason: "each step walks a value" },
+    Limit { name: "value_depth_max", value: VALUE_DEPTH_MAX as u64, reason: "readers recurse; this bounds their stack" },
+    Limit { name: "component_bytes_max", value: COMPONENT_BYTES_MAX as u64, reason: "compilation costs about a second a megabyte" },
+    Limit { name: "message_bytes_max", value: MESSAGE_BYTES_MAX as u64, reason: "a message is read whole" },
+    Limit { name: "inline_bytes_max", value: INLINE_BYTES_MAX as u64, reason: "small results travel with the message that reports them" },
+    Limit { name: "result_bytes_max_default", value: RESULT_BYTES_MAX_DEFAULT, reason: "option `result-bytes-max` changes it for a task" },
+    Limit { name: "result_bytes_max", value: RESULT_BYTES_MAX, reason: "a result is built in the worker's memory" },
+    Limit { name: "task_memory_bytes_default", value: TASK_MEMORY_BYTES_DEFAULT, reason: "resource `memory` changes it for a task" },
+    Limit { name: "task_memory_bytes_max", value: TASK_MEMORY_BYTES_MAX, reason: "what a 32-bit linear memory can have" },
+    Limit { name: "timeout_ms_default", value: TIMEOUT_MS_DEFAULT, reason: "option `timeout-ms` changes it for a task" },
+    Limit { name: "timeout_ms_max", value: TIMEOUT_MS_MAX, reason: "30 days" },
+    Limit { name: "log_bytes_max", value: LOG_BYTES_MAX as u64, reason: "the last bytes of a task's output and error are kept, each" },
+    Limit { name: "stack_bytes", value: STACK_BYTES as u64, reason: "the stack of a task, which runs on a thread of the worker" },
+    Limit { name: "handles_max", value: HANDLES_MAX as u64, reason: "component handles are host memory" },
+    Limit { name: "retries_max", value: RETRIES_MAX as u64, reason: "more would hide that a task cannot succeed" },
+    Limit { name: "worker_deaths_max", value: WORKER_DEATHS_MAX as u64, reason: "a task that was running on that many workers when they died is stopped" },
+];
