@@ -230,7 +230,11 @@ impl Guest for Everything {
 }
 
 fn row(i: u32) -> Row {
-    Row { id: i, x: f64::from(i), label: format!("row-{i}") }
+    Row {
+        id: i,
+        x: f64::from(i),
+        label: format!("row-{i}"),
+    }
 }
 
 export!(Everything);
