@@ -5,6 +5,7 @@
 
 
 pub mod error;
+pub mod graph;
 
 pub mod ids;
 pub mod limits;

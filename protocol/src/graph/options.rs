@@ -1,0 +1,188 @@
+//! Options: what a graph, a function or a task may ask for, and how the three merge.
+
+use crate::limits::{RESULT_BYTES_MAX_DEFAULT, TASK_MEMORY_BYTES_DEFAULT, TIMEOUT_MS_DEFAULT};
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A right beyond computing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Grant {
+    /// The real clock.
+    Clock,
+    /// Real randomness.
+    Entropy,
+}
+
+impl Grant {
+    /// The grant as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Grant::Clock => "clock",
+            Grant::Entropy => "entropy",
+        }
+    }
+
+    /// The grant with a name.
+    pub fn from_name(name: &str) -> Option<Grant> {
+        [Grant::Clock, Grant::Entropy].into_iter().find(|grant| grant.as_str() == name)
+    }
+}
+
+/// What a worker's labels must say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LabelRule {
+    /// The label's key.
+    pub key: String,
+    /// The values that are meant.
+    pub values: Vec<String>,
+    /// Whether the label must have one of the values, or none of them.
+    pub wanted: bool,
+}
+
+impl LabelRule {
+    /// Reads `key=value`, `key!=value` or `key in (a, b)`.
+    pub fn parse(text: &str) -> Option<LabelRule> {
+        let word = |text: &str| {
+            let text = text.trim();
+            let fits = |c: char| c.is_alphanumeric() || "-_./:".contains(c);
+            (!text.is_empty() && text.chars().all(fits)).then(|| text.to_owned())
+        };
+        if let Some((key, value)) = text.split_once("!=") {
+            return Some(LabelRule { key: word(key)?, values: vec![word(value)?], wanted: false });
+        }
+        if let Some((key, value)) = text.split_once('=') {
+            return Some(LabelRule { key: word(key)?, values: vec![word(value)?], wanted: true });
+        }
+        let (key, list) = text.split_once(" in ")?;
+        let list = list.trim().strip_prefix('(')?.strip_suffix(')')?;
+        Some(LabelRule { key: word(key)?, values: list.split(',').map(word).collect::<Option<_>>()?, wanted: true })
+    }
+
+    /// Whether a worker's labels satisfy it.
+    pub fn is_satisfied(&self, labels: &[(String, String)]) -> bool {
+        let found = labels.iter().any(|(key, value)| *key == self.key && self.values.contains(value));
+        found == self.wanted
+    }
+}
+
+impl fmt::Display for LabelRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.values[..], self.wanted) {
+            ([value], true) => write!(f, "{}={value}", self.key),
+            ([value], false) => write!(f, "{}!={value}", self.key),
+            (values, _) => write!(f, "{} in ({})", self.key, values.join(", ")),
+        }
+    }
+}
+
+/// An amount of a worker's resource, in thousandths, so that amounts add up exactly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Resource {
+    /// The pool's name.
+    pub name: String,
+    /// Thousandths of a unit.
+    pub milli: u64,
+}
+
+/// Options as one of the three levels has them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// Wait before the first retry, in milliseconds.
+    pub backoff_ms: Option<u64>,
+    /// Whether results may be reused.
+    pub cache: Option<bool>,
+    /// Units of fuel.
+    pub fuel: Option<u64>,
+    /// Grants.
+    pub grants: Option<Vec<Grant>>,
+    /// Rules for labels.
+    pub labels: Option<Vec<LabelRule>>,
+    /// The graph's name.
+    pub name: Option<String>,
+    /// Higher runs first.
+    pub priority: Option<i32>,
+    /// Slots, in thousandths.
+    pub slots_milli: Option<u64>,
+    /// Linear memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Named pools.
+    pub pools: Option<Vec<Resource>>,
+    /// Bytes of the result.
+    pub result_bytes_max: Option<u64>,
+    /// How often a failed task is run again.
+    pub retries: Option<u32>,
+    /// Part of the seed.
+    pub seed: Option<u64>,
+    /// Wall time of one attempt, in milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Options of a task after merging: nothing is open any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Settings {
+    /// Wait before the first retry; doubles with each.
+    pub backoff: Duration,
+    /// Whether results may be reused.
+    pub cache: bool,
+    /// Units of fuel; none: not metered.
+    pub fuel: Option<u64>,
+    /// Grants, sorted.
+    pub grants: Vec<Grant>,
+    /// Rules for labels.
+    pub labels: Vec<LabelRule>,
+    /// Higher runs first.
+    pub priority: i32,
+    /// Slots, in thousandths.
+    pub slots_milli: u64,
+    /// Limit on linear memory, in bytes.
+    pub memory_bytes: u64,
+    /// Whether the task said itself how much memory it needs.
+    pub memory_declared: bool,
+    /// Named pools, sorted by name.
+    pub pools: Vec<Resource>,
+    /// Limit on the result, in bytes.
+    pub result_bytes_max: u64,
+    /// How often a failed task is run again.
+    pub retries: u32,
+    /// Part of the seed.
+    pub seed: u64,
+    /// Wall time of one attempt.
+    pub timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::merge([None, None, None])
+    }
+}
+
+impl Settings {
+    /// Merges levels, the most specific first.
+    pub fn merge(levels: [Option<&Options>; 3]) -> Settings {
+        fn first<T: Clone>(levels: &[Option<&Options>; 3], field: impl Fn(&Options) -> &Option<T>) -> Option<T> {
+            levels.iter().flatten().find_map(|options| field(options).clone())
+        }
+        let memory = first(&levels, |options| &options.memory_bytes);
+        let mut grants = first(&levels, |options| &options.grants).unwrap_or_default();
+        grants.sort_unstable();
+        let mut pools = first(&levels, |options| &options.pools).unwrap_or_default();
+        pools.sort_unstable();
+        Settings {
+            backoff: Duration::from_millis(first(&levels, |options| &options.backoff_ms).unwrap_or(100)),
+            cache: first(&levels, |options| &options.cache).unwrap_or(true),
+            fuel: first(&levels, |options| &options.fuel),
+            grants,
+            labels: first(&levels, |options| &options.labels).unwrap_or_default(),
+            priority: first(&levels, |options| &options.priority).unwrap_or(0),
+            slots_milli: first(&levels, |options| &options.slots_milli).unwrap_or(1_000),
+            memory_bytes: memory.unwrap_or(TASK_MEMORY_BYTES_DEFAULT),
+            memory_declared: memory.is_some(),
+            pools,
+            result_bytes_max: first(&levels, |options| &options.result_bytes_max).unwrap_or(RESULT_BYTES_MAX_DEFAULT),
+            retries: first(&levels, |options| &options.retries).unwrap_or(0),
+            seed: first(&levels, |options| &options.seed).unwrap_or(0),
+            timeout: Duration::from_millis(first(&levels, |options| &options.timeout_ms).unwrap_or(TIMEOUT_MS_DEFAULT)),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Maps with known fields: what the tables of the format are made of.
+
+use super::{GraphError, Place, limited, shorten};
+use crate::ErrorCode;
+use crate::limits::NAME_BYTES_MAX;
+use crate::msgpack::{InvalidValue, Kind, Reader, References, validate};
+
+/// The fields that a map may have.
+pub(super) struct Known {
+    names: &'static [&'static str],
+    reserved: &'static [&'static str],
+}
+
+impl Known {
+    pub(super) const fn new(names: &'static [&'static str], reserved: &'static [&'static str]) -> Known {
+        Known { names, reserved }
+    }
+}
+
+/// A value of a field, and how to say where it is.
+pub(super) struct Field<'a> {
+    reader: Reader<'a>,
+    parent: Place,
+    name: &'a str,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn new(reader: Reader<'a>, parent: Place, name: &'a str) -> Field<'a> {
+        Field { reader, parent, name }
+    }
+
+    pub(super) fn reader(&self) -> Reader<'a> {
+        self.reader
+    }
+
+    pub(super) fn place(&self) -> Place {
+        if self.name.is_empty() { self.parent.clone() } else { Place::named(format!("{}.{}", self.parent, self.name)) }
+    }
+
+    pub(super) fn bad(&self, message: impl Into<String>) -> GraphError {
+        GraphError::new(ErrorCode::BadField, self.place(), message)
+    }
+
+    fn read<T>(&self, result: Result<T, crate::msgpack::ReadError>) -> Result<T, GraphError> {
+        result.map_err(|error| GraphError::read(self.place(), error))
+    }
+
+    pub(super) fn uint(&self) -> Result<u64, GraphError> {
+        let value = self.read({ self.reader }.int())?;
+        u64::try_from(value).map_err(|_| self.bad(format!("expected an integer of 0 or more, found {value}")))
+    }
+
+    pub(super) fn int(&self) -> Result<i128, GraphError> {
+        self.read({ self.reader }.int())
+    }
+
+    /// Any number, in thousandths.
+    pub(super) fn milli(&self) -> Result<u64, GraphError> {
+        let mut reader = self.reader;
+        let number = match self.read(reader.kind())? {
+            Kind::Float => self.read(reader.float())?,
+            _ => self.read(reader.int())? as f64,
+        };
+        if (0.0..=1e15).contains(&number) {
+            Ok((number * 1000.0).round() as u64)
+        } else {
+            Err(self.bad(format!("expected an amount of 0 to 1e15, found {number}")))
+        }
+    }
+
+    pub(super) fn str(&self) -> Result<&'a str, GraphError> {
+        self.read({ self.reader }.str())
+    }
+
+    pub(super) fn name(&self, max: usize) -> Result<&'a str, GraphError> {
+        let name = self.str()?;
+        limited(name.len(), max, self.place(), "bytes")?;
+        if name.is_empty() { Err(self.bad("it is empty")) } else { Ok(name) }
+    }
+
+    pub(super) fn bin(&self) -> Result<&'a [u8], GraphError> {
+        self.read({ self.reader }.bin())
+    }
+
+    /// The entries of an array.
+    pub(super) fn list(&self) -> Result<Vec<Field<'a>>, GraphError> {
+        let mut reader = self.reader;
+        let count = self.read(reader.array())?;
+        let mut list = Vec::new();
+        for _ in 0..count {
+            list.push(Field { reader, parent: self.place(), name: "" });
+            self.read(reader.skip())?;
+        }
+        Ok(list)
+    }
+
+    /// The entries of a map.
+    pub(super) fn map(&self) -> Result<Vec<(&'a str, Field<'a>)>, GraphError> {
+        let mut reader = self.reader;
+        let count = self.read(reader.map())?;
+        let mut pairs: Vec<(&str, Field<'_>)> = Vec::new();
+        for _ in 0..count {
+            let key = self.read(reader.str())?;
+            if pairs.iter().any(|(known, _)| *known == key) {
+                let message = format!("the key `{}` stands twice", shorten(key));
+                return Err(GraphError::new(ErrorCode::DuplicateMapKey, self.place(), message));
+            }
+            pairs.push((key, Field { reader, parent: self.place(), name: key }));
+            self.read(reader.skip())?;
+        }
+        Ok(pairs)
+    }
+}
+
+/// The fields of one map, each seen once.
+pub(super) struct Fields<'a> {
+    place: Place,
+    pairs: Vec<(&'a str, Field<'a>)>,
+}
+
+/// References anywhere are fine when only the form is checked.
+struct AnyReference;
+impl References for AnyReference {
+    fn task(&mut self, _: u64, _: usize) -> Result<(), InvalidValue> {
+        Ok(())
+    }
+    fn data(&mut self, _: u64) -> Result<(), InvalidValue> {
+        Ok(())
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The graph's own map, which must fill the file.
+    pub(super) fn whole(file: &'a [u8], known: &Known) -> Result<Fields<'a>, GraphError> {
+        let field = Field { reader: Reader::new(file), parent: Place::graph(), name: "" };
+        let mut reader = Reader::new(file);
+        reader.map().map_err(|error| GraphError::read(Place::graph(), error))?;
+        let mut reader = Reader::new(file);
+        reader.skip().map_err(|error| GraphError::read(Place::graph(), error))?;
+        if !reader.is_empty() {
+            let message = format!("{} bytes after the graph", reader.rest().len());
+            return Err(GraphError::new(ErrorCode::TrailingBytes, Place::graph(), message));
+        }
+        Fields::read(&field, known)
+    }
+
+    pub(super) fn read(field: &Field<'a>, known: &Known) -> Result<Fields<'a>, GraphError> {
+        let place = field.place();
+        let pairs = field.map()?;
+        for (name, _) in &pairs {
+            if known.reserved.contains(name) {
+                let message = format!("the field `{name}` is reserved");
+                return Err(GraphError::new(ErrorCode::ReservedField, place, message));
+            }
+            if !known.names.contains(name) {
+                let message = format!("unknown field `{}`; known are {}", shorten(name), known.names.join(", "));
+                return Err(GraphError::new(ErrorCode::UnknownField, place, message));
+            }
+        }
+        // The small maps are checked whole; tasks, arguments and bound values are checked where they are read.
+        for (_, field) in pairs.iter().filter(|(name, _)| matches!(*name, "options" | "source" | "dynamic" | "name" | "group")) {
+            validate(&mut field.reader(), &mut AnyReference).map_err(|error| GraphError::invalid(field.place(), &error))?;
+        }
+        Ok(Fields { place, pairs })
+    }
+
+    pub(super) fn optional(&self, name: &str) -> Option<Field<'a>> {
+        let (name, field) = self.pairs.iter().find(|(known, _)| *known == name)?;
+        Some(Field { reader: field.reader, parent: self.place.clone(), name })
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<Field<'a>, GraphError> {
+        self.optional(name).ok_or_else(|| {
+            GraphError::new(ErrorCode::MissingField, self.place.clone(), format!("the field `{name}` is missing"))
+        })
+    }
+
+    pub(super) fn name(&self, name: &str) -> Result<Option<String>, GraphError> {
+        self.optional(name).map(|field| field.name(NAME_BYTES_MAX).map(str::to_owned)).transpose()
+    }
+
+    /// Reads a table of maps.
+    pub(super) fn table<T>(
+        &self,
+        name: &'a str,
+        max: usize,
+        mut read: impl FnMut(usize, Field<'a>) -> Result<T, GraphError>,
+    ) -> Result<Vec<T>, GraphError> {
+        let field = self.required(name)?;
+        let mut reader = field.reader();
+        let count = field.read(reader.array())?;
+        limited(count, max, field.place(), "entries")?;
+        let mut table = Vec::with_capacity(count);
+        for position in 0..count {
+            let entry = Field { reader, parent: Place::entry(name, position), name: "" };
+            field.read(reader.skip())?;
+            table.push(read(position, entry)?);
+        }
+        Ok(table)
+    }
+
+    pub(super) fn optional_table<T>(
+        &self,
+        name: &'a str,
+        max: usize,
+        read: impl FnMut(usize, Field<'a>) -> Result<T, GraphError>,
+    ) -> Result<Vec<T>, GraphError> {
+        if self.optional(name).is_some() { self.table(name, max, read) } else { Ok(Vec::new()) }
+    }
+}

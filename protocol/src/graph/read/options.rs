@@ -1,0 +1,93 @@
+//! Reads the `options` of the three levels.
+
+use super::fields::{Field, Fields, Known};
+use super::{GraphError, NAME_BYTES_MAX};
+use crate::graph::{Grant, LabelRule, Options, Resource};
+use crate::limits::{RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX};
+
+const FIELDS: Known = Known::new(
+    &[
+        "backoff-ms", "cache", "fuel", "grants", "labels", "name", "priority", "resources", "result-bytes-max", "retries",
+        "seed", "timeout-ms",
+    ],
+    &[],
+);
+
+/// `is_graph`: whether these are the graph's own options, which alone have a name.
+pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphError> {
+    let fields = Fields::read(field, &FIELDS)?;
+    let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
+        let Some(field) = fields.optional(name) else { return Ok(None) };
+        let value = field.uint()?;
+        if (min..=max).contains(&value) { Ok(Some(value)) } else { Err(field.bad(format!("{value} is not within {min} to {max}"))) }
+    };
+    let mut options = Options {
+        backoff_ms: number("backoff-ms", 0, TIMEOUT_MS_MAX)?,
+        fuel: number("fuel", 1, u64::MAX)?,
+        result_bytes_max: number("result-bytes-max", 0, RESULT_BYTES_MAX)?,
+        retries: number("retries", 0, u64::from(RETRIES_MAX))?.map(|retries| retries as u32),
+        seed: number("seed", 0, u64::MAX)?,
+        timeout_ms: number("timeout-ms", 1, TIMEOUT_MS_MAX)?,
+        ..Options::default()
+    };
+    if let Some(cache) = fields.optional("cache") {
+        options.cache = Some(match cache.str()? {
+            "auto" => true,
+            "never" => false,
+            _ => return Err(cache.bad("`cache` is `auto` or `never`")),
+        });
+    }
+    if let Some(grants) = fields.optional("grants") {
+        let grant = |field: &Field<'_>| {
+            let name = field.name(NAME_BYTES_MAX)?;
+            Grant::from_name(name).ok_or_else(|| field.bad(format!("there is no grant `{name}`; known are `clock` and `entropy`")))
+        };
+        options.grants = Some(grants.list()?.iter().map(grant).collect::<Result<_, _>>()?);
+    }
+    if let Some(labels) = fields.optional("labels") {
+        let rule = |field: &Field<'_>| {
+            let text = field.name(NAME_BYTES_MAX)?;
+            LabelRule::parse(text).ok_or_else(|| field.bad("a label rule is `key=value`, `key!=value` or `key in (a, b)`"))
+        };
+        options.labels = Some(labels.list()?.iter().map(rule).collect::<Result<_, _>>()?);
+    }
+    if let Some(name) = fields.optional("name") {
+        if !is_graph {
+            return Err(name.bad("only the graph's own options have a name"));
+        }
+        options.name = Some(name.name(NAME_BYTES_MAX)?.to_owned());
+    }
+    if let Some(priority) = fields.optional("priority") {
+        let value = priority.int()?;
+        if !(-1_000_000..=1_000_000).contains(&value) {
+            return Err(priority.bad(format!("{value} is not within -1000000 to 1000000")));
+        }
+        options.priority = Some(value as i32);
+    }
+    if let Some(resources) = fields.optional("resources") {
+        resources_into(&mut options, &resources)?;
+    }
+    Ok(options)
+}
+
+fn resources_into(options: &mut Options, field: &Field<'_>) -> Result<(), GraphError> {
+    let mut pools = Vec::new();
+    for (name, amount) in field.map()? {
+        match name {
+            "" => return Err(field.bad("a resource has no name")),
+            "slots" => options.slots_milli = Some(amount.milli()?),
+            "memory" => {
+                let bytes = amount.uint()?;
+                if bytes > TASK_MEMORY_BYTES_MAX {
+                    return Err(amount.bad(format!("{bytes} bytes; a task can have at most {TASK_MEMORY_BYTES_MAX}")));
+                }
+                options.memory_bytes = Some(bytes);
+            }
+            name => pools.push(Resource { name: name.to_owned(), milli: amount.milli()? }),
+        }
+    }
+    if !pools.is_empty() {
+        options.pools = Some(pools);
+    }
+    Ok(())
+}
