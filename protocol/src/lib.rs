@@ -3,12 +3,13 @@
 //! Owns everything that crosses a boundary (file, wire, core). Pure: it must not know a clock,
 //! a file, the environment, a runtime or wasmtime.
 
-
+pub mod codec;
 pub mod error;
 pub mod graph;
 
 pub mod ids;
 pub mod limits;
+pub mod message;
 
 pub mod msgpack;
 pub mod time;
