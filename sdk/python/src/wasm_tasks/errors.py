@@ -1,0 +1,59 @@
+"""Every exception of the package. Knows nothing of graphs or processes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+
+class WasmTasksError(Exception):
+    """Base of everything that this package raises on purpose, except `Interrupted`."""
+
+
+class GraphError(WasmTasksError, ValueError):
+    """A graph, or a value in it, that the graph format does not allow.
+
+    `code` is one of the codes of docs/graph-format.md, `where` a path from the root of the
+    file such as `tasks[3].args[0]`, or None where it is not known.
+    """
+
+    def __init__(self, code: str, message: str, where: Optional[str] = None) -> None:
+        super().__init__(code, message, where)
+        self.code = code
+        self.message = message
+        self.where = where
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.message} ({self.code})"
+
+    def inside(self, prefix: str) -> GraphError:
+        """The same error, seen from the value around it."""
+        return GraphError(self.code, self.message, prefix + (self.where or ""))
+
+
+class ExecutionError(WasmTasksError):
+    """The `wasm-tasks` program ended without all results. The message is what it printed."""
+
+
+class TaskFailed(ExecutionError):
+    """A task failed. `results` has the outputs that were finished all the same, by name."""
+
+    def __init__(self, message: str, results: Optional[Dict[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.results: Dict[str, Any] = results or {}
+
+
+class BadInput(ExecutionError):
+    """The graph was refused before anything ran."""
+
+
+class NoConnection(ExecutionError):
+    """The scheduler cannot be reached."""
+
+
+class BinaryNotFound(ExecutionError):
+    """There is no `wasm-tasks` program to execute graphs with."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was interrupted and its graph cancelled. Like KeyboardInterrupt, no `except Exception` catches it."""

@@ -1,0 +1,99 @@
+"""Options of graphs, functions and tasks: their names and what values they take."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Callable, Dict, Mapping, Optional
+
+from .errors import GraphError
+from .names import kebab
+from .values import is_number
+
+_U64_MAX = (1 << 64) - 1
+
+
+def _integer(low: int, high: int) -> Callable[[Any], Optional[str]]:
+    def check(value: Any) -> Optional[str]:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return None
+        return f"an integer from {low} to {high}"
+
+    return check
+
+
+def _text(value: Any) -> Optional[str]:
+    return None if isinstance(value, str) else "a string"
+
+
+def _one_of(*names: str) -> Callable[[Any], Optional[str]]:
+    def check(value: Any) -> Optional[str]:
+        return None if value in names else "one of " + ", ".join(f"`{name}`" for name in names)
+
+    return check
+
+
+def _texts(value: Any) -> Optional[str]:
+    return None if isinstance(value, list) and all(isinstance(item, str) for item in value) else "a list of strings"
+
+
+def _grants(value: Any) -> Optional[str]:
+    known = ("clock", "entropy")
+    return None if _texts(value) is None and all(item in known for item in value) else "a list of `clock` and `entropy`"
+
+
+_CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
+    "backoff-ms": _integer(0, _U64_MAX),
+    "cache": _one_of("auto", "never"),
+    "fuel": _integer(0, _U64_MAX),
+    "grants": _grants,
+    "labels": _texts,
+    "name": _text,
+    "priority": _integer(-1_000_000, 1_000_000),
+    "resources": lambda value: None,
+    "result-bytes-max": _integer(0, _U64_MAX),
+    "retries": _integer(0, 100),
+    "seed": _integer(0, _U64_MAX),
+    "timeout-ms": _integer(1, _U64_MAX),
+}
+
+
+def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, Any]:
+    """The options as they are written: names in kebab-case (`timeout_ms` is taken too), sorted, values checked.
+
+    Raises GraphError (`unknown-field`, `bad-field`) whose `where` is the option's name after a dot.
+    """
+    out: Dict[str, Any] = {}
+    for given, value in options.items():
+        name = kebab(given)
+        check = _CHECKS.get(name)
+        if check is None or (name == "name" and not of_graph):
+            raise GraphError("unknown-field", f"there is no option `{name}`{_hint(name, of_graph)}", f".{name}")
+        if name == "resources":
+            value = _resources(value)
+        elif isinstance(value, (tuple, set, frozenset)):
+            value = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
+        expected = check(value)
+        if expected is not None:
+            raise GraphError("bad-field", f"must be {expected}, not {value!r}", f".{name}")
+        out[name] = value
+    return {name: out[name] for name in sorted(out)}
+
+
+def _hint(name: str, of_graph: bool) -> str:
+    if name == "name":
+        return " of functions and tasks; only graphs have one"
+    near = difflib.get_close_matches(name, _CHECKS, 1)
+    if near:
+        return f"; did you mean `{near[0]}`?"
+    return f"; options are {', '.join(n for n in _CHECKS if of_graph or n != 'name')}"
+
+
+def _resources(value: Any) -> Dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise GraphError("bad-field", f"must be a map from name to amount, not {value!r}", ".resources")
+    out: Dict[str, Any] = {}
+    for name, amount in sorted(value.items()):
+        if not isinstance(name, str) or not is_number(amount) or amount < 0:
+            raise GraphError("bad-field", f"an amount is a number ≥ 0, not {amount!r}", f".resources.{name}")
+        out[name] = int(amount) if float(amount).is_integer() else float(amount)
+    return out

@@ -1,0 +1,321 @@
+"""Graph files to graphs: refuses what docs/graph-format.md refuses, with its codes and places."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+import msgpack
+
+from .component import Component, Function
+from .data import Data
+from .errors import GraphError
+from .graph import KEY_BYTES_MAX, Graph
+from .node import Delayed, Part, Result, dependencies
+from .options import checked
+from .packed import Packed
+from .source import Source
+from .strict import OddMap, check_ext, data_payload, task_payload, unpack
+from .values import DEPTH_MAX, EXT_DATA, EXT_TASK
+
+_BLAKE3 = re.compile(r"blake3:[0-9a-f]{64}\Z")
+_RESERVED = {"links", "requires"}
+
+
+def read(content: bytes, base: str) -> Graph:
+    """The graph of a file's bytes. Paths in it are relative to the folder `base`."""
+    root = _fields(unpack(content), "", ("wasm-tasks", "components", "functions", "tasks", "outputs"), ("data", "options"))
+    version = root["wasm-tasks"]
+    if type(version) is not int:
+        raise _bad("wasm-tasks", "an integer", version)
+    if version != 1:
+        raise GraphError("unsupported-version", f"this is version {version}; version 1 can be read", "wasm-tasks")
+    graph = Graph()
+    graph._options = _options(root, "", of_graph=True)
+    return _Reader(graph, base).read(root)
+
+
+class _Reader:
+    """Fills a graph's tables one after the other; references need the ones before."""
+
+    def __init__(self, graph: Graph, base: str) -> None:
+        self.graph = graph
+        self.base = base
+        self.data: List[Data] = []
+        self.nodes: Optional[List[Delayed]] = None
+
+    def read(self, root: Dict[str, Any]) -> Graph:
+        components = [self.component(entry, place) for entry, place in _list(root, "components")]
+        for entry, place in _list(root, "data"):
+            self.data.append(self.graph._declare_data(self.data_entry(entry, place)))
+        functions = [self.function(entry, place, components) for entry, place in _list(root, "functions")]
+        self.tasks(root, functions)
+        self.outputs(root)
+        _refuse_cycles(self.graph)
+        return self.graph
+
+    def component(self, value: Any, place: str) -> Component:
+        entry = _fields(value, place, ("digest",), ("name", "bytes", "source"), reserved=_RESERVED)
+        content = _optional(entry, "bytes", bytes, place, "bytes")
+        source = self.source(entry, place, ("path", "url", "oci"))
+        if content is not None and source is not None:
+            raise GraphError("bad-field", "a component has `bytes` or a `source`, not both", f"{place}.source")
+        try:
+            return Component(
+                digest=entry["digest"],
+                name=_optional(entry, "name", str, place, "a string"),
+                content=content,
+                source=source,
+                graph=self.graph,
+            )
+        except GraphError as error:
+            raise error.inside(place) from None
+
+    def source(self, entry: Dict[str, Any], place: str, kinds: Tuple[str, ...]) -> Optional[Source]:
+        if "source" not in entry:
+            return None
+        place += ".source"
+        source = _fields(entry["source"], place, (), kinds)
+        if len(source) != 1:
+            raise GraphError("bad-field", f"a source is one of {', '.join(kinds)}", place)
+        kind, text = next(iter(source.items()))
+        if not isinstance(text, str):
+            raise _bad(f"{place}.{kind}", "a string", text)
+        return Source(kind, text, self.base)
+
+    def data_entry(self, value: Any, place: str) -> Data:
+        entry = _fields(value, place, ("encoding",), ("digest", "bytes", "source", "offset", "len", "type"))
+        content = _optional(entry, "bytes", bytes, place, "bytes")
+        source = self.source(entry, place, ("path", "url"))
+        if content is None and source is None:
+            raise GraphError("missing-field", "a data entry needs `bytes` or a `source`", f"{place}.bytes")
+        if content is not None and source is not None:
+            raise GraphError("bad-field", "a data entry has `bytes` or a `source`, not both", f"{place}.source")
+        digest = _optional(entry, "digest", str, place, "a string")
+        if digest is not None and not _BLAKE3.match(digest):
+            raise _bad(f"{place}.digest", "`blake3:` and 64 lower-case hex digits", digest)
+        if content is not None and entry["encoding"] == "value":
+            try:
+                self.value(unpack(content), 0, None)
+            except GraphError as error:
+                raise GraphError(error.code, error.message, f"{place}.bytes") from None
+        try:
+            return Data(
+                content=content,
+                source=source,
+                offset=entry.get("offset", 0),
+                len=entry.get("len"),
+                encoding=entry["encoding"],
+                type=_optional(entry, "type", str, place, "a string"),
+                digest=digest,
+            )
+        except GraphError as error:
+            raise error.inside(place) from None
+
+    def function(self, value: Any, place: str, components: List[Component]) -> Function:
+        entry = _fields(value, place, ("component", "export"), ("bind", "dynamic", "group", "options"))
+        component = _item(components, entry["component"], f"{place}.component", "component")
+        if not isinstance(entry["export"], str):
+            raise _bad(f"{place}.export", "a string", entry["export"])
+        bind = entry.get("bind", [])
+        if not isinstance(bind, list):
+            raise _bad(f"{place}.bind", "an array", bind)
+        dynamic = None
+        if "dynamic" in entry:
+            dynamic = _fields(entry["dynamic"], f"{place}.dynamic", (), ("params", "result"))
+            dynamic = {name: dynamic[name] for name in ("params", "result") if name in dynamic}
+            params = dynamic.get("params", [])
+            if not isinstance(params, list) or not all(isinstance(param, str) for param in params):
+                raise _bad(f"{place}.dynamic.params", "an array of types", params)
+            _optional(dynamic, "result", str, f"{place}.dynamic", "a type")
+        return Function(
+            component,
+            entry["export"],
+            self.value(bind, -1, f"{place}.bind"),
+            dynamic,
+            _optional(entry, "group", str, place, "a string"),
+            _options(entry, f"{place}."),
+        )
+
+    def tasks(self, root: Dict[str, Any], functions: List[Function]) -> None:
+        rows = _list(root, "tasks")
+        nodes = []
+        for row, place in rows:
+            if not isinstance(row, list) or not 3 <= len(row) <= 4:
+                raise GraphError("bad-field", "a task is an array [key, function, args] or [key, function, args, options]", place)
+            key = row[0]
+            if not isinstance(key, str) or not key:
+                raise _bad(f"{place}.key", "a string that is not empty", key)
+            if len(key.encode("utf-8")) > KEY_BYTES_MAX:
+                raise GraphError("limit-exceeded", f"a key has at most {KEY_BYTES_MAX} bytes", f"{place}.key")
+            if key in self.graph:
+                raise GraphError("duplicate-key", f"the key `{key}` is already taken", f"{place}.key")
+            function = _item(functions, row[1], f"{place}.function", "function")
+            node = Delayed(function, (), key)
+            if len(row) == 4:
+                node._options = _options({"options": row[3]}, f"{place}.") or None
+            nodes.append(node)
+        self.nodes = nodes
+        for node, (row, place) in zip(nodes, rows):
+            args = row[2]
+            if isinstance(args, list):
+                node._args = tuple(self.value(args, -1, f"{place}.args"))
+            elif isinstance(args, dict):
+                node._args = self.value(args, -1, f"{place}.args")
+            elif isinstance(args, OddMap):
+                raise GraphError("bad-value", f"the map key {args.key!r} is no string", f"{place}.args")
+            else:
+                raise _bad(f"{place}.args", "an array or a map", args)
+
+    def outputs(self, root: Dict[str, Any]) -> None:
+        outputs = []
+        for value, place in _list(root, "outputs"):
+            if not isinstance(value, msgpack.ExtType) or value.code != EXT_TASK:
+                raise _bad(place, "a reference to a task", value)
+            outputs.append(self.reference(value, place))
+        if not outputs and self.nodes:
+            raise GraphError("bad-field", "a graph with tasks has at least one output", "outputs")
+        self.graph.output(*outputs)
+
+    def value(self, value: Any, depth: int, place: Optional[str]) -> Any:
+        """Checks a value and turns its ext values into what they stand for. Without a place none may refer to anything."""
+        kind = type(value)
+        if kind is int or kind is str or kind is float:
+            return value
+        if kind is msgpack.ExtType:
+            return self.reference(value, place)
+        if kind is OddMap:
+            raise GraphError("bad-value", f"the map key {value.key!r} is no string", place)
+        if kind is list or kind is dict:
+            if depth >= DEPTH_MAX and value:
+                raise GraphError("limit-exceeded", f"values nest at most {DEPTH_MAX} deep", place)
+            # A place is written only when something is refused, so that good files cost no text.
+            items = enumerate(value) if kind is list else value.items()
+            out: Any = [] if kind is list else {}
+            for step, item in items:
+                try:
+                    read = self.value(item, depth + 1, None if place is None else "")
+                except GraphError as error:
+                    if place is None:
+                        raise
+                    step = f"[{step}]" if kind is list else f".{step}"
+                    raise GraphError(error.code, error.message, place + step + (error.where or "")) from None
+                if kind is list:
+                    out.append(read)
+                else:
+                    out[step] = read
+            return out
+        if kind is msgpack.Timestamp:
+            raise GraphError("bad-value", "extension code -1 (a timestamp) is no value", place)
+        return value
+
+    def reference(self, ext: msgpack.ExtType, place: Optional[str]) -> Any:
+        """What an ext value stands for: a result, a data entry, or a packed list."""
+        try:
+            if ext.code == EXT_TASK:
+                return self.result(ext)
+            if ext.code == EXT_DATA:
+                if place is None:
+                    raise GraphError("bad-value", "a data entry may not stand here")
+                position = data_payload(ext.data)
+                if position >= len(self.data):
+                    raise GraphError("unknown-data", f"there is no data entry {position}, but {len(self.data)}")
+                return self.data[position]
+            return Packed(check_ext(ext), ext.data)
+        except GraphError as error:
+            raise GraphError(error.code, error.message, place) from None
+
+    def result(self, ext: msgpack.ExtType) -> Result:
+        if self.nodes is None:
+            raise GraphError("bad-value", "a task's result may not stand here")
+        position, path = task_payload(ext.data)
+        if position >= len(self.nodes):
+            raise GraphError("unknown-task", f"there is no task {position}, but {len(self.nodes)}")
+        node = self.nodes[position]
+        return Part(node, path) if path else node
+
+
+def _fields(
+    value: Any, place: str, required: Tuple[str, ...], optional: Tuple[str, ...], reserved: Set[str] = frozenset()  # type: ignore[assignment]
+) -> Dict[str, Any]:
+    if isinstance(value, OddMap):
+        raise GraphError("bad-value", f"the map key {value.key!r} is no string", place or None)
+    if not isinstance(value, dict):
+        raise _bad(place, "a map", value)
+    dot = f"{place}." if place else ""
+    for name in value:
+        if name in reserved:
+            raise GraphError("reserved-field", f"`{name}` is reserved for later", dot + name)
+        if name not in required and name not in optional:
+            raise GraphError("unknown-field", f"there is no field `{name}`", dot + name)
+    for name in required:
+        if name not in value:
+            raise GraphError("missing-field", f"the field `{name}` is missing", dot + name)
+    return value
+
+
+def _bad(place: str, expected: str, found: Any) -> GraphError:
+    return GraphError("bad-field", f"must be {expected}, not {str(found)[:80]!r}", place or None)
+
+
+def _list(root: Dict[str, Any], name: str) -> List[Tuple[Any, str]]:
+    values = root.get(name, [])
+    if not isinstance(values, list):
+        raise _bad(name, "an array", values)
+    return [(value, f"{name}[{position}]") for position, value in enumerate(values)]
+
+
+def _optional(entry: Dict[str, Any], name: str, kind: type, place: str, expected: str) -> Any:
+    value = entry.get(name)
+    if name in entry and not isinstance(value, kind):
+        raise _bad(f"{place}.{name}", expected, value)
+    return value
+
+
+def _item(items: List[Any], position: Any, place: str, noun: str) -> Any:
+    if type(position) is not int or not 0 <= position < len(items):
+        raise GraphError("bad-field", f"there is no {noun} {position!r}, but {len(items)}", place)
+    return items[position]
+
+
+def _options(entry: Dict[str, Any], dot: str, *, of_graph: bool = False) -> Dict[str, Any]:
+    value = entry.get("options", {})
+    place = f"{dot}options"
+    if not isinstance(value, dict):
+        raise _bad(place, "a map", value)
+    try:
+        for name in value:
+            if "_" in name:
+                raise GraphError("unknown-field", f"there is no option `{name}`", f".{name}")
+        return checked(value, of_graph=of_graph)
+    except GraphError as error:
+        raise error.inside(place) from None
+
+
+def _refuse_cycles(graph: Graph) -> None:
+    """Takes away tasks whose inputs are all taken away, until none is left or only those on and behind circles are."""
+    inputs = [list({graph.position_of(other) for other in dependencies(node)}) for node in graph.tasks]
+    users: List[List[int]] = [[] for _ in inputs]
+    for position, others in enumerate(inputs):
+        for other in others:
+            users[other].append(position)
+    missing = [len(others) for others in inputs]
+    ready = [position for position, count in enumerate(missing) if count == 0]
+    for position in ready:
+        for user in users[position]:
+            missing[user] -= 1
+            if missing[user] == 0:
+                ready.append(user)
+    if len(ready) == len(inputs):
+        return
+    # Every task that is left has an input that is left: walking back must come round.
+    position = next(position for position, count in enumerate(missing) if count)
+    walked: Dict[int, int] = {}
+    trail: List[int] = []
+    while position not in walked:
+        walked[position] = len(trail)
+        trail.append(position)
+        position = next(other for other in inputs[position] if missing[other])
+    circle = trail[walked[position] :][::-1]
+    keys = [graph._keys[one] for one in circle]
+    raise GraphError("cycle", " → ".join(f"`{key}`" for key in [*keys, keys[0]]))

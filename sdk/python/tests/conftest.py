@@ -1,0 +1,33 @@
+"""What the tests share: where things are, and a program that stands in for `wasm-tasks`."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFORMANCE = Path(__file__).resolve().parents[2] / "conformance"
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Installs a Python script as `wasm-tasks`. It is a process boundary: what the SDK sees is arguments, streams and codes."""
+
+    def install(script: str) -> Path:
+        path = tmp_path / "fake" / "wasm-tasks"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable}\nimport os, sys, time, signal, msgpack\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("WASM_TASKS_BIN", os.fspath(path))
+        return path
+
+    return install
+
+
+@pytest.fixture
+def wasm(tmp_path):
+    """A file that stands for a component; building graphs needs no more than its digest."""
+    path = tmp_path / "calc.wasm"
+    path.write_bytes(b"calc")
+    return path
