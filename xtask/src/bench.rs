@@ -1,0 +1,35 @@
+//! `cargo xtask bench` and `cargo xtask sim`: programs of the workspace, started with what they need.
+
+use std::process::Command;
+
+use crate::exec::{execute, phase};
+use crate::failure::Failure;
+use crate::guests::{self, Language};
+use crate::{tools, workspace};
+
+/// Runs the benchmarks of `tests/bench`, beside dask in a virtual environment of its own.
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    phase("build", || {
+        workspace::build_programs(&["wasm-tasks", "wasm-tasks-bench"])
+    })?;
+    phase("build the guests", || guests::build(&[Language::Rust]))?;
+    let python = phase("dask for comparison", || {
+        tools::python("venv-bench", "bench.txt")
+    })?;
+    let mut command = Command::new(tools::program("wasm-tasks-bench"));
+    match python {
+        Some(python) => {
+            command.env("WASM_TASKS_BENCH_PYTHON", python);
+        }
+        None => println!("   python3 (3.9 or newer) not found: no comparison with dask"),
+    }
+    command.env("WASM_TASKS_BIN", tools::cli());
+    execute(command.args(args))
+}
+
+/// Runs the simulator of `tests/sim`.
+pub(crate) fn simulate(args: &[String]) -> Result<(), Failure> {
+    let mut command = tools::cargo();
+    command.args(["run", "--quiet", "--package", "wasm-tasks-sim", "--"]);
+    execute(command.args(args))
+}
