@@ -40,7 +40,7 @@ class Function:
         self.export = export
         self.bind = list(bind)
         self.dynamic = dynamic
-        self.group = group
+        self.group = group or None
         self._options = options
         self._label = label(export)
         self._graph = component._graph
@@ -110,7 +110,7 @@ class Component:
         if not isinstance(digest, str) or not _DIGEST.match(digest):
             raise GraphError("bad-field", f"must be `sha256:` and 64 lower-case hex digits, not {digest!r}", ".digest")
         self.digest = digest
-        self.name = name
+        self.name = name or None
         self.source = source
         self.interface = interface
         self._content = content

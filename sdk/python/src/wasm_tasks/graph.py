@@ -30,7 +30,7 @@ class Graph:
 
     def __init__(self, name: Optional[str] = None, **options: Any) -> None:
         """`options` hold for every task; docs/graph-format.md lists them."""
-        if name is not None:
+        if name:
             options["name"] = name
         try:
             self._options = checked(options, of_graph=True)

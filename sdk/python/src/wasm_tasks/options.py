@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from .errors import GraphError
@@ -10,6 +11,13 @@ from .names import kebab
 from .values import is_number
 
 _U64_MAX = (1 << 64) - 1
+#: 30 days, as in docs/limits.md.
+_MS_MAX = 30 * 24 * 3_600_000
+_RESULT_BYTES_MAX = 1 << 30
+_MEMORY_BYTES_MAX = 4 << 30
+_AMOUNT_MAX = 10**15
+_WORD = r"\s*[\w.:/-]+\s*"
+_RULE = re.compile(rf"{_WORD}(!=|=){_WORD}|{_WORD} in \({_WORD}(,{_WORD})*\)\s*")
 
 
 def _integer(low: int, high: int) -> Callable[[Any], Optional[str]]:
@@ -22,7 +30,11 @@ def _integer(low: int, high: int) -> Callable[[Any], Optional[str]]:
 
 
 def _text(value: Any) -> Optional[str]:
-    return None if isinstance(value, str) else "a string"
+    return None if isinstance(value, str) and value else "a string that is not empty"
+
+
+def _any(value: Any) -> Optional[str]:
+    return None
 
 
 def _one_of(*names: str) -> Callable[[Any], Optional[str]]:
@@ -36,24 +48,30 @@ def _texts(value: Any) -> Optional[str]:
     return None if isinstance(value, list) and all(isinstance(item, str) for item in value) else "a list of strings"
 
 
+def _labels(value: Any) -> Optional[str]:
+    if _texts(value) is None and all(_RULE.fullmatch(rule) for rule in value):
+        return None
+    return "a list of rules `key=value`, `key!=value` or `key in (a, b)`"
+
+
 def _grants(value: Any) -> Optional[str]:
     known = ("clock", "entropy")
     return None if _texts(value) is None and all(item in known for item in value) else "a list of `clock` and `entropy`"
 
 
 _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
-    "backoff-ms": _integer(0, _U64_MAX),
+    "backoff-ms": _integer(0, _MS_MAX),
     "cache": _one_of("auto", "never"),
-    "fuel": _integer(0, _U64_MAX),
+    "fuel": _integer(1, _U64_MAX),
     "grants": _grants,
-    "labels": _texts,
+    "labels": _labels,
     "name": _text,
     "priority": _integer(-1_000_000, 1_000_000),
-    "resources": lambda value: None,
-    "result-bytes-max": _integer(0, _U64_MAX),
+    "resources": _any,
+    "result-bytes-max": _integer(0, _RESULT_BYTES_MAX),
     "retries": _integer(0, 100),
     "seed": _integer(0, _U64_MAX),
-    "timeout-ms": _integer(1, _U64_MAX),
+    "timeout-ms": _integer(1, _MS_MAX),
 }
 
 
@@ -66,10 +84,14 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
     for given, value in options.items():
         name = kebab(given)
         check = _CHECKS.get(name)
-        if check is None or (name == "name" and not of_graph):
-            raise GraphError("unknown-field", f"there is no option `{name}`{_hint(name, of_graph)}", f".{name}")
+        if check is None:
+            raise GraphError("unknown-field", f"there is no option `{name}`{_hint(name)}", f".{name}")
+        if name == "name" and not of_graph:
+            raise GraphError("bad-field", "only a graph's own options have a name", ".name")
         if name == "resources":
             value = _resources(value)
+            if not value:
+                continue
         elif isinstance(value, (tuple, set, frozenset)):
             value = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
         expected = check(value)
@@ -79,13 +101,9 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
     return {name: out[name] for name in sorted(out)}
 
 
-def _hint(name: str, of_graph: bool) -> str:
-    if name == "name":
-        return " of functions and tasks; only graphs have one"
+def _hint(name: str) -> str:
     near = difflib.get_close_matches(name, _CHECKS, 1)
-    if near:
-        return f"; did you mean `{near[0]}`?"
-    return f"; options are {', '.join(n for n in _CHECKS if of_graph or n != 'name')}"
+    return f"; did you mean `{near[0]}`?" if near else f"; options are {', '.join(_CHECKS)}"
 
 
 def _resources(value: Any) -> Dict[str, Any]:
@@ -93,7 +111,10 @@ def _resources(value: Any) -> Dict[str, Any]:
         raise GraphError("bad-field", f"must be a map from name to amount, not {value!r}", ".resources")
     out: Dict[str, Any] = {}
     for name, amount in sorted(value.items()):
-        if not isinstance(name, str) or not is_number(amount) or amount < 0:
-            raise GraphError("bad-field", f"an amount is a number ≥ 0, not {amount!r}", f".resources.{name}")
-        out[name] = int(amount) if float(amount).is_integer() else float(amount)
+        if not isinstance(name, str) or not name or not is_number(amount) or not 0 <= amount <= _AMOUNT_MAX:
+            raise GraphError("bad-field", f"an amount is a number from 0 to {_AMOUNT_MAX}, not {amount!r}", f".resources.{name}")
+        number = int(amount) if float(amount).is_integer() else float(amount)
+        if name == "memory" and (isinstance(number, float) or number > _MEMORY_BYTES_MAX):
+            raise GraphError("bad-field", f"must be a number of bytes up to {_MEMORY_BYTES_MAX}", ".resources.memory")
+        out[name] = number
     return out

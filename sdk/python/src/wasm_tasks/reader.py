@@ -75,9 +75,9 @@ class _Reader:
         if "source" not in entry:
             return None
         place += ".source"
-        source = _fields(entry["source"], place, (), kinds)
-        if len(source) != 1:
-            raise GraphError("bad-field", f"a source is one of {', '.join(kinds)}", place)
+        source = entry["source"]
+        if not isinstance(source, dict) or len(source) != 1 or next(iter(source)) not in kinds:
+            raise GraphError("bad-field", f"a source is a map with one entry: {', '.join(kinds)}", place)
         kind, text = next(iter(source.items()))
         if not isinstance(text, str):
             raise _bad(f"{place}.{kind}", "a string", text)
@@ -87,10 +87,8 @@ class _Reader:
         entry = _fields(value, place, ("encoding",), ("digest", "bytes", "source", "offset", "len", "type"))
         content = _optional(entry, "bytes", bytes, place, "bytes")
         source = self.source(entry, place, ("path", "url"))
-        if content is None and source is None:
-            raise GraphError("missing-field", "a data entry needs `bytes` or a `source`", f"{place}.bytes")
-        if content is not None and source is not None:
-            raise GraphError("bad-field", "a data entry has `bytes` or a `source`, not both", f"{place}.source")
+        if (content is None) == (source is None):
+            raise GraphError("bad-field", "a data entry has either `bytes` or a `source`", place)
         digest = _optional(entry, "digest", str, place, "a string")
         if digest is not None and not _BLAKE3.match(digest):
             raise _bad(f"{place}.digest", "`blake3:` and 64 lower-case hex digits", digest)
@@ -131,7 +129,7 @@ class _Reader:
         return Function(
             component,
             entry["export"],
-            self.value(bind, -1, f"{place}.bind"),
+            self.value(bind, 0, f"{place}.bind"),
             dynamic,
             _optional(entry, "group", str, place, "a string"),
             _options(entry, f"{place}."),
@@ -159,9 +157,9 @@ class _Reader:
         for node, (row, place) in zip(nodes, rows):
             args = row[2]
             if isinstance(args, list):
-                node._args = tuple(self.value(args, -1, f"{place}.args"))
+                node._args = tuple(self.value(args, 0, f"{place}.args"))
             elif isinstance(args, dict):
-                node._args = self.value(args, -1, f"{place}.args")
+                node._args = self.value(args, 0, f"{place}.args")
             elif isinstance(args, OddMap):
                 raise GraphError("bad-value", f"the map key {args.key!r} is no string", f"{place}.args")
             else:
@@ -170,8 +168,10 @@ class _Reader:
     def outputs(self, root: Dict[str, Any]) -> None:
         outputs = []
         for value, place in _list(root, "outputs"):
-            if not isinstance(value, msgpack.ExtType) or value.code != EXT_TASK:
+            if not isinstance(value, msgpack.ExtType):
                 raise _bad(place, "a reference to a task", value)
+            if value.code != EXT_TASK:
+                raise GraphError("bad-value", f"extension code {value.code} is no reference to a task", place)
             outputs.append(self.reference(value, place))
         if not outputs and self.nodes:
             raise GraphError("bad-field", "a graph with tasks has at least one output", "outputs")
@@ -213,7 +213,7 @@ class _Reader:
         """What an ext value stands for: a result, a data entry, or a packed list."""
         try:
             if ext.code == EXT_TASK:
-                return self.result(ext)
+                return self.result(ext, in_bind=place is not None)
             if ext.code == EXT_DATA:
                 if place is None:
                     raise GraphError("bad-value", "a data entry may not stand here")
@@ -225,9 +225,9 @@ class _Reader:
         except GraphError as error:
             raise GraphError(error.code, error.message, place) from None
 
-    def result(self, ext: msgpack.ExtType) -> Result:
+    def result(self, ext: msgpack.ExtType, in_bind: bool) -> Result:
         if self.nodes is None:
-            raise GraphError("bad-value", "a task's result may not stand here")
+            raise GraphError("bad-field" if in_bind else "bad-value", "a task's result may not stand here")
         position, path = task_payload(ext.data)
         if position >= len(self.nodes):
             raise GraphError("unknown-task", f"there is no task {position}, but {len(self.nodes)}")

@@ -15,7 +15,7 @@ from .errors import GraphError
 from .names import Path, kebab
 from .packed import BY_CODE, ELEMENTS, Packed, element_of_format
 
-#: How deep values may nest.
+#: How deep values may nest; the array or map of all arguments counts as one level.
 DEPTH_MAX = 64
 EXT_TASK = 1
 EXT_DATA = 2

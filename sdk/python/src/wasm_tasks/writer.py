@@ -48,7 +48,7 @@ class _Bound(_Tables):
     """Bound arguments are known before any task runs."""
 
     def task(self, node: Delayed, path: Path) -> msgpack.ExtType:
-        raise GraphError("bad-value", "a bound argument cannot be a task's result; pass it as an argument of the task")
+        raise GraphError("bad-field", "a bound argument cannot be a task's result; pass it as an argument of the task")
 
 
 def write(graph: "Graph", base: Optional[str]) -> bytes:
@@ -102,7 +102,7 @@ def _tasks(graph: "Graph", tables: _Tables) -> bytes:
             index = graph._declare_function(function)
         try:
             args = node._args
-            converted = convert(args, tables, -1)
+            converted = convert(args, tables)
             if node._options:
                 out.pack((keys[position], index, converted, node._options))
             else:
@@ -119,7 +119,7 @@ def _functions(graph: "Graph") -> bytes:
     entries: List[Any] = []
     for position, function in enumerate(graph._functions):
         try:
-            bind = convert(function.bind, _Bound(graph), -1)
+            bind = convert(function.bind, _Bound(graph))
         except GraphError as error:
             raise error.inside(f"functions[{position}].bind") from None
         entries.append(function._entry(graph._components[function.component], bind))
