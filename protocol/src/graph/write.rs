@@ -289,11 +289,11 @@ fn write_options(options: &Options) -> Option<Vec<u8>> {
     map.some("backoff-ms", options.backoff_ms, Writer::uint);
     map.some("cache", options.cache, |out, cache| out.str(if cache { "auto" } else { "never" }));
     map.some("fuel", options.fuel, Writer::uint);
-    map.some("grants", options.grants.as_ref().filter(|list| !list.is_empty()), |out, grants| {
+    map.some("grants", options.grants.as_ref(), |out, grants| {
         out.array(grants.len());
         grants.iter().for_each(|grant| out.str(grant.as_str()));
     });
-    map.some("labels", options.labels.as_ref().filter(|list| !list.is_empty()), |out, labels| {
+    map.some("labels", options.labels.as_ref(), |out, labels| {
         out.array(labels.len());
         labels.iter().for_each(|rule| out.str(&rule.to_string()));
     });
