@@ -52,7 +52,7 @@ impl Guest for Hostile {
         memory::list_outside()
     }
 
-    fn sleep(ms: u64) -> u64 {
+    fn sleep_ms(ms: u64) -> u64 {
         let start = Instant::now();
         std::thread::sleep(Duration::from_millis(ms));
         start.elapsed().as_millis() as u64
@@ -95,7 +95,7 @@ impl Guest for Hostile {
         Err(message)
     }
 
-    fn exit(code: u8) {
+    fn exit_with(code: u8) {
         std::process::exit(i32::from(code))
     }
 
@@ -111,11 +111,11 @@ impl Guest for Hostile {
         surroundings::monotonic_clock_ns()
     }
 
-    fn random(len: u32) -> Vec<u8> {
+    fn random_bytes(len: u32) -> Vec<u8> {
         surroundings::random(len)
     }
 
-    fn insecure_random(len: u32) -> Vec<u8> {
+    fn insecure_random_bytes(len: u32) -> Vec<u8> {
         surroundings::insecure_random(len)
     }
 
@@ -139,11 +139,11 @@ impl Guest for Hostile {
         reach::list_folder(&path)
     }
 
-    fn connect(address: String) -> Result<(), String> {
+    fn connect_tcp(address: String) -> Result<(), String> {
         reach::connect(&address)
     }
 
-    fn listen(address: String) -> Result<(), String> {
+    fn listen_tcp(address: String) -> Result<(), String> {
         reach::listen(&address)
     }
 
