@@ -50,6 +50,12 @@ pub enum Query {
         /// The task; all that wrote something when left out.
         key: Option<String>,
     },
+    /// What the outputs of a graph are called ([`Graph::output_name`](crate::graph::Graph::output_name)): a JSON array of
+    /// strings in their order. For clients that attach to a graph whose file they do not have.
+    Outputs {
+        /// The graph.
+        graph: GraphId,
+    },
 }
 
 /// What a scheduler tells a client.
