@@ -31,7 +31,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 
     let phases: [(&str, Tests); 3] = [
         ("cargo test --workspace", rust),
-        ("pytest sdk/python", python),
+        ("pytest", python),
         ("node --test", javascript),
     ];
     let mut counts = Counts::default();
@@ -65,18 +65,30 @@ fn rust() -> Result<Option<Outcome>, Failure> {
 }
 
 fn python() -> Result<Option<Outcome>, Failure> {
-    let package = tools::root().join("sdk/python");
     let Some(python) = tools::python("venv", "guests.txt")? else {
-        println!("   python3 (3.9 or newer) not found: tests of the Python SDK skipped");
+        println!(
+            "   python3 (3.9 or newer) not found: tests of the Python SDK and of the demo's graph skipped"
+        );
         return Ok(None);
     };
-    let mut command = Command::new(python);
-    command
-        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
-        .env("WASM_TASKS_BIN", tools::cli())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(package);
-    counted(&mut command, Counts::of_pytest).map(Some)
+    let sdk = tools::root().join("sdk/python");
+    let mut both = Outcome {
+        succeeded: true,
+        counts: Counts::default(),
+    };
+    for folder in [sdk.clone(), tools::root().join("guest-examples/flights")] {
+        let mut command = Command::new(&python);
+        command
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+            .env("WASM_TASKS_BIN", tools::cli())
+            .env("PYTHONPATH", sdk.join("src"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .current_dir(folder);
+        let outcome = counted(&mut command, Counts::of_pytest)?;
+        both.succeeded &= outcome.succeeded && outcome.counts.total() > 0;
+        both.counts += outcome.counts;
+    }
+    Ok(Some(both))
 }
 
 fn javascript() -> Result<Option<Outcome>, Failure> {
