@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::exec::{execute, execute_quietly, is_present, seconds};
+use crate::exec::{capture, execute, execute_quietly, is_present, seconds};
 use crate::failure::Failure;
 use crate::stamp::Stamp;
 use crate::tools::{self, GUEST_TARGET};
@@ -129,29 +129,81 @@ fn rust() -> Result<(), Failure> {
 
 fn python() -> Result<bool, Failure> {
     let Some(python) = tools::python("venv", "guests.txt")? else {
-        println!("   python3 (3.9 or newer) not found: Python guest skipped");
+        println!("   python3 (3.9 or newer) not found: Python guests skipped");
         return Ok(false);
     };
-    let source = tools::root().join("guest-examples/python/combine");
-    let tool = tools::root().join("xtask/requirements/guests.txt");
+    let root = tools::root();
+    let tool = root.join("xtask/requirements/guests.txt");
+    let combine = root.join("guest-examples/python/combine");
     unless_fresh(
         "python",
         "componentize-py",
-        &[source.clone(), tool],
+        &[combine.clone(), tool.clone()],
         &["combine"],
+        || componentize_py(&python, &wit(), "combine", &[combine], "combine"),
+    )?;
+
+    let runner = root.join("guest-examples/python/runner");
+    let interface = root.join("wit/runner");
+    let sdk = root.join("sdk/python/src");
+    let sources = [runner.clone(), interface.clone(), sdk.clone(), tool];
+    unless_fresh(
+        "python runner",
+        "componentize-py",
+        &sources,
+        &["python-runner"],
         || {
-            execute_quietly(
-                Command::new(python.with_file_name("componentize-py"))
-                    .arg("--wit-path")
-                    .arg(wit())
-                    .args(["--world", "combine", "componentize", "--python-path"])
-                    .arg(&source)
-                    .args(["app", "--output"])
-                    .arg(path("combine")),
+            let msgpack = pure_msgpack(&python)?;
+            componentize_py(
+                &python,
+                &interface,
+                "runner",
+                &[runner, sdk, msgpack],
+                "python-runner",
             )
         },
     )?;
     Ok(true)
+}
+
+/// Makes the component `name` of the module `app` on the given Python path.
+fn componentize_py(
+    python: &Path,
+    wit: &Path,
+    world: &str,
+    paths: &[PathBuf],
+    name: &str,
+) -> Result<(), Failure> {
+    let mut command = Command::new(python.with_file_name("componentize-py"));
+    command
+        .arg("--wit-path")
+        .arg(wit)
+        .args(["--world", world, "componentize"]);
+    for path in paths {
+        command.arg("--python-path").arg(path);
+    }
+    execute_quietly(command.args(["app", "--output"]).arg(path(name)))
+}
+
+/// A folder with the package `msgpack` of the virtual environment, without its native code.
+fn pure_msgpack(python: &Path) -> Result<PathBuf, Failure> {
+    let script = "import msgpack; print(msgpack.__path__[0])";
+    let installed = PathBuf::from(capture(Command::new(python).args(["-c", script]))?.trim());
+    let folder = tools::target().join("guests-python");
+    let package = folder.join("msgpack");
+    std::fs::create_dir_all(&package).map_err(|error| Failure::file("create", &package, &error))?;
+    let list = |error| Failure::file("list", &installed, &error);
+    for entry in std::fs::read_dir(&installed).map_err(list)? {
+        let file = entry.map_err(list)?.path();
+        if let (Some("py"), Some(name)) = (
+            file.extension().and_then(|end| end.to_str()),
+            file.file_name(),
+        ) {
+            std::fs::copy(&file, package.join(name))
+                .map_err(|error| Failure::file("copy", &file, &error))?;
+        }
+    }
+    Ok(folder)
 }
 
 fn javascript() -> Result<bool, Failure> {
@@ -303,6 +355,12 @@ fn unless_fresh(
     println!("   {language}: building {}", names.join(", "));
     let start = Instant::now();
     build()?;
+    if let Some(missing) = built.iter().find(|path| !path.is_file()) {
+        return Err(Failure::step(format!(
+            "building {language} guests made no `{}`",
+            missing.display()
+        )));
+    }
     stamp.write()?;
     println!("   {language}: built in {}", seconds(start.elapsed()));
     Ok(())
