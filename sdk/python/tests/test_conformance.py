@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 
 import pytest
 from conftest import CONFORMANCE
@@ -112,3 +113,21 @@ def test_refusals(path):
     assert refusal.value.code == expected["error"], refusal.value
     # Ours may be the place of a smaller part.
     assert (refusal.value.where or "").startswith(expected.get("where", ""))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_damaged_vectors_are_refused_or_read_never_worse(seed):
+    chance = random.Random(seed)
+    small = [content for content in (p.with_suffix(".msgpack").read_bytes() for p in GOOD + BAD) if 0 < len(content) < 3000]
+    for _ in range(100):
+        content = bytearray(chance.choice(small))
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(content))
+            content[at : at + chance.randrange(2)] = chance.choice([b"", b"\xc0", b"\xc1", b"\x80", b"\x90", b"\xd4", bytes([chance.randrange(256)])])
+            content = content or bytearray(b"\x80")
+        try:
+            graph = Graph.from_bytes(bytes(content))
+        except GraphError:
+            continue
+        written = graph.to_bytes()
+        assert Graph.from_bytes(written).to_bytes() == written

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 
 from wasm_tasks import GraphError, Packed, decode
+from wasm_tasks.types import canonical_type
 from wasm_tasks.values import Resolver, convert, pack
 
 
@@ -158,3 +159,29 @@ def test_results_come_back_as_python():
     assert result == {"bytes": b"ab", "list": [1, None], "numbers": array.array("I", [1, 2]), "case": {"some": 1}}
     with pytest.raises(GraphError, match="extension code 1"):
         decode(msgpack.packb(msgpack.ExtType(1, b"\0")))
+
+
+@pytest.mark.parametrize(
+    "text,printed",
+    [
+        ("record{a:u8,b-c:list< record { x : f64 } >,}", "record { a: u8, b-c: list<record { x: f64 }> }"),
+        (" tuple<s64,string> ", "tuple<s64, string>"),
+        ("variant{none,circle(f32)}", "variant { none, circle(f32) }"),
+        ("result<_>", "result"),
+        ("result<_,string>", "result<_, string>"),
+        ("result<f32>", "result<f32>"),
+        ("option<option<char>>", "option<option<char>>"),
+        ("flags{ }", "flags { }"),
+        ("tuple<>", "tuple<>"),
+    ],
+)
+def test_types_are_printed_one_way(text, printed):
+    assert canonical_type(text) == printed == canonical_type(printed)
+
+
+@pytest.mark.parametrize(
+    "text,at", [("list<u9>", 5), ("list<u8", 7), ("u8 u8", 3), ("", 0), ("record { a u8 }", 11), ("list<" * 1000, 325)]
+)
+def test_bad_types_say_where(text, at):
+    with pytest.raises(GraphError, match=rf"at character {at} \(bad-field\)"):
+        canonical_type(text)

@@ -12,6 +12,7 @@ from .names import kebab, label
 from .node import Delayed
 from .options import checked
 from .source import Source
+from .types import canonical_type
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -134,12 +135,8 @@ class Component:
         `options` those of docs/graph-format.md. `dynamic` is for functions that take any value:
         `{}`, or `{"params": [...], "result": "list<f64>"}` to declare types.
         """
-        if dynamic is not None:
-            unknown = set(dynamic) - {"params", "result"}
-            if unknown:
-                raise GraphError("unknown-field", "`dynamic` has `params` and `result`", f".dynamic.{min(unknown)}")
-            dynamic = {name: dynamic[name] for name in ("params", "result") if dynamic.get(name) is not None}
-        return Function(self, self._full_name(export), bind, dynamic, group, checked(options))
+        types = None if dynamic is None else checked_dynamic(dynamic)
+        return Function(self, self._full_name(export), bind, types, group, checked(options))
 
     def _full_name(self, export: str) -> str:
         return f"{self.interface}#{export}" if self.interface and "#" not in export else export
@@ -167,6 +164,28 @@ class Component:
 
     def __repr__(self) -> str:
         return f"<Component {self.name or self.source or self.digest[:19]}>"
+
+
+def checked_dynamic(dynamic: Types) -> Dict[str, Any]:
+    """The types of a dynamic function, printed in the canonical way. Raises GraphError with a `where` after a dot."""
+    unknown = set(dynamic) - {"params", "result"}
+    if unknown:
+        raise GraphError("unknown-field", "`dynamic` has `params` and `result`", f".dynamic.{min(unknown)}")
+    out: Dict[str, Any] = {}
+    params, result = dynamic.get("params"), dynamic.get("result")
+    try:
+        if params is not None:
+            if not isinstance(params, (list, tuple)):
+                raise GraphError("bad-field", f"must be a list of types, not {params!r}")
+            out["params"] = [canonical_type(param) for param in params]
+    except GraphError as error:
+        raise error.inside(".dynamic.params") from None
+    try:
+        if result is not None:
+            out["result"] = canonical_type(result)
+    except GraphError as error:
+        raise error.inside(".dynamic.result") from None
+    return out
 
 
 def component(

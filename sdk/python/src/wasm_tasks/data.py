@@ -9,6 +9,7 @@ import msgpack
 
 from .errors import GraphError
 from .source import Source
+from .types import canonical_type
 from .values import Reference, Resolver, convert, pack
 
 
@@ -43,7 +44,10 @@ class Data(Reference):
         self.offset = offset
         self.len = len
         self.encoding = encoding
-        self.type = type
+        try:
+            self.type = None if type is None else canonical_type(type)
+        except GraphError as error:
+            raise error.inside(".type") from None
         self.digest = digest
 
     def _encode(self, resolver: Resolver) -> msgpack.ExtType:

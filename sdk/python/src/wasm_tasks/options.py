@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from .errors import GraphError
 from .names import kebab
@@ -113,8 +114,16 @@ def _resources(value: Any) -> Dict[str, Any]:
     for name, amount in sorted(value.items()):
         if not isinstance(name, str) or not name or not is_number(amount) or not 0 <= amount <= _AMOUNT_MAX:
             raise GraphError("bad-field", f"an amount is a number from 0 to {_AMOUNT_MAX}, not {amount!r}", f".resources.{name}")
-        number = int(amount) if float(amount).is_integer() else float(amount)
-        if name == "memory" and (isinstance(number, float) or number > _MEMORY_BYTES_MAX):
-            raise GraphError("bad-field", f"must be a number of bytes up to {_MEMORY_BYTES_MAX}", ".resources.memory")
-        out[name] = number
+        if name != "memory":
+            out[name] = _thousandths(amount)
+        elif isinstance(amount, int) and amount <= _MEMORY_BYTES_MAX:
+            out[name] = amount
+        else:
+            raise GraphError("bad-field", f"must be an integer number of bytes up to {_MEMORY_BYTES_MAX}", ".resources.memory")
     return out
+
+
+def _thousandths(amount: Union[int, float]) -> Union[int, float]:
+    """Amounts are kept in thousandths, so that they add up exactly; whole ones are integers."""
+    milli = math.floor(amount * 1000 + 0.5)
+    return milli // 1000 if milli % 1000 == 0 else milli / 1000

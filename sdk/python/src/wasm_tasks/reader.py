@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 import msgpack
 
-from .component import Component, Function
+from .component import Component, Function, checked_dynamic
 from .data import Data
 from .errors import GraphError
 from .graph import KEY_BYTES_MAX, Graph
@@ -121,11 +121,13 @@ class _Reader:
         dynamic = None
         if "dynamic" in entry:
             dynamic = _fields(entry["dynamic"], f"{place}.dynamic", (), ("params", "result"))
-            dynamic = {name: dynamic[name] for name in ("params", "result") if name in dynamic}
-            params = dynamic.get("params", [])
-            if not isinstance(params, list) or not all(isinstance(param, str) for param in params):
-                raise _bad(f"{place}.dynamic.params", "an array of types", params)
-            _optional(dynamic, "result", str, f"{place}.dynamic", "a type")
+            for name, types in dynamic.items():
+                if types is None:
+                    raise _bad(f"{place}.dynamic.{name}", "types", types)
+            try:
+                dynamic = checked_dynamic(dynamic)
+            except GraphError as error:
+                raise error.inside(place) from None
         return Function(
             component,
             entry["export"],
