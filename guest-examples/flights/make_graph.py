@@ -38,16 +38,18 @@ def main() -> None:
     def export(step: str, function: str, **options: object) -> Function:
         path = os.path.abspath(getattr(args, step))
         if path not in components:
-            components[path] = graph.component(path, name=os.path.basename(path))
+            components[path] = graph.component(path, name=os.path.splitext(os.path.basename(path))[0])
         return components[path].function(f"wasm-tasks:examples/flights-{step}@{VERSION}#{function}", **options)
 
     parsers: Dict[str, Function] = {}
+    ranges_count = 0
     sums: List[Delayed] = []
     for path in args.csv:
         name = os.path.splitext(os.path.basename(path))[0]
         header, ranges = cut(path, args.pieces)
         if header not in parsers:
             parsers[header] = export("parse", "parse", bind=[header], group="parse")
+        ranges_count += len(ranges)
         for i, (offset, length) in enumerate(ranges):
             part = graph.data_file(path, offset, length)
             sums.append(parsers[header](part, key=f"parse-{name}-{i}"))
@@ -64,7 +66,7 @@ def main() -> None:
     report = export("report", "make")(total, summary, key="report")
     graph.output(report)
     graph.save(args.out)
-    print(f"{args.out}: {len(graph)} tasks, {len(args.csv)} files in {len(args.csv) * args.pieces} ranges at most")
+    print(f"{args.out}: {len(graph)} tasks, {len(args.csv)} files in {ranges_count} ranges")
 
 
 def cut(path: str, pieces: int) -> Tuple[str, List[Tuple[int, int]]]:

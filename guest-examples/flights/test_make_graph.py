@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,21 +46,36 @@ def test_a_line_longer_than_a_piece_stays_whole(tmp_path: Path) -> None:
     assert pieces_of(path, 4) == [b"1," + b"1" * 1000 + b"\n", b"2,2\n"]
 
 
-def test_the_graph_combines_in_a_tree(tmp_path: Path) -> None:
-    names = []
+def arguments(folder: Path) -> list:
+    """The arguments of both programs that write the graph, for five files."""
+    files = []
     for month in range(5):
-        path = tmp_path / f"{month}.csv"
+        path = folder / f"{month}.csv"
         path.write_bytes(HEADER + b"1,2\n" * 10)
-        names.append(str(path))
+        files.append(str(path))
     for step in ("parse", "other"):
-        (tmp_path / f"{step}.wasm").write_bytes(step.encode())
-    out = tmp_path / "graph.msgpack"
-    script = Path(__file__).with_name("make_graph.py")
-    other = str(tmp_path / "other.wasm")
-    steps = ["--parse", str(tmp_path / "parse.wasm"), "--combine", other, "--stats", other, "--report", other]
-    subprocess.run([sys.executable, str(script), *steps, "--out", str(out), *names], check=True)
-    graph = Graph.load(out)
+        (folder / f"{step}.wasm").write_bytes(step.encode())
+    other = str(folder / "other.wasm")
+    return ["--parse", str(folder / "parse.wasm"), "--combine", other, "--stats", other, "--report", other, *files]
+
+
+def made_by_python(folder: Path) -> Path:
+    out = folder / "python.msgpack"
+    script = str(Path(__file__).with_name("make_graph.py"))
+    subprocess.run([sys.executable, script, *arguments(folder), "--out", str(out)], check=True)
+    return out
+
+
+def test_the_graph_combines_in_a_tree(tmp_path: Path) -> None:
+    graph = Graph.load(made_by_python(tmp_path))
     keys = [graph.key_of(task) for task in graph.tasks]
     parsed = [f"parse-{month}-{piece}" for month in range(5) for piece in range(2)]
     assert keys == [*parsed, "combine-0-0", "combine-0-1", "combine-0-2", "combine-1-0", "summary", "report"]
     assert [graph.key_of(output._node) for output in graph.outputs] == ["report"]
+
+
+@pytest.mark.skipif("WASM_TASKS_FLIGHTS" not in os.environ, reason="WASM_TASKS_FLIGHTS names no example of the Rust SDK")
+def test_the_rust_sdk_writes_the_same_bytes(tmp_path: Path) -> None:
+    out = tmp_path / "rust.msgpack"
+    subprocess.run([os.environ["WASM_TASKS_FLIGHTS"], *arguments(tmp_path), "--out", str(out)], check=True)
+    assert out.read_bytes() == made_by_python(tmp_path).read_bytes()

@@ -130,17 +130,8 @@ fn write_graph(
         command
     } else {
         println!("   without Python: the graph is written by the Rust SDK");
-        let mut command = tools::cargo();
-        command.args([
-            "run",
-            "--quiet",
-            "--package",
-            "wasm-tasks",
-            "--example",
-            "flights",
-            "--",
-        ]);
-        command
+        workspace::build_example("flights")?;
+        Command::new(tools::flights_example())
     };
     command
         .arg("--parse")

@@ -81,6 +81,7 @@ fn python() -> Result<Option<Outcome>, Failure> {
         command
             .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
             .env("WASM_TASKS_BIN", tools::cli())
+            .env("WASM_TASKS_FLIGHTS", tools::flights_example())
             .env("PYTHONPATH", sdk.join("src"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(folder);

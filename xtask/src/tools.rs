@@ -32,6 +32,13 @@ pub(crate) fn program(name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// The example of the Rust SDK that writes the demo's graph.
+pub(crate) fn flights_example() -> PathBuf {
+    target()
+        .join("debug/examples")
+        .join(format!("flights{}", std::env::consts::EXE_SUFFIX))
+}
+
 /// The `wasm-tasks` command that was built here, or what `WASM_TASKS_BIN` names.
 pub(crate) fn cli() -> PathBuf {
     std::env::var_os("WASM_TASKS_BIN").map_or_else(|| program("wasm-tasks"), PathBuf::from)

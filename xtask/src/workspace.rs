@@ -22,6 +22,11 @@ pub(crate) fn build_programs(names: &[&str]) -> Result<(), Failure> {
     check(&build(&mut command)?)
 }
 
+/// Builds an example, like [`build_programs`].
+pub(crate) fn build_example(name: &str) -> Result<(), Failure> {
+    build(cargo().args(["build", "--workspace", "--example", name])).map(drop)
+}
+
 /// Builds the command, every library, test and benchmark.
 pub(crate) fn build_everything() -> Result<(), Failure> {
     let mut engines = build(cargo().args(["build", "--workspace", "--all-targets"]))?;
