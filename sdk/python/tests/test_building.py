@@ -329,3 +329,21 @@ def test_drawing(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Exception, match="install graphviz"):
         b.visualize(str(tmp_path / "g.svg"))
+
+
+def test_asking_for_an_export_is_not_using_it():
+    graph = Graph()
+    calc = graph.component(digest=DIGEST)
+    assert hasattr(calc, "anything") and not hasattr(calc, "_repr_html_")
+    declared = calc.function("declared")
+    calc.second, calc.first()
+    declared()
+    assert [entry["export"] for entry in plain(graph)["functions"]] == ["declared", "first"]
+
+
+def test_paths_have_an_end():
+    part = component(digest=DIGEST).f()
+    for _ in range(32):
+        part = part[0]
+    with pytest.raises(GraphError, match="32 steps"):
+        part[0]

@@ -45,8 +45,6 @@ class Function:
         self._options = options
         self._label = label(export)
         self._graph = component._graph
-        if self._graph is not None:
-            self._graph._declare_function(self)
 
     def __call__(self, *args: Any, key: Optional[str] = None, **named: Any) -> Delayed:
         """A task with these arguments: all by position, or all by the WIT names of the parameters.
@@ -136,7 +134,11 @@ class Component:
         `{}`, or `{"params": [...], "result": "list<f64>"}` to declare types.
         """
         types = None if dynamic is None else checked_dynamic(dynamic)
-        return Function(self, self._full_name(export), bind, types, group, checked(options))
+        function = Function(self, self._full_name(export), bind, types, group, checked(options))
+        # Attributes and items are declared by their first call: asking for one is not using it.
+        if self._graph is not None:
+            self._graph._declare_function(function)
+        return function
 
     def _full_name(self, export: str) -> str:
         return f"{self.interface}#{export}" if self.interface and "#" not in export else export

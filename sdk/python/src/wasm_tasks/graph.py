@@ -226,6 +226,7 @@ class Graph:
             self._insert(node, key if key is not None else self._free_key(node._function._label, reserved))
 
     def _insert(self, node: Delayed, key: str) -> None:
+        self._declare_function(node._function)
         position = len(self._tasks)
         self._tasks.append(node)
         self._positions[node] = position

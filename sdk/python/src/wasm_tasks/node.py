@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 _STEP_MAX = (1 << 32) - 1
+PATH_STEPS_MAX = 32
 #: Creation order, which is the order of tasks in a graph.
 _serial = itertools.count()
 
@@ -70,6 +71,8 @@ class Part(Result):
     __slots__ = ("_node", "_path")
 
     def __init__(self, node: "Delayed", path: Path) -> None:
+        if len(path) > PATH_STEPS_MAX:
+            raise GraphError("bad-value", f"a path into a result has at most {PATH_STEPS_MAX} steps")
         self._node = node
         self._path = path
 

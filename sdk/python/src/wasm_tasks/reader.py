@@ -19,6 +19,7 @@ from .strict import OddMap, check_ext, data_payload, task_payload, unpack
 from .values import DEPTH_MAX, EXT_DATA, EXT_TASK
 
 _BLAKE3 = re.compile(r"blake3:[0-9a-f]{64}\Z")
+NAME_BYTES_MAX = 4096
 _RESERVED = {"links", "requires"}
 
 
@@ -58,12 +59,13 @@ class _Reader:
         entry = _fields(value, place, ("digest",), ("name", "bytes", "source"), reserved=_RESERVED)
         content = _optional(entry, "bytes", bytes, place, "bytes")
         source = self.source(entry, place, ("path", "url", "oci"))
+        name = _name(entry, "name", place)
         if content is not None and source is not None:
             raise GraphError("bad-field", "a component has `bytes` or a `source`, not both", f"{place}.source")
         try:
             return Component(
                 digest=entry["digest"],
-                name=_optional(entry, "name", str, place, "a string"),
+                name=name,
                 content=content,
                 source=source,
                 graph=self.graph,
@@ -78,10 +80,8 @@ class _Reader:
         source = entry["source"]
         if not isinstance(source, dict) or len(source) != 1 or next(iter(source)) not in kinds:
             raise GraphError("bad-field", f"a source is a map with one entry: {', '.join(kinds)}", place)
-        kind, text = next(iter(source.items()))
-        if not isinstance(text, str):
-            raise _bad(f"{place}.{kind}", "a string", text)
-        return Source(kind, text, self.base)
+        kind = next(iter(source))
+        return Source(kind, _name(source, kind, place), self.base)
 
     def data_entry(self, value: Any, place: str) -> Data:
         entry = _fields(value, place, ("encoding",), ("digest", "bytes", "source", "offset", "len", "type"))
@@ -113,8 +113,6 @@ class _Reader:
     def function(self, value: Any, place: str, components: List[Component]) -> Function:
         entry = _fields(value, place, ("component", "export"), ("bind", "dynamic", "group", "options"))
         component = _item(components, entry["component"], f"{place}.component", "component")
-        if not isinstance(entry["export"], str):
-            raise _bad(f"{place}.export", "a string", entry["export"])
         bind = entry.get("bind", [])
         if not isinstance(bind, list):
             raise _bad(f"{place}.bind", "an array", bind)
@@ -128,14 +126,16 @@ class _Reader:
                 dynamic = checked_dynamic(dynamic)
             except GraphError as error:
                 raise error.inside(place) from None
-        return Function(
+        function = Function(
             component,
-            entry["export"],
+            _name(entry, "export", place),
             self.value(bind, 0, f"{place}.bind"),
             dynamic,
-            _optional(entry, "group", str, place, "a string"),
+            _name(entry, "group", place),
             _options(entry, f"{place}."),
         )
+        self.graph._declare_function(function)
+        return function
 
     def tasks(self, root: Dict[str, Any], functions: List[Function]) -> None:
         rows = _list(root, "tasks")
@@ -272,6 +272,16 @@ def _optional(entry: Dict[str, Any], name: str, kind: type, place: str, expected
     if name in entry and not isinstance(value, kind):
         raise _bad(f"{place}.{name}", expected, value)
     return value
+
+
+def _name(entry: Dict[str, Any], name: str, place: str) -> Any:
+    """A string that is not empty; None where it may be absent and is."""
+    text = _optional(entry, name, str, place, "a string")
+    if text == "":
+        raise GraphError("bad-field", "is empty", f"{place}.{name}")
+    if text is not None and len(text.encode("utf-8")) > NAME_BYTES_MAX:
+        raise GraphError("limit-exceeded", f"has more than {NAME_BYTES_MAX} bytes", f"{place}.{name}")
+    return text
 
 
 def _item(items: List[Any], position: Any, place: str, noun: str) -> Any:

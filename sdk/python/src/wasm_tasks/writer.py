@@ -96,13 +96,9 @@ def _tasks(graph: "Graph", tables: _Tables) -> bytes:
     keys = graph._keys
     # The list grows while references to tasks without a graph are met.
     for position, node in enumerate(graph._tasks):
-        function = node._function
-        index = functions.get(function)
-        if index is None:
-            index = graph._declare_function(function)
+        index = functions[node._function]
         try:
-            args = node._args
-            converted = convert(args, tables)
+            converted = convert(node._args, tables)
             if node._options:
                 out.pack((keys[position], index, converted, node._options))
             else:
