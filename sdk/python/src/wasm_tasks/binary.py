@@ -28,6 +28,6 @@ def find_binary() -> str:
         return found
     raise BinaryNotFound(
         "graphs are executed by the program `wasm-tasks`, which is not on PATH; "
-        "build it (`cargo build --release -p wasm-tasks-cli`) and put it there, or set WASM_TASKS_BIN to its path. "
+        "build it (`cargo build -p wasm-tasks-cli`) and put it there, or set WASM_TASKS_BIN to its path. "
         "Building and saving graphs needs no program"
     )
