@@ -1,1 +1,35 @@
-//! The scheduler's state machine: events in, actions out. Pure.
+//! The scheduler's state machine: events in, actions out.
+//!
+//! Owns which task runs where and when, and what results are still needed. Must not know bytes of
+//! arguments or results, connections, clocks, or how anything is stored.
+//!
+//! Usage: feed every [`Event`] to [`SchedulerCore::handle`], send [`Event::Settle`] when nothing
+//! more is waiting, carry out the [`Actions`] in their order, and call `handle` with [`Event::Tick`] at
+//! [`SchedulerCore::next_timeout`].
+
+mod action;
+mod attempt;
+mod core;
+mod event;
+mod explain;
+mod graph;
+mod invariants;
+mod order;
+mod placement;
+mod queue;
+mod small_set;
+mod task;
+mod transitions;
+mod worker;
+
+pub use action::{Action, Actions, AssignedInput, InputAt, OutputOutcome};
+pub use core::{Counters, SchedulerCore, Settings, TimerName};
+pub use event::{Event, GraphPlan, WorkerPlan};
+pub use explain::{Explanation, WorkerFit};
+pub use graph::{FunctionStatistics, GraphCounts};
+pub use order::static_order;
+pub use task::{GraphIndex, StateName, TaskId};
+pub use transitions::table::{TRANSITIONS, Transition};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! The state machine's front: its tables, and which handler takes which event.
+
+use crate::action::Actions;
+use crate::attempt::AttemptTable;
+use crate::event::Event;
+use crate::graph::Graph;
+use crate::queue::Queues;
+use crate::task::{GraphIndex, TaskId};
+use crate::worker::{Worker, WorkerIndex};
+use std::collections::{BTreeMap, BTreeSet};
+use wasm_tasks_protocol::ids::{GraphId, WorkerId};
+use wasm_tasks_protocol::time::Time;
+
+/// Fixed for the life of a core.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// First serial number of attempts: microseconds of the wall clock when the scheduler started.
+    pub first_serial: u64,
+}
+
+/// What a timeout is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerName {
+    /// A task that failed runs again.
+    Retry,
+}
+
+/// What happened so far, for statistics and tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Reports on attempts that were over.
+    pub stale_reports: u64,
+    /// Results that were lost and made again.
+    pub recomputed: u64,
+    /// Tasks sent before their inputs existed.
+    pub sent_ahead: u64,
+    /// Tasks that a worker gave back.
+    pub retracted: u64,
+}
+
+/// The scheduler's state. See the crate's documentation for its use.
+#[derive(Debug)]
+pub struct SchedulerCore {
+    pub(crate) graphs: Vec<Option<Graph>>,
+    pub(crate) free_graphs: Vec<u32>,
+    pub(crate) graph_ids: BTreeMap<GraphId, GraphIndex>,
+    pub(crate) next_generation: u32,
+    pub(crate) workers: Vec<Option<Worker>>,
+    pub(crate) worker_ids: BTreeMap<WorkerId, WorkerIndex>,
+    /// Workers with room for ordinary tasks, by load.
+    pub(crate) free_workers: BTreeSet<(u64, WorkerIndex)>,
+    pub(crate) attempts: AttemptTable,
+    pub(crate) queues: Queues,
+    pub(crate) resting: BTreeSet<(Time, TaskId)>,
+    pub(crate) counters: Counters,
+    pub(crate) is_unsettled: bool,
+    now: Time,
+}
+
+impl SchedulerCore {
+    /// A scheduler without graphs and workers.
+    pub fn new(settings: &Settings) -> SchedulerCore {
+        SchedulerCore {
+            graphs: Vec::new(),
+            free_graphs: Vec::new(),
+            graph_ids: BTreeMap::new(),
+            next_generation: 0,
+            workers: Vec::new(),
+            worker_ids: BTreeMap::new(),
+            free_workers: BTreeSet::new(),
+            attempts: AttemptTable::new(settings.first_serial),
+            queues: Queues::default(),
+            resting: BTreeSet::new(),
+            counters: Counters::default(),
+            is_unsettled: false,
+            now: Time::default(),
+        }
+    }
+
+    /// The only mutator. What comes from a peer is checked: a stale or invented report is counted and ignored.
+    /// Time that goes back is taken as standing still.
+    pub fn handle(&mut self, now: Time, event: Event, out: &mut Actions) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        match event {
+            Event::Settle => {
+                self.settle(out);
+                return;
+            }
+            Event::GraphSubmitted { graph, plan } => self.on_graph_submitted(graph, plan, out),
+            Event::GraphCancelled(graph) => self.on_graph_cancelled(graph, out),
+            Event::GraphReleased(graph) => self.on_graph_released(graph, out),
+            Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, plan),
+            Event::WorkerLost(worker) => self.on_worker_lost(worker, out),
+            Event::WorkerLeaving(worker) => self.on_worker_leaving(worker),
+            Event::WorkerMeasured { worker, round_trip } => {
+                if let Some(worker) = self.worker_ids.get(&worker).copied() {
+                    self.worker_mut(worker).plan.round_trip = round_trip;
+                    self.reindex(worker);
+                }
+            }
+            Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline } => {
+                match self.find_attempt(worker, attempt) {
+                    Some(index) => self.on_attempt_finished(index, size, run, memory_peak_bytes, is_inline, out),
+                    None => self.counters.stale_reports += 1,
+                }
+            }
+            Event::AttemptFailed { worker, attempt, code, run } => match self.find_attempt(worker, attempt) {
+                Some(index) => self.on_attempt_failed(now, index, code, run, out),
+                None => self.counters.stale_reports += 1,
+            },
+            Event::Retracted { worker, asked, returned } => self.on_retracted(worker, &asked, &returned, out),
+            Event::InputMissing { worker, attempt, task, tried } => match self.find_attempt(worker, attempt) {
+                Some(index) => self.on_input_missing(index, task, &tried, out),
+                None => self.counters.stale_reports += 1,
+            },
+            Event::ReplicasAdded { worker, graph, tasks } => self.on_replicas_added(worker, graph, &tasks, out),
+            Event::Tick => self.on_tick(now),
+        }
+        self.is_unsettled = true;
+    }
+
+    /// When to call [`handle`](SchedulerCore::handle) with [`Event::Tick`] at the latest, and what for.
+    pub fn next_timeout(&self) -> Option<(Time, TimerName)> {
+        self.resting.first().map(|(at, _)| (*at, TimerName::Retry))
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The index of a graph.
+    pub fn graph_index(&self, graph: GraphId) -> Option<GraphIndex> {
+        self.graph_ids.get(&graph).copied()
+    }
+
+    /// How a graph stands.
+    pub fn graph_counts(&self, graph: GraphIndex) -> Option<&crate::GraphCounts> {
+        self.graph_at(graph).map(|graph| &graph.counts)
+    }
+
+    /// What was learnt of a graph's functions, by position.
+    pub fn function_statistics(&self, graph: GraphIndex) -> &[crate::FunctionStatistics] {
+        self.graph_at(graph).map_or(&[], |graph| &graph.functions)
+    }
+
+    /// Live attempts of a worker, and whether it takes new ones.
+    pub fn worker_load(&self, worker: WorkerId) -> Option<(usize, bool)> {
+        let worker = self.worker(*self.worker_ids.get(&worker)?);
+        Some((worker.attempts.len(), !worker.is_leaving))
+    }
+
+    /// Whether a shell must still send [`Event::Settle`].
+    pub fn is_unsettled(&self) -> bool {
+        self.is_unsettled
+    }
+
+    /// A live attempt that this very worker has.
+    fn find_attempt(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<u32> {
+        let index = self.attempts.find(attempt)?;
+        (self.worker(self.attempts.at(index).worker).id == worker).then_some(index)
+    }
+
+    pub(crate) fn graph_at(&self, index: GraphIndex) -> Option<&Graph> {
+        self.graphs.get(index.slot as usize)?.as_ref().filter(|graph| graph.index == index)
+    }
+
+    /// A graph that something live refers to.
+    pub(crate) fn graph(&self, index: GraphIndex) -> &Graph {
+        self.graph_at(index).expect("attempts and queues of a forgotten graph are gone")
+    }
+
+    pub(crate) fn graph_mut(&mut self, index: GraphIndex) -> &mut Graph {
+        self.graphs[index.slot as usize].as_mut().expect("attempts and queues of a forgotten graph are gone")
+    }
+
+    pub(crate) fn worker(&self, index: WorkerIndex) -> &Worker {
+        self.workers[index.0 as usize].as_ref().expect("a lost worker's attempts and replicas are gone")
+    }
+
+    pub(crate) fn worker_mut(&mut self, index: WorkerIndex) -> &mut Worker {
+        self.workers[index.0 as usize].as_mut().expect("a lost worker's attempts and replicas are gone")
+    }
+}

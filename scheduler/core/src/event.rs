@@ -1,0 +1,131 @@
+//! What the core is told. Events are plain values: they can be logged and replayed.
+
+use wasm_tasks_protocol::error::ErrorCode;
+use wasm_tasks_protocol::graph::{Resource, Settings};
+use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::time::Duration;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A checked graph is to be run.
+    GraphSubmitted {
+        /// Its id.
+        graph: GraphId,
+        /// Its structure.
+        plan: GraphPlan,
+    },
+    /// A graph is to stop.
+    GraphCancelled(GraphId),
+    /// Nobody needs anything of a graph any more.
+    GraphReleased(GraphId),
+    /// A worker is there.
+    WorkerJoined {
+        /// Its number; never used before.
+        worker: WorkerId,
+        /// What it offers.
+        plan: WorkerPlan,
+    },
+    /// A worker is gone, with all it held.
+    WorkerLost(WorkerId),
+    /// A worker takes nothing new.
+    WorkerLeaving(WorkerId),
+    /// The round trip to a worker was measured.
+    WorkerMeasured {
+        /// The worker.
+        worker: WorkerId,
+        /// The round trip.
+        round_trip: Duration,
+    },
+    /// An attempt ended well; its result is at the worker.
+    AttemptFinished {
+        /// Who says so.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Bytes of the result.
+        size: u64,
+        /// Wall time in the sandbox.
+        run: Duration,
+        /// Peak of linear memory.
+        memory_peak_bytes: u64,
+        /// Whether the shell has a copy of the result.
+        is_inline: bool,
+    },
+    /// An attempt failed.
+    AttemptFailed {
+        /// Who says so.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Why.
+        code: ErrorCode,
+        /// Wall time in the sandbox.
+        run: Duration,
+    },
+    /// The answer to [`Action::Retract`](crate::Action::Retract).
+    Retracted {
+        /// Who says so.
+        worker: WorkerId,
+        /// What was asked for.
+        asked: Vec<Attempt>,
+        /// What is given back.
+        returned: Vec<Attempt>,
+    },
+    /// A worker could not get an input.
+    InputMissing {
+        /// Who says so.
+        worker: WorkerId,
+        /// The attempt that waits.
+        attempt: Attempt,
+        /// The task whose result it is.
+        task: TaskIndex,
+        /// The holders that were tried.
+        tried: Vec<WorkerId>,
+    },
+    /// Copies of results are at a worker.
+    ReplicasAdded {
+        /// Who says so.
+        worker: WorkerId,
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+    },
+    /// A timeout may have passed.
+    Tick,
+    /// Nothing else is waiting: place what can be placed.
+    Settle,
+}
+
+/// A graph, reduced to what scheduling needs. All lists are by position.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GraphPlan {
+    /// `dependencies[dependency_starts[t]..dependency_starts[t + 1]]` are the tasks that `t` needs.
+    pub dependency_starts: Vec<u32>,
+    /// See there.
+    pub dependencies: Vec<TaskIndex>,
+    /// The function of each task.
+    pub functions: Vec<u32>,
+    /// The settings of each task: a position in `settings`.
+    pub task_settings: Vec<u32>,
+    /// The different settings.
+    pub settings: Vec<Settings>,
+    /// The tasks whose results are wanted.
+    pub outputs: Vec<TaskIndex>,
+}
+
+/// What a worker offers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerPlan {
+    /// Slots, in thousandths.
+    pub slots_milli: u64,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// Labels.
+    pub labels: Vec<(String, String)>,
+    /// Named pools.
+    pub pools: Vec<Resource>,
+    /// Round trip to it, as far as it is known.
+    pub round_trip: Duration,
+}

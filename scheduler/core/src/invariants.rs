@@ -1,0 +1,101 @@
+//! What must hold after every event. For tests and the simulator: it looks at everything.
+
+use crate::core::SchedulerCore;
+use crate::queue::ShapeKey;
+use crate::task::{State, TaskId};
+use crate::worker::WorkerIndex;
+use wasm_tasks_protocol::ids::TaskIndex;
+
+impl SchedulerCore {
+    /// Checks every invariant.
+    ///
+    /// # Panics
+    /// When one does not hold: that is a bug of the core.
+    pub fn check_invariants(&self) {
+        for index in self.graph_ids.values() {
+            let graph = self.graph(*index);
+            let mut open = 0;
+            let mut assigned = 0;
+            for position in 0..graph.tasks.len() as u32 {
+                let id = TaskId { graph: *index, task: TaskIndex(position) };
+                open += u64::from(graph.task(id.task).is_open());
+                assigned += u64::from(matches!(graph.task(id.task).state, State::Assigned(_)));
+                self.check_task(id);
+            }
+            assert_eq!(graph.open, open, "open tasks are counted");
+            assert_eq!(graph.counts.assigned, assigned, "assigned tasks are counted");
+            assert!(graph.is_finished || open > 0, "a graph without open tasks is finished");
+        }
+        for (index, live) in self.attempts.iter() {
+            let task = self.graph(live.task.graph).task(live.task.task);
+            assert!(task.attempts_live().contains(&index), "a live attempt is known to its task");
+            let worker = self.worker(live.worker);
+            assert_eq!(worker.attempts[live.position as usize], index, "a live attempt is known to its worker");
+        }
+        for (id, index) in &self.worker_ids {
+            assert_eq!(self.worker(*index).id, *id);
+            self.check_worker(*index);
+        }
+        let on_workers: usize = self.worker_ids.values().map(|worker| self.worker(*worker).attempts.len()).sum();
+        assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
+    }
+
+    fn check_task(&self, id: TaskId) {
+        let graph = self.graph(id.graph);
+        let task = graph.task(id.task);
+        let at = || format!("task {} is {}", id.task.0, task.state.name().as_str());
+        let dependents = graph.dependents(id.task).iter().filter(|dependent| graph.task(**dependent).is_open()).count() as u32;
+        assert_eq!(task.needed, dependents + u32::from(task.is_output), "{}: who needs it is counted", at());
+        if task.is_open() {
+            let missing = graph.dependencies(id.task).iter().filter(|input| !graph.task(**input).is_done()).count() as u32;
+            assert_eq!(task.missing, missing, "{}: what it misses is counted", at());
+            assert!(task.needed > 0, "{}: only what is needed is open", at());
+            for input in graph.dependencies(id.task) {
+                let state = &graph.task(*input).state;
+                assert!(!matches!(state, State::Idle | State::Failed { .. }), "{}: its inputs exist or are on their way", at());
+            }
+        }
+        match &task.state {
+            State::Waiting => assert!(task.missing > 0, "{}: it waits for something", at()),
+            State::Queued => assert_eq!(task.missing, 0, "{}: nothing is missing", at()),
+            State::Assigned(attempts) => {
+                assert!(!attempts.is_empty(), "{}: it has an attempt", at());
+                for attempt in attempts.as_slice() {
+                    assert_eq!(self.attempts.at(*attempt).task, id, "{}: its attempts are its own", at());
+                }
+            }
+            State::Resting { until } => assert!(self.resting.contains(&(*until, id)), "{}: it has a timer", at()),
+            State::Done { holders, is_inline, .. } => {
+                assert!(!holders.is_empty() || *is_inline, "{}: somebody has the result", at());
+                assert!(task.needed > 0, "{}: only what is needed is kept", at());
+                for holder in holders.as_slice() {
+                    assert!(self.workers[*holder as usize].is_some(), "{}: its holders are there", at());
+                }
+            }
+            State::Idle | State::Failed { .. } => {}
+        }
+    }
+
+    fn check_worker(&self, index: WorkerIndex) {
+        let worker = self.worker(index);
+        let (mut slots, mut memory, mut occupancy, mut suspects) = (0, 0, 0, 0);
+        for attempt in &worker.attempts {
+            let live = self.attempts.at(*attempt);
+            let graph = self.graph(live.task.graph);
+            let shape: &ShapeKey = self.queues.key(graph.profile_of(live.task.task).shape);
+            slots += shape.slots_milli;
+            memory += shape.memory_bytes;
+            occupancy += u64::from(live.expected_us);
+            suspects += u32::from(graph.task(live.task.task).deaths > 0);
+        }
+        assert_eq!(
+            (worker.slots_used_milli, worker.memory_used, worker.occupancy_us, worker.suspects),
+            (slots, memory, occupancy, suspects),
+            "a worker's use is the sum of its attempts'"
+        );
+        assert_eq!(worker.indexed_load.is_some(), worker.has_room(true), "workers with room are indexed");
+        if let Some(load) = worker.indexed_load {
+            assert!(self.free_workers.contains(&(load, index)), "workers are indexed by their load");
+        }
+    }
+}

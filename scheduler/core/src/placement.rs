@@ -1,0 +1,231 @@
+//! Which task goes where, decided when the inbox is empty.
+
+mod steal;
+
+use crate::action::{Action, Actions, InputAt};
+use crate::attempt::LiveAttempt;
+use crate::core::SchedulerCore;
+use crate::queue::ShapeIndex;
+use crate::small_set::SmallSet;
+use crate::task::{NONE, State, TaskId};
+use crate::worker::WorkerIndex;
+
+/// Bytes a second that a link is taken to carry: a gigabit Ethernet.
+const BANDWIDTH: u64 = 125_000_000;
+/// Microseconds that a task of an unknown function is taken to run.
+const LENGTH_UNKNOWN_US: u64 = 1_000;
+/// Inputs whose holders are looked at for one task.
+const INPUTS_SEEN_MAX: usize = 64;
+/// Workers, by load, that are looked at for a task which not every worker can run.
+const WORKERS_SEEN_MAX: usize = 64;
+/// A task is sent ahead only if it has at most this many inputs, and only to this many dependents of a task.
+const AHEAD_INPUTS_MAX: usize = 16;
+
+impl SchedulerCore {
+    /// Keeps the index of free workers true after a worker's load changed.
+    pub(crate) fn reindex(&mut self, index: WorkerIndex) {
+        let worker = self.worker_mut(index);
+        // A load in steps keeps workers that differ by nothing in the order of their numbers.
+        let load = worker.has_room(true).then(|| worker.wait_us() / 64 * 64 + worker.attempts.len() as u64 / worker.slots());
+        let old = std::mem::replace(&mut worker.indexed_load, load);
+        if old == load {
+            return;
+        }
+        if let Some(old) = old {
+            self.free_workers.remove(&(old, index));
+        }
+        if let Some(load) = load {
+            self.free_workers.insert((load, index));
+        }
+    }
+
+    /// Places what can be placed, the most urgent first.
+    pub(crate) fn settle(&mut self, out: &mut Actions) {
+        self.is_unsettled = false;
+        self.queues.unblock_all();
+        while let Some((shape, id)) = self.queues.first() {
+            let is_queued = self.graph_at(id.graph).is_some_and(|graph| graph.task(id.task).state == State::Queued);
+            if !is_queued {
+                self.queues.pop(shape);
+                continue;
+            }
+            if self.attempts.is_full() {
+                break;
+            }
+            match self.choose_worker(id, shape) {
+                Some(worker) => {
+                    self.queues.pop(shape);
+                    self.assign(id, worker, false, out);
+                    self.send_ahead(id, worker, out);
+                }
+                None => self.queues.block(shape),
+            }
+        }
+        self.steal(out);
+    }
+
+    /// The worker where the task can start first; none when nobody has room.
+    fn choose_worker(&mut self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
+        let least_loaded = self.least_loaded(id, shape)?;
+        let graph = self.graph(id.graph);
+        let mut best = (self.start_us(id, least_loaded), least_loaded);
+        let mut seen: Vec<u32> = vec![least_loaded.0];
+        let home = match graph.task(id.task).family {
+            NONE => NONE,
+            family => graph.tasks[family as usize].home,
+        };
+        let mut consider = |core: &SchedulerCore, worker: u32, is_home: bool| {
+            if worker == NONE || (seen.contains(&worker) && !is_home) || !core.has_room(WorkerIndex(worker), id, shape) {
+                return;
+            }
+            seen.push(worker);
+            // Siblings that meet downstream go together as long as their worker has room.
+            let start = if is_home { core.transfer_us(id, WorkerIndex(worker)) } else { core.start_us(id, WorkerIndex(worker)) };
+            if start < best.0 || (is_home && start <= best.0) {
+                best = (start, WorkerIndex(worker));
+            }
+        };
+        consider(self, home, true);
+        for input in graph.dependencies(id.task).iter().take(INPUTS_SEEN_MAX) {
+            if let State::Done { holders, .. } = &graph.task(*input).state {
+                holders.as_slice().iter().take(4).for_each(|holder| consider(self, *holder, false));
+            }
+        }
+        Some(best.1)
+    }
+
+    /// The free worker with the least to do that can run the task.
+    fn least_loaded(&self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
+        if self.queues.key(shape).is_ordinary() {
+            return self.free_workers.iter().take(WORKERS_SEEN_MAX).map(|(_, worker)| *worker).find(|worker| self.has_room(*worker, id, shape));
+        }
+        let near = self.free_workers.iter().take(WORKERS_SEEN_MAX).map(|(_, worker)| *worker);
+        near.into_iter().find(|worker| self.has_room(*worker, id, shape)).or_else(|| {
+            let all = (0..self.workers.len() as u32).map(WorkerIndex).filter(|worker| self.workers[worker.0 as usize].is_some());
+            all.into_iter().find(|worker| self.has_room(*worker, id, shape))
+        })
+    }
+
+    fn has_room(&self, worker: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {
+        let (worker, key) = (self.worker(worker), self.queues.key(shape));
+        if self.graph(id.graph).task(id.task).deaths > 0 && !worker.attempts.is_empty() {
+            return false;
+        }
+        if key.is_ordinary() {
+            worker.has_room(self.length_us(id).is_some())
+        } else {
+            worker.could_ever(key) && worker.is_available(key)
+        }
+    }
+
+    /// What the task's function took so far, in microseconds.
+    fn length_us(&self, id: TaskId) -> Option<u64> {
+        let graph = self.graph(id.graph);
+        graph.functions[graph.task(id.task).function as usize].mean_us.map(|mean| mean as u64)
+    }
+
+    /// Expected microseconds until the task could start at a worker: the queue there, or the inputs' way, whichever is longer.
+    fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
+        self.worker(worker).wait_us().max(self.transfer_us(id, worker))
+    }
+
+    fn transfer_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
+        let graph = self.graph(id.graph);
+        let mut bytes = 0;
+        let mut moved = false;
+        for input in graph.dependencies(id.task).iter().take(INPUTS_SEEN_MAX) {
+            if let State::Done { size, holders, is_inline } = &graph.task(*input).state
+                && !*is_inline
+                && !holders.contains(worker.0)
+            {
+                bytes += *size;
+                moved = true;
+            }
+        }
+        let round_trip = if moved { self.worker(worker).round_trip().0 } else { 0 };
+        round_trip + bytes * 1_000_000 / BANDWIDTH
+    }
+
+    fn assign(&mut self, id: TaskId, worker: WorkerIndex, is_ahead: bool, out: &mut Actions) {
+        let inputs: Vec<_> = {
+            let graph = self.graph(id.graph);
+            let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
+            graph.dependencies(id.task).iter().map(input).collect()
+        };
+        let expected_us = self.length_us(id).unwrap_or(LENGTH_UNKNOWN_US).min(u64::from(u32::MAX)) as u32;
+        let graph = self.graph(id.graph);
+        let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
+        let is_suspect = graph.task(id.task).deaths > 0;
+        let target = self.workers[worker.0 as usize].as_mut().expect("only workers that are there are chosen");
+        let position = target.attempts.len() as u32;
+        let index = self.attempts.insert(|number| LiveAttempt {
+            number,
+            task: id,
+            worker,
+            position,
+            expected_us,
+            is_ahead,
+            is_retracting: false,
+        });
+        target.attempts.push(index);
+        target.occupancy_us += u64::from(expected_us);
+        target.suspects += u32::from(is_suspect);
+        target.account(self.queues.key(shape), true);
+        let worker_id = target.id;
+        self.reindex(worker);
+        self.change(id, State::Assigned(SmallSet::One(index)));
+        self.counters.sent_ahead += u64::from(is_ahead);
+        let moved: u64 = inputs
+            .iter()
+            .filter(|input| matches!(&input.at, InputAt::Workers(holders) if !holders.contains(&worker_id)))
+            .map(|input| input.size)
+            .sum();
+        let graph = self.graph_mut(id.graph);
+        graph.workers.insert(worker.0);
+        graph.counts.attempts += 1;
+        graph.counts.bytes_moved += moved;
+        let task = graph.task_mut(id.task);
+        task.attempts = task.attempts.saturating_add(1);
+        if task.family != NONE {
+            let family = task.family as usize;
+            graph.tasks[family].home = worker.0;
+        }
+        let attempt = self.attempts.at(index).number;
+        out.push(Action::Assign { worker: worker_id, task: id, attempt, priority, inputs });
+    }
+
+    /// Sends tasks whose missing inputs are all being made at a worker there too, so that a chain costs no round trip.
+    fn send_ahead(&mut self, first: TaskId, worker: WorkerIndex, out: &mut Actions) {
+        let mut stack = vec![first.task];
+        while let Some(task) = stack.pop() {
+            let graph = self.graph(first.graph);
+            let dependents = graph.dependents(task);
+            let candidates: Vec<_> = dependents.iter().take(AHEAD_INPUTS_MAX).copied().filter(|task| self.may_go_ahead(TaskId { graph: first.graph, task: *task }, worker)).collect();
+            for dependent in candidates {
+                let id = TaskId { graph: first.graph, task: dependent };
+                if self.attempts.is_full() || !self.has_room(worker, id, self.graph(id.graph).profile_of(dependent).shape) {
+                    return;
+                }
+                self.assign(id, worker, true, out);
+                stack.push(dependent);
+            }
+        }
+    }
+
+    fn may_go_ahead(&self, id: TaskId, worker: WorkerIndex) -> bool {
+        let graph = self.graph(id.graph);
+        let inputs = graph.dependencies(id.task);
+        graph.task(id.task).state == State::Waiting
+            && inputs.len() <= AHEAD_INPUTS_MAX
+            && graph.task(id.task).deaths == 0
+            && self.queues.key(graph.profile_of(id.task).shape).is_ordinary()
+            && inputs.iter().all(|input| match &graph.task(*input).state {
+                State::Done { .. } => true,
+                State::Assigned(attempts) => attempts.as_slice().iter().any(|attempt| {
+                    let live = self.attempts.at(*attempt);
+                    live.worker == worker && !live.is_retracting
+                }),
+                State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => false,
+            })
+    }
+}

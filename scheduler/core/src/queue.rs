@@ -1,0 +1,93 @@
+//! Queues of ready tasks: one for each shape of request, so that no shape waits behind another.
+
+use crate::task::TaskId;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use wasm_tasks_protocol::graph::{LabelRule, Resource, Settings};
+use wasm_tasks_protocol::message::Priority;
+
+/// What tasks ask of a worker.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ShapeKey {
+    pub(crate) slots_milli: u64,
+    /// 0 unless the task declared it.
+    pub(crate) memory_bytes: u64,
+    pub(crate) pools: Vec<Resource>,
+    pub(crate) labels: Vec<LabelRule>,
+}
+
+impl ShapeKey {
+    pub(crate) fn of(settings: &Settings) -> ShapeKey {
+        ShapeKey {
+            slots_milli: settings.slots_milli,
+            memory_bytes: if settings.memory_declared { settings.memory_bytes } else { 0 },
+            pools: settings.pools.clone(),
+            labels: settings.labels.clone(),
+        }
+    }
+
+    /// One slot, any worker: such tasks may be sent before a slot is free.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.slots_milli == 1_000 && self.memory_bytes == 0 && self.pools.is_empty() && self.labels.is_empty()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ShapeIndex(pub(crate) u32);
+
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) key: ShapeKey,
+    queue: BinaryHeap<Reverse<(Priority, TaskId)>>,
+    /// No worker had room for its first task in this round of placement.
+    pub(crate) is_blocked: bool,
+}
+
+/// All shapes that were ever asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    shapes: Vec<Shape>,
+    by_key: BTreeMap<ShapeKey, ShapeIndex>,
+}
+
+impl Queues {
+    pub(crate) fn intern(&mut self, key: ShapeKey) -> ShapeIndex {
+        *self.by_key.entry(key).or_insert_with_key(|key| {
+            self.shapes.push(Shape { key: key.clone(), queue: BinaryHeap::new(), is_blocked: false });
+            ShapeIndex(self.shapes.len() as u32 - 1)
+        })
+    }
+
+    pub(crate) fn key(&self, shape: ShapeIndex) -> &ShapeKey {
+        &self.shapes[shape.0 as usize].key
+    }
+
+    pub(crate) fn push(&mut self, shape: ShapeIndex, priority: Priority, task: TaskId) {
+        self.shapes[shape.0 as usize].queue.push(Reverse((priority, task)));
+    }
+
+    /// Removes the first entry of a shape.
+    pub(crate) fn pop(&mut self, shape: ShapeIndex) {
+        self.shapes[shape.0 as usize].queue.pop();
+    }
+
+    pub(crate) fn block(&mut self, shape: ShapeIndex) {
+        self.shapes[shape.0 as usize].is_blocked = true;
+    }
+
+    pub(crate) fn unblock_all(&mut self) {
+        self.shapes.iter_mut().for_each(|shape| shape.is_blocked = false);
+    }
+
+    /// The first task of all shapes that are not blocked. It may have left the queue: entries are not removed
+    /// when a task leaves otherwise than by placement, the caller looks at its state.
+    pub(crate) fn first(&self) -> Option<(ShapeIndex, TaskId)> {
+        let heads = self.shapes.iter().enumerate().filter(|(_, shape)| !shape.is_blocked);
+        let best = heads.filter_map(|(index, shape)| shape.queue.peek().map(|Reverse((priority, task))| (priority, task, index))).min()?;
+        Some((ShapeIndex(best.2 as u32), *best.1))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shapes.iter().all(|shape| shape.queue.is_empty())
+    }
+}

@@ -1,0 +1,6 @@
+//! Scripts of events against compact answers, and random runs against the invariants.
+
+mod failures;
+mod plain;
+mod random;
+mod world;

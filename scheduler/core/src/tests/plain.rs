@@ -1,0 +1,87 @@
+use super::world::{GRAPH, World, plan, plan_with};
+use crate::Event;
+use wasm_tasks_protocol::graph::{LabelRule, Settings};
+
+#[test]
+fn a_chain_is_sent_ahead_and_intermediates_are_released() {
+    let mut world = World::new(&[1]);
+    world.run = wasm_tasks_protocol::Duration(10);
+    assert_eq!(world.submit(plan(&[&[], &[0], &[1], &[2]], &[3])), "0 -> w1; 1 -> w1 (0 pending)");
+    assert_eq!(world.finish(1, 0, 100), "");
+    assert_eq!(world.finish(1, 1, 100), "release 0 at w1; 2 -> w1 (1 at 1); 3 -> w1 (2 pending)");
+    assert_eq!(world.finish(1, 2, 100), "release 1 at w1");
+    assert_eq!(world.finish(1, 3, 100), "output 3 ready; release 2 at w1; finished 4/4 failed 0+0");
+    assert_eq!(world.event(Event::GraphReleased(GRAPH)), "forgotten at 1 workers");
+}
+
+#[test]
+fn what_no_output_needs_is_not_run() {
+    let mut world = World::new(&[2]);
+    assert_eq!(world.submit(plan(&[&[], &[], &[0, 1]], &[0])), "0 -> w1");
+    assert_eq!(world.finish(1, 0, 100), "output 0 ready; finished 1/1 failed 0+0");
+}
+
+#[test]
+fn siblings_that_meet_go_to_one_worker() {
+    let mut world = World::new(&[2, 2]);
+    let placed = world.submit(plan(&[&[], &[], &[], &[], &[0, 1], &[2, 3], &[4, 5]], &[6]));
+    let worker_of = |task: u32| {
+        placed.split("; ").find(|text| text.starts_with(&format!("{task} -> "))).map(|text| text.split(' ').nth(2).expect("a worker").to_owned())
+    };
+    assert!(worker_of(0).is_some());
+    assert_eq!(worker_of(0), worker_of(1), "{placed}");
+    assert_eq!(worker_of(2), worker_of(3), "{placed}");
+}
+
+#[test]
+fn roots_are_withheld() {
+    let mut world = World::new(&[1]);
+    let edges: Vec<&[u32]> = vec![&[]; 100];
+    let outputs: Vec<u32> = (0..100).collect();
+    let placed = world.submit(plan(&edges, &outputs));
+    assert_eq!(placed, "0 -> w1; 1 -> w1", "unknown length: one runs and one waits");
+    // Each takes a second, which is much longer than a round trip.
+    assert_eq!(world.finish(1, 0, 100), "output 0 ready; 2 -> w1", "what was sent before the length was known counts little");
+    assert_eq!(world.finish(1, 1, 100), "output 1 ready");
+    assert_eq!(world.finish(1, 2, 100), "output 2 ready; 3 -> w1", "long tasks are not sent before a slot is free");
+}
+
+#[test]
+fn a_task_goes_where_its_bytes_are() {
+    let mut world = World::new(&[1, 1]);
+    // Two inputs that also feed others, so that nothing is sent ahead of them.
+    world.submit(plan(&[&[], &[], &[0, 1]], &[0, 1, 2]));
+    let holder = |world: &World, task: u32| {
+        world.assigned.iter().find(|(_, list)| list.iter().any(|(assigned, _)| assigned.0 == task)).map(|(worker, _)| worker.0)
+    };
+    // Whoever has task 0 gives both back; the fresh worker then takes one of them.
+    let first = holder(&world, 0).expect("placed");
+    world.finish(first, 0, 500_000_000);
+    let second = holder(&world, 1).expect("placed");
+    let placed = if holder(&world, 2).is_none() { world.finish(second, 1, 1_000) } else { "2 was sent ahead".to_owned() };
+    assert!(placed.contains(&format!("2 -> w{first}")) || placed == "2 was sent ahead", "{placed}");
+    assert_eq!(holder(&world, 2), Some(first));
+}
+
+#[test]
+fn labels_are_respected_and_explained() {
+    let mut world = World::new(&[1, 1]);
+    let rule = LabelRule::parse("zone=z2").expect("a rule");
+    let settings = Settings { labels: vec![rule], ..Settings::default() };
+    assert_eq!(world.submit(plan_with(&[&[], &[]], &[0, 1], settings)), "0 -> w2");
+    let graph = world.core.graph_index(GRAPH).expect("submitted");
+    let explanation = world.core.explain(crate::TaskId { graph, task: wasm_tasks_protocol::TaskIndex(1) }).expect("known");
+    assert!(!explanation.is_unrunnable);
+    assert_eq!(explanation.fits[1].lacks, ["its labels do not satisfy `zone=z2`"]);
+}
+
+#[test]
+fn higher_priority_goes_first() {
+    let mut world = World::new(&[1]);
+    world.submit(plan(&[&[], &[], &[]], &[0, 1, 2]));
+    let urgent = Settings { priority: 5, ..Settings::default() };
+    let graph = wasm_tasks_protocol::GraphId([2; 16]);
+    world.event(Event::GraphSubmitted { graph, plan: plan_with(&[&[]], &[0], urgent) });
+    let placed = world.finish(1, 0, 1);
+    assert_eq!(placed, "output 0 ready; 0 -> w1", "the urgent graph's task goes before task 2");
+}

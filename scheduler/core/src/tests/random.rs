@@ -1,0 +1,113 @@
+use super::world::{GRAPH, World, plan_with};
+use crate::Event;
+use proptest::prelude::*;
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph::Settings;
+use wasm_tasks_protocol::ids::{TaskIndex, WorkerId};
+use wasm_tasks_protocol::time::Duration;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Finish(usize, bool),
+    Fail(usize, bool),
+    Lose(usize),
+    Join(u64),
+    Missing(usize),
+    Return(usize),
+    Leave(usize),
+    Pass(u64),
+    Cancel,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        12 => (any::<usize>(), any::<bool>()).prop_map(|(n, inline)| Step::Finish(n, inline)),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(n, fault)| Step::Fail(n, fault)),
+        1 => any::<usize>().prop_map(Step::Lose),
+        1 => (1u64..4).prop_map(Step::Join),
+        1 => any::<usize>().prop_map(Step::Missing),
+        1 => any::<usize>().prop_map(Step::Return),
+        1 => any::<usize>().prop_map(Step::Leave),
+        2 => (0u64..200_000).prop_map(Step::Pass),
+        1 => Just(Step::Cancel).prop_filter("rarely", |_| true),
+    ];
+    proptest::collection::vec(step, 0..120)
+}
+
+fn edges() -> impl Strategy<Value = Vec<Vec<u32>>> {
+    (1usize..25).prop_flat_map(|n| {
+        (0..n).map(|task| proptest::collection::btree_set(0..task.max(1) as u32, 0..=task.min(3)).prop_map(move |set| {
+            set.into_iter().filter(|need| (*need as usize) < task).collect::<Vec<u32>>()
+        })).collect::<Vec<_>>()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever happens the invariants hold, and when the trouble is over the graph ends.
+    #[test]
+    fn random_runs_hold_and_converge(edges in edges(), outputs in proptest::collection::vec(any::<u32>(), 1..4), steps in steps(), cancels in 0u8..4) {
+        let n = edges.len() as u32;
+        let lists: Vec<&[u32]> = edges.iter().map(Vec::as_slice).collect();
+        let outputs: Vec<u32> = outputs.iter().map(|output| output % n).collect();
+        let settings = Settings { retries: 2, backoff: Duration::from_millis(10), ..Settings::default() };
+        let mut world = World::new(&[1, 2]);
+        let mut next_worker = 3;
+        world.submit(plan_with(&lists, &outputs, settings));
+        for step in steps {
+            let all: Vec<(u64, u32)> = world.assigned.iter().flat_map(|(worker, list)| list.iter().map(|(task, _)| (worker.0, task.0))).collect();
+            let pick = |n: usize| (!all.is_empty()).then(|| all[n % all.len()]);
+            let workers: Vec<u64> = (1..next_worker).filter(|worker| world.core.worker_load(WorkerId(*worker)).is_some()).collect();
+            let text = match step {
+                Step::Finish(n, inline) => pick(n).map(|(worker, task)| world.finish(worker, task, if inline { 8 } else { 10_000 })),
+                Step::Fail(n, fault) => pick(n).map(|(worker, task)| world.fail(worker, task, if fault { ErrorCode::WorkerFault } else { ErrorCode::Trap })),
+                Step::Lose(n) => (!workers.is_empty()).then(|| world.lose(workers[n % workers.len()])),
+                Step::Join(slots) => {
+                    world.join(next_worker, slots);
+                    next_worker += 1;
+                    Some(world.settle())
+                }
+                Step::Missing(n) => pick(n).and_then(|(worker, task)| {
+                    let attempt = world.assigned[&WorkerId(worker)].iter().find(|(t, _)| t.0 == task)?.1;
+                    let input = *edges[task as usize].first()?;
+                    Some(world.event(Event::InputMissing { worker: WorkerId(worker), attempt, task: TaskIndex(input), tried: workers.iter().copied().map(WorkerId).collect() }))
+                }),
+                Step::Return(n) => pick(n).map(|(worker, task)| {
+                    let attempt = world.take(worker, task);
+                    world.event(Event::Retracted { worker: WorkerId(worker), asked: vec![attempt], returned: vec![attempt] })
+                }),
+                Step::Leave(n) => (!workers.is_empty()).then(|| world.event(Event::WorkerLeaving(WorkerId(workers[n % workers.len()])))),
+                Step::Pass(us) => {
+                    world.now = world.now + Duration(us);
+                    Some(world.event(Event::Tick))
+                }
+                Step::Cancel if cancels == 0 => Some(world.event(Event::GraphCancelled(GRAPH))),
+                Step::Cancel => None,
+            };
+            drop(text);
+        }
+        // Heal: fresh workers, every attempt ends well, time passes.
+        world.join(next_worker, 2);
+        world.join(next_worker + 1, 2);
+        world.settle();
+        for _ in 0..2_000 {
+            let Some((worker, task)) = world.assigned.iter().find_map(|(worker, list)| list.first().map(|(task, _)| (worker.0, task.0))) else {
+                match world.core.next_timeout() {
+                    Some((at, _)) => {
+                        world.now = at;
+                        world.event(Event::Tick);
+                        continue;
+                    }
+                    None => break,
+                }
+            };
+            world.finish(worker, task, 8);
+        }
+        let graph = world.core.graph_index(GRAPH).expect("held");
+        let counts = world.core.graph_counts(graph).expect("held").clone();
+        prop_assert_eq!(counts.assigned, 0);
+        world.event(Event::GraphReleased(GRAPH));
+        prop_assert!(world.core.attempts.len() == 0);
+    }
+}

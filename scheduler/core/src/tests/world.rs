@@ -1,0 +1,159 @@
+//! A test's view of a core: events in one line, actions as short text.
+
+use crate::{Action, Actions, Event, GraphPlan, InputAt, OutputOutcome, SchedulerCore, Settings, WorkerPlan};
+use std::collections::BTreeMap;
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph;
+use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::time::{Duration, Time};
+
+pub(super) struct World {
+    pub(super) core: SchedulerCore,
+    pub(super) now: Time,
+    /// Live attempts as this test saw them: by worker, the task and the number.
+    pub(super) assigned: BTreeMap<WorkerId, Vec<(TaskIndex, Attempt)>>,
+    /// How long tasks take.
+    pub(super) run: Duration,
+    /// Everything that happened since the last look.
+    log: Vec<String>,
+}
+
+pub(super) const GRAPH: GraphId = GraphId([1; 16]);
+
+/// A plan where task `i` needs `edges[i]`; outputs are given.
+pub(super) fn plan(edges: &[&[u32]], outputs: &[u32]) -> GraphPlan {
+    plan_with(edges, outputs, graph::Settings::default())
+}
+
+pub(super) fn plan_with(edges: &[&[u32]], outputs: &[u32], settings: graph::Settings) -> GraphPlan {
+    let mut starts = vec![0];
+    let mut dependencies = Vec::new();
+    for needs in edges {
+        dependencies.extend(needs.iter().copied().map(TaskIndex));
+        starts.push(dependencies.len() as u32);
+    }
+    GraphPlan {
+        dependency_starts: starts,
+        dependencies,
+        functions: vec![0; edges.len()],
+        task_settings: vec![0; edges.len()],
+        settings: vec![settings],
+        outputs: outputs.iter().copied().map(TaskIndex).collect(),
+    }
+}
+
+impl World {
+    pub(super) fn new(workers: &[u64]) -> World {
+        let mut world = World {
+            core: SchedulerCore::new(&Settings { first_serial: 1 }),
+            now: Time(0),
+            assigned: BTreeMap::new(),
+            run: Duration(1_000_000),
+            log: Vec::new(),
+        };
+        for (worker, slots) in (1..).zip(workers) {
+            world.join(worker, *slots);
+        }
+        world
+    }
+
+    pub(super) fn join(&mut self, worker: u64, slots: u64) {
+        let plan = WorkerPlan {
+            slots_milli: slots * 1_000,
+            memory_bytes: 1 << 30,
+            labels: vec![("zone".into(), format!("z{worker}"))],
+            pools: Vec::new(),
+            round_trip: Duration(100),
+        };
+        self.handle(Event::WorkerJoined { worker: WorkerId(worker), plan });
+    }
+
+    pub(super) fn submit(&mut self, plan: GraphPlan) -> String {
+        self.event(Event::GraphSubmitted { graph: GRAPH, plan })
+    }
+
+    /// Handles an event and settles; what came of it as text.
+    pub(super) fn event(&mut self, event: Event) -> String {
+        self.handle(event);
+        self.settle()
+    }
+
+    pub(super) fn settle(&mut self) -> String {
+        self.handle(Event::Settle);
+        std::mem::take(&mut self.log).join("; ")
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        let mut actions = Actions::new();
+        self.core.handle(self.now, event, &mut actions);
+        self.core.check_invariants();
+        for action in actions.drain() {
+            self.note(action);
+        }
+    }
+
+    fn note(&mut self, action: Action) {
+        let text = match action {
+            Action::GraphAccepted { .. } => return,
+            Action::Assign { worker, task, attempt, inputs, .. } => {
+                self.assigned.entry(worker).or_default().push((task.task, attempt));
+                let inputs: Vec<String> = inputs
+                    .iter()
+                    .map(|input| match &input.at {
+                        InputAt::Shell => format!("{} inline", input.task.0),
+                        InputAt::Workers(workers) => format!("{} at {}", input.task.0, workers.iter().map(|w| w.0.to_string()).collect::<Vec<_>>().join("+")),
+                        InputAt::Pending(_) => format!("{} pending", input.task.0),
+                    })
+                    .collect();
+                let inputs = if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join(", ")) };
+                format!("{} -> w{}{inputs}", task.task.0, worker.0)
+            }
+            Action::Cancel { worker, attempt } => {
+                let list = self.assigned.entry(worker).or_default();
+                let at = list.iter().position(|(_, number)| *number == attempt).expect("cancels what was assigned");
+                format!("cancel {} at w{}", list.remove(at).0.0, worker.0)
+            }
+            Action::Retract { worker, attempts } => format!("retract {} from w{}", attempts.len(), worker.0),
+            Action::UpdateInput { worker, input, .. } => format!("update {} for w{}: {:?}", input.task.0, worker.0, input.at),
+            Action::Release { worker, task } => format!("release {} at w{}", task.task.0, worker.0),
+            Action::ReleaseInline(task) => format!("release {} inline", task.task.0),
+            Action::Output { task, outcome: OutputOutcome::Ready { .. } } => format!("output {} ready", task.task.0),
+            Action::Output { task, outcome: OutputOutcome::Failed } => format!("output {} failed", task.task.0),
+            Action::TaskFailed { task, code, attempts, dependents, .. } => {
+                format!("{} failed: {code} after {attempts}, {dependents} dependents", task.task.0)
+            }
+            Action::GraphFinished { counts, .. } => format!("finished {}/{} failed {}+{}", counts.finished, counts.tasks, counts.failed, counts.dependents_failed),
+            Action::GraphForgotten { workers, .. } => format!("forgotten at {} workers", workers.len()),
+        };
+        self.log.push(text);
+    }
+
+    /// The attempt of a task at a worker, which is over with this.
+    pub(super) fn take(&mut self, worker: u64, task: u32) -> Attempt {
+        let list = self.assigned.entry(WorkerId(worker)).or_default();
+        let at = list.iter().position(|(assigned, _)| assigned.0 == task).expect("the task is at that worker");
+        list.remove(at).1
+    }
+
+    pub(super) fn finish(&mut self, worker: u64, task: u32, size: u64) -> String {
+        let event = self.finished(worker, task, size);
+        self.event(event)
+    }
+
+    pub(super) fn finished(&mut self, worker: u64, task: u32, size: u64) -> Event {
+        let attempt = self.take(worker, task);
+        Event::AttemptFinished {
+            worker: WorkerId(worker), attempt, size, run: self.run, memory_peak_bytes: 0, is_inline: size <= 16,
+        }
+    }
+
+    pub(super) fn fail(&mut self, worker: u64, task: u32, code: ErrorCode) -> String {
+        let attempt = self.take(worker, task);
+        self.event(Event::AttemptFailed { worker: WorkerId(worker), attempt, code, run: Duration(1) })
+    }
+
+    pub(super) fn lose(&mut self, worker: u64) -> String {
+        self.assigned.remove(&WorkerId(worker));
+        self.event(Event::WorkerLost(WorkerId(worker)))
+    }
+}

@@ -1,0 +1,41 @@
+//! How tasks go from state to state. Every change goes through [`SchedulerCore::change`], which knows the table.
+
+mod cancel;
+mod fail;
+mod finish;
+mod lose;
+mod need;
+mod retract;
+pub(crate) mod table;
+
+use crate::core::SchedulerCore;
+use crate::task::{State, StateName, TaskId};
+
+impl SchedulerCore {
+    /// Sets a task's state; leaves queues, counts and attempts to the caller.
+    pub(crate) fn change(&mut self, id: TaskId, to: State) {
+        let graph = self.graph_mut(id.graph);
+        let task = graph.task_mut(id.task);
+        let (old, new) = (task.state.name(), to.name());
+        assert!(table::is_allowed(old, new), "task {} from {} to {}", id.task.0, old.as_str(), new.as_str());
+        task.state = to;
+        graph.counts.assigned += u64::from(new == StateName::Assigned);
+        graph.counts.assigned -= u64::from(old == StateName::Assigned);
+    }
+
+    /// Sends a task that is needed and has nothing else to do to where it belongs: the queue, or waiting.
+    pub(crate) fn requeue(&mut self, id: TaskId) {
+        if !matches!(self.graph(id.graph).task(id.task).state, State::Waiting | State::Queued) {
+            self.change(id, State::Waiting);
+        }
+        let graph = self.graph(id.graph);
+        if graph.task(id.task).missing > 0 {
+            return;
+        }
+        let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
+        if graph.task(id.task).state == State::Waiting {
+            self.change(id, State::Queued);
+        }
+        self.queues.push(shape, priority, id);
+    }
+}

@@ -1,0 +1,92 @@
+//! Attempts that end well.
+
+use crate::action::{Action, Actions, OutputOutcome};
+use crate::attempt::LiveAttempt;
+use crate::core::SchedulerCore;
+use crate::small_set::SmallSet;
+use crate::task::{State, TaskId};
+use wasm_tasks_protocol::time::Duration;
+
+/// Weight of the newest observation in the moving average of durations. Half, as dask has it: durations of a
+/// function drift with its inputs.
+const NEWEST_WEIGHT: f64 = 0.5;
+
+impl SchedulerCore {
+    pub(crate) fn on_attempt_finished(
+        &mut self,
+        index: u32,
+        size: u64,
+        run: Duration,
+        memory_peak_bytes: u64,
+        is_inline: bool,
+        out: &mut Actions,
+    ) {
+        let ended = self.end_attempt(index);
+        let id = ended.task;
+        let others: Vec<u32> =
+            self.graph(id.graph).task(id.task).attempts_live().iter().copied().filter(|other| *other != index).collect();
+        for other in others {
+            self.cancel_attempt(other, out);
+        }
+        let worker = self.worker(ended.worker).id;
+        self.change(id, State::Done { size, holders: SmallSet::One(ended.worker.0), is_inline });
+        let graph = self.graph_mut(id.graph);
+        graph.open -= 1;
+        graph.counts.run = graph.counts.run + run;
+        graph.counts.memory_peak_bytes = graph.counts.memory_peak_bytes.max(memory_peak_bytes);
+        let function = graph.task(id.task).function;
+        let statistics = &mut graph.functions[function as usize];
+        statistics.count += 1;
+        statistics.total = statistics.total + run;
+        let newest = run.0 as f64;
+        statistics.mean_us = Some(statistics.mean_us.map_or(newest, |mean| mean + NEWEST_WEIGHT * (newest - mean)));
+        let task = graph.task_mut(id.task);
+        let is_first = !std::mem::replace(&mut task.was_done, true);
+        if task.is_output && !task.is_announced {
+            task.is_announced = true;
+            out.push(Action::Output { task: id, outcome: OutputOutcome::Ready { size, is_inline, worker: Some(worker) } });
+        }
+        graph.counts.finished += u64::from(is_first);
+        self.tell_dependents(id);
+        self.drop_needs_of(id, out);
+        self.finish_graph_if_done(id.graph, out);
+    }
+
+    /// One input less is missing for each dependent.
+    fn tell_dependents(&mut self, id: TaskId) {
+        for position in 0..self.graph(id.graph).dependents(id.task).len() {
+            let graph = self.graph_mut(id.graph);
+            let dependent = graph.dependents(id.task)[position];
+            let task = graph.task_mut(dependent);
+            if !task.is_open() {
+                continue;
+            }
+            assert!(task.missing > 0, "an input that was not done was counted as missing");
+            task.missing -= 1;
+            if task.missing == 0 && task.state == State::Waiting {
+                self.requeue(TaskId { graph: id.graph, task: dependent });
+            }
+        }
+    }
+
+    /// Removes a live attempt and gives back what it took. The task's state is the caller's.
+    pub(crate) fn end_attempt(&mut self, index: u32) -> LiveAttempt {
+        let ended = self.attempts.remove(index);
+        let (graph, task) = (ended.task.graph, ended.task.task);
+        let shape = self.graph(graph).profile_of(task).shape;
+        let is_suspect = self.graph(graph).task(task).deaths > 0;
+        let worker = self.workers[ended.worker.0 as usize].as_mut().expect("attempts end before their worker goes");
+        worker.attempts.swap_remove(ended.position as usize);
+        if let Some(moved) = worker.attempts.get(ended.position as usize) {
+            self.attempts.at_mut(*moved).position = ended.position;
+        }
+        worker.occupancy_us -= u64::from(ended.expected_us);
+        worker.suspects -= u32::from(is_suspect);
+        worker.account(self.queues.key(shape), false);
+        self.reindex(ended.worker);
+        if let State::Assigned(attempts) = &mut self.graph_mut(graph).task_mut(task).state {
+            attempts.remove(index);
+        }
+        ended
+    }
+}

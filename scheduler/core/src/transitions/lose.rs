@@ -1,0 +1,157 @@
+//! Workers that come and go, and results that are lost with them.
+
+use crate::action::{Action, Actions, AssignedInput, InputAt};
+use crate::core::SchedulerCore;
+use crate::event::WorkerPlan;
+use crate::task::{State, TaskId};
+use crate::worker::{Worker, WorkerIndex};
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
+
+impl SchedulerCore {
+    /// A number that is in use is ignored: shells never use one twice.
+    pub(crate) fn on_worker_joined(&mut self, id: WorkerId, plan: WorkerPlan) {
+        if self.worker_ids.contains_key(&id) {
+            return;
+        }
+        let index = WorkerIndex(self.workers.iter().position(Option::is_none).unwrap_or(self.workers.len()) as u32);
+        if index.0 as usize == self.workers.len() {
+            self.workers.push(None);
+        }
+        self.workers[index.0 as usize] = Some(Worker::new(id, plan));
+        self.worker_ids.insert(id, index);
+        self.reindex(index);
+    }
+
+    pub(crate) fn on_worker_leaving(&mut self, id: WorkerId) {
+        if let Some(index) = self.worker_ids.get(&id).copied() {
+            self.worker_mut(index).is_leaving = true;
+            self.reindex(index);
+        }
+    }
+
+    pub(crate) fn on_worker_lost(&mut self, id: WorkerId, out: &mut Actions) {
+        let Some(index) = self.worker_ids.remove(&id) else { return };
+        self.worker_mut(index).is_leaving = true;
+        self.reindex(index);
+        let graphs: Vec<_> = self.graph_ids.values().copied().collect();
+        for graph in &graphs {
+            self.graph_mut(*graph).workers.remove(&index.0);
+            for task in self.task_positions(*graph) {
+                let entry = self.graph_mut(*graph).task_mut(task);
+                if entry.home == index.0 {
+                    entry.home = crate::task::NONE;
+                }
+                let id = TaskId { graph: *graph, task };
+                self.lose_replica(id, index, out);
+            }
+        }
+        while let Some(attempt) = self.worker(index).attempts.last().copied() {
+            self.on_attempt_orphaned(attempt, index, out);
+        }
+        self.workers[index.0 as usize] = None;
+        for graph in graphs {
+            self.finish_graph_if_done(graph, out);
+        }
+    }
+
+    /// A worker does not have a result, or not any more. Returns whether another copy is left.
+    fn lose_replica(&mut self, id: TaskId, worker: WorkerIndex, out: &mut Actions) -> bool {
+        let State::Done { holders, is_inline, .. } = &mut self.graph_mut(id.graph).task_mut(id.task).state else {
+            return false;
+        };
+        if holders.remove(worker.0) && holders.is_empty() && !*is_inline {
+            self.on_result_lost(id, out);
+            return false;
+        }
+        true
+    }
+
+    /// The last copy is gone: exactly what is still needed is made again.
+    fn on_result_lost(&mut self, id: TaskId, out: &mut Actions) {
+        self.change(id, State::Idle);
+        self.counters.recomputed += 1;
+        for position in 0..self.graph(id.graph).dependents(id.task).len() {
+            let dependent = TaskId { graph: id.graph, task: self.graph(id.graph).dependents(id.task)[position] };
+            let task = self.graph_mut(id.graph).task_mut(dependent.task);
+            if task.is_open() {
+                task.missing += 1;
+                if task.state == State::Queued {
+                    self.change(dependent, State::Waiting);
+                }
+            }
+        }
+        let task = self.graph_mut(id.graph).task_mut(id.task);
+        task.is_announced = false;
+        if task.needed > 0 {
+            self.require(id, out);
+        }
+    }
+
+    pub(crate) fn on_input_missing(&mut self, index: u32, input: TaskIndex, tried: &[WorkerId], out: &mut Actions) {
+        let (number, id, worker) = {
+            let live = self.attempts.at(index);
+            (live.number, live.task, live.worker)
+        };
+        if !self.graph(id.graph).dependencies(id.task).contains(&input) {
+            return;
+        }
+        let source = TaskId { graph: id.graph, task: input };
+        for holder in tried {
+            if let Some(holder) = self.worker_ids.get(holder).copied() {
+                self.lose_replica(source, holder, out);
+            }
+        }
+        // Losing the input may have ended the attempt.
+        if self.attempts.find(number) != Some(index) {
+            return;
+        }
+        match self.input(id, input, worker) {
+            Some(input) => {
+                let worker = self.worker(worker).id;
+                out.push(Action::UpdateInput { worker, attempt: number, input, graph: id.graph });
+            }
+            None => {
+                self.cancel_attempt(index, out);
+                if self.graph(id.graph).task(id.task).attempts_live().is_empty() {
+                    self.requeue(id);
+                    self.withdraw_dependents(id, out);
+                }
+            }
+        }
+    }
+
+    /// Where an input is, seen from a worker; none when it does not exist and is not being made there.
+    pub(crate) fn input(&self, id: TaskId, input: TaskIndex, worker: WorkerIndex) -> Option<AssignedInput> {
+        let graph = self.graph(id.graph);
+        let (size, at) = match &graph.task(input).state {
+            State::Done { size, holders, .. } if holders.contains(worker.0) => {
+                (*size, InputAt::Workers(vec![self.worker(worker).id]))
+            }
+            State::Done { size, is_inline: true, .. } => (*size, InputAt::Shell),
+            State::Done { size, holders, .. } => {
+                (*size, InputAt::Workers(holders.as_slice().iter().map(|holder| self.worker(WorkerIndex(*holder)).id).collect()))
+            }
+            State::Assigned(attempts) => {
+                let here = attempts.as_slice().iter().find(|attempt| self.attempts.at(**attempt).worker == worker)?;
+                (0, InputAt::Pending(self.attempts.at(*here).number))
+            }
+            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => return None,
+        };
+        Some(AssignedInput { task: input, size, at })
+    }
+
+    pub(crate) fn on_replicas_added(&mut self, worker: WorkerId, graph: GraphId, tasks: &[TaskIndex], out: &mut Actions) {
+        let (Some(index), Some(graph)) = (self.worker_ids.get(&worker).copied(), self.graph_ids.get(&graph).copied()) else {
+            self.counters.stale_reports += 1;
+            return;
+        };
+        for task in tasks.iter().copied().filter(|task| (task.0 as usize) < self.graph(graph).tasks.len()).collect::<Vec<_>>() {
+            match &mut self.graph_mut(graph).task_mut(task).state {
+                State::Done { holders, .. } => drop(holders.insert(index.0)),
+                State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
+                    out.push(Action::Release { worker, task: TaskId { graph, task } });
+                }
+            }
+        }
+    }
+}

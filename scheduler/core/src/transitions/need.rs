@@ -1,0 +1,186 @@
+//! What is needed: graphs come, results are wanted and let go.
+
+use crate::action::{Action, Actions};
+use crate::core::SchedulerCore;
+use crate::event::GraphPlan;
+use crate::graph::Graph;
+use crate::task::{GraphIndex, State, TaskId};
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
+
+impl SchedulerCore {
+    /// A graph that is known already is left as it is.
+    pub(crate) fn on_graph_submitted(&mut self, id: GraphId, plan: GraphPlan, out: &mut Actions) {
+        if self.graph_ids.contains_key(&id) {
+            return;
+        }
+        let slot = self.free_graphs.pop().unwrap_or_else(|| {
+            self.graphs.push(None);
+            self.graphs.len() as u32 - 1
+        });
+        let index = GraphIndex { slot, generation: self.next_generation };
+        self.next_generation += 1;
+        let queues = &mut self.queues;
+        let mut graph = Graph::new(index, plan, |key| queues.intern(key));
+        let mut wanted = graph.outputs.clone();
+        wanted.sort_unstable();
+        wanted.dedup();
+        for output in &wanted {
+            let task = graph.task_mut(*output);
+            task.is_output = true;
+            task.needed += 1;
+        }
+        self.graphs[slot as usize] = Some(graph);
+        self.graph_ids.insert(id, index);
+        out.push(Action::GraphAccepted { graph: id, index });
+        for output in wanted {
+            if self.graph(index).task(output).state == State::Idle {
+                self.require(TaskId { graph: index, task: output }, out);
+            }
+        }
+        self.finish_graph_if_done(index, out);
+    }
+
+    /// Makes an idle task that is needed wait for its inputs, and makes those needed too.
+    pub(crate) fn require(&mut self, first: TaskId, out: &mut Actions) {
+        let mut stack = vec![first.task];
+        let mut doomed = Vec::new();
+        while let Some(task) = stack.pop() {
+            let id = TaskId { graph: first.graph, task };
+            self.change(id, State::Waiting);
+            let graph = self.graph_mut(id.graph);
+            graph.open += 1;
+            graph.is_finished = false;
+            if !graph.task(task).was_counted {
+                graph.task_mut(task).was_counted = true;
+                graph.counts.tasks += 1;
+            }
+            let mut missing = 0;
+            for position in 0..graph.dependencies(task).len() {
+                let dependency = graph.dependencies(task)[position];
+                let input = graph.task_mut(dependency);
+                input.needed += 1;
+                missing += u32::from(!input.is_done());
+                match input.state {
+                    State::Idle if input.needed == 1 => stack.push(dependency),
+                    State::Failed { cause } => doomed.push((id, cause)),
+                    State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Done { .. } => {}
+                }
+            }
+            graph.task_mut(task).missing = missing;
+            if missing == 0 {
+                self.requeue(id);
+            }
+        }
+        for (id, cause) in doomed {
+            if self.graph(id.graph).task(id.task).is_open() {
+                self.fail_with_dependents(id, cause, out);
+            }
+        }
+    }
+
+    /// One dependent less needs each input of a task; what nobody needs is let go.
+    pub(crate) fn drop_needs_of(&mut self, id: TaskId, out: &mut Actions) {
+        let mut stack = vec![id.task];
+        while let Some(task) = stack.pop() {
+            for position in 0..self.graph(id.graph).dependencies(task).len() {
+                let dependency = self.graph(id.graph).dependencies(task)[position];
+                let input = self.graph_mut(id.graph).task_mut(dependency);
+                assert!(input.needed > 0, "each dependent is counted once");
+                input.needed -= 1;
+                if input.needed > 0 {
+                    continue;
+                }
+                let input = TaskId { graph: id.graph, task: dependency };
+                if self.graph(id.graph).task(dependency).is_done() {
+                    self.release(input, out);
+                } else if self.graph(id.graph).task(dependency).is_open() {
+                    self.stop(input, State::Idle, out);
+                    stack.push(dependency);
+                }
+            }
+        }
+    }
+
+    /// Lets a result go that nobody needs.
+    pub(crate) fn release(&mut self, id: TaskId, out: &mut Actions) {
+        let task = self.graph_mut(id.graph).task_mut(id.task);
+        if let State::Done { holders, is_inline, .. } = &task.state {
+            let (holders, is_inline) = (holders.clone(), *is_inline);
+            for holder in holders.as_slice() {
+                let worker = self.worker(crate::worker::WorkerIndex(*holder)).id;
+                out.push(Action::Release { worker, task: id });
+            }
+            if is_inline {
+                out.push(Action::ReleaseInline(id));
+            }
+            self.change(id, State::Idle);
+        }
+    }
+
+    /// Ends whatever an open task does, and gives it a state that is not open. Its inputs are the caller's.
+    pub(crate) fn stop(&mut self, id: TaskId, to: State, out: &mut Actions) {
+        if let State::Resting { until } = self.graph(id.graph).task(id.task).state {
+            self.resting.remove(&(until, id));
+        }
+        let attempts = self.graph(id.graph).task(id.task).attempts_live().to_vec();
+        for attempt in &attempts {
+            self.cancel_attempt(*attempt, out);
+        }
+        self.change(id, to);
+        self.graph_mut(id.graph).open -= 1;
+        if !attempts.is_empty() {
+            self.withdraw_dependents(id, out);
+        }
+    }
+
+    /// Ends a live attempt and tells its worker.
+    pub(crate) fn cancel_attempt(&mut self, index: u32, out: &mut Actions) {
+        let ended = self.end_attempt(index);
+        let worker = self.worker(ended.worker).id;
+        out.push(Action::Cancel { worker, attempt: ended.number });
+    }
+
+    /// Takes back dependents that were sent ahead of a result that will not come into being there.
+    pub(crate) fn withdraw_dependents(&mut self, first: TaskId, out: &mut Actions) {
+        let mut stack = vec![first.task];
+        while let Some(task) = stack.pop() {
+            for position in 0..self.graph(first.graph).dependents(task).len() {
+                let dependent = self.graph(first.graph).dependents(task)[position];
+                let id = TaskId { graph: first.graph, task: dependent };
+                let ahead: Vec<u32> = self.graph(id.graph).task(dependent).attempts_live().to_vec();
+                if ahead.is_empty() || !ahead.iter().all(|attempt| self.attempts.at(*attempt).is_ahead) {
+                    continue;
+                }
+                for attempt in ahead {
+                    self.cancel_attempt(attempt, out);
+                }
+                self.requeue(id);
+                stack.push(dependent);
+            }
+        }
+    }
+
+    /// Announces the end of a graph once nothing is open.
+    pub(crate) fn finish_graph_if_done(&mut self, index: GraphIndex, out: &mut Actions) {
+        let graph = self.graph_mut(index);
+        if graph.open == 0 && !graph.is_finished {
+            graph.is_finished = true;
+            let (counts, is_cancelled) = (graph.counts.clone(), graph.is_cancelled);
+            out.push(Action::GraphFinished { graph: index, counts, is_cancelled });
+        }
+    }
+
+    /// Tells once what became of an output.
+    pub(crate) fn announce_failed(&mut self, id: TaskId, out: &mut Actions) {
+        let task = self.graph_mut(id.graph).task_mut(id.task);
+        if task.is_output && !task.is_announced {
+            task.is_announced = true;
+            out.push(Action::Output { task: id, outcome: crate::action::OutputOutcome::Failed });
+        }
+    }
+
+    /// Positions of the tasks of a graph, for walks that change it.
+    pub(crate) fn task_positions(&self, index: GraphIndex) -> impl Iterator<Item = TaskIndex> + use<> {
+        (0..self.graph(index).tasks.len() as u32).map(TaskIndex)
+    }
+}

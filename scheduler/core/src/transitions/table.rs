@@ -1,0 +1,45 @@
+//! The one table of what may follow what; `docs/states.md` is generated from it.
+
+use crate::task::StateName::{self, Assigned, Done, Failed, Idle, Queued, Resting, Waiting};
+
+/// One arrow of the diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Before.
+    pub from: StateName,
+    /// After.
+    pub to: StateName,
+    /// When.
+    pub why: &'static str,
+}
+
+const fn row(from: StateName, to: StateName, why: &'static str) -> Transition {
+    Transition { from, to, why }
+}
+
+/// Every transition that a task may make.
+pub const TRANSITIONS: &[Transition] = &[
+    row(Idle, Waiting, "an output needs it, or its result is needed again"),
+    row(Waiting, Queued, "its last input came into being"),
+    row(Waiting, Assigned, "sent ahead: its last inputs are being made at that worker"),
+    row(Queued, Assigned, "a worker had room"),
+    row(Queued, Waiting, "an input was lost"),
+    row(Assigned, Done, "an attempt finished"),
+    row(Assigned, Waiting, "given back, its worker died, or an input was lost"),
+    row(Assigned, Resting, "an attempt failed and may be repeated"),
+    row(Resting, Waiting, "the pause is over"),
+    row(Done, Waiting, "the last replica was lost and the result is still needed"),
+    row(Done, Idle, "the result is no longer needed, or was lost and not needed"),
+    row(Waiting, Idle, "no longer needed"),
+    row(Queued, Idle, "no longer needed"),
+    row(Assigned, Idle, "no longer needed"),
+    row(Resting, Idle, "no longer needed"),
+    row(Assigned, Failed, "an attempt failed for good, or what it needs did"),
+    row(Waiting, Failed, "what it needs failed, or too many workers died of it"),
+    row(Queued, Failed, "cancelled"),
+    row(Resting, Failed, "what it needs failed"),
+];
+
+pub(crate) fn is_allowed(from: StateName, to: StateName) -> bool {
+    TRANSITIONS.iter().any(|transition| transition.from == from && transition.to == to)
+}
