@@ -1,10 +1,13 @@
 //! `cargo xtask guests`: builds every guest into `target/guests/NAME.wasm`, skipping what is up to date.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod c;
+mod javascript;
+mod python;
+
+use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::exec::{capture, execute, execute_quietly, is_present, seconds};
+use crate::exec::{execute, seconds};
 use crate::failure::Failure;
 use crate::stamp::Stamp;
 use crate::tools::{self, GUEST_TARGET};
@@ -79,9 +82,9 @@ pub(crate) fn build(languages: &[Language]) -> Result<Vec<Language>, Failure> {
     for language in languages {
         let done = match language {
             Language::Rust => rust().map(|()| true),
-            Language::Python => python(),
-            Language::JavaScript => javascript(),
-            Language::C => c(),
+            Language::Python => python::build(),
+            Language::JavaScript => javascript::build(),
+            Language::C => c::build(),
         }?;
         if done {
             built.push(*language);
@@ -125,215 +128,6 @@ fn rust() -> Result<(), Failure> {
         }
         Ok(())
     })
-}
-
-fn python() -> Result<bool, Failure> {
-    let Some(python) = tools::python("venv", "guests.txt")? else {
-        println!("   python3 (3.9 or newer) not found: Python guests skipped");
-        return Ok(false);
-    };
-    let root = tools::root();
-    let tool = root.join("xtask/requirements/guests.txt");
-    let combine = root.join("guest-examples/python/combine");
-    unless_fresh(
-        "python",
-        "componentize-py",
-        &[combine.clone(), tool.clone()],
-        &["combine"],
-        || componentize_py(&python, &wit(), "combine", &[combine], "combine"),
-    )?;
-
-    let runner = root.join("guest-examples/python/runner");
-    let interface = root.join("wit/runner");
-    let sdk = root.join("sdk/python/src");
-    let sources = [runner.clone(), interface.clone(), sdk.clone(), tool];
-    unless_fresh(
-        "python runner",
-        "componentize-py",
-        &sources,
-        &["python-runner"],
-        || {
-            let msgpack = pure_msgpack(&python)?;
-            componentize_py(
-                &python,
-                &interface,
-                "runner",
-                &[runner, sdk, msgpack],
-                "python-runner",
-            )
-        },
-    )?;
-    Ok(true)
-}
-
-/// Makes the component `name` of the module `app` on the given Python path.
-fn componentize_py(
-    python: &Path,
-    wit: &Path,
-    world: &str,
-    paths: &[PathBuf],
-    name: &str,
-) -> Result<(), Failure> {
-    let mut command = Command::new(python.with_file_name("componentize-py"));
-    command
-        .arg("--wit-path")
-        .arg(wit)
-        .args(["--world", world, "componentize"]);
-    for path in paths {
-        command.arg("--python-path").arg(path);
-    }
-    execute_quietly(command.args(["app", "--output"]).arg(path(name)))
-}
-
-/// A folder with the package `msgpack` of the virtual environment, without its native code.
-fn pure_msgpack(python: &Path) -> Result<PathBuf, Failure> {
-    let script = "import msgpack; print(msgpack.__path__[0])";
-    let installed = PathBuf::from(capture(Command::new(python).args(["-c", script]))?.trim());
-    let folder = tools::target().join("guests-python");
-    let package = folder.join("msgpack");
-    std::fs::create_dir_all(&package).map_err(|error| Failure::file("create", &package, &error))?;
-    let list = |error| Failure::file("list", &installed, &error);
-    for entry in std::fs::read_dir(&installed).map_err(list)? {
-        let file = entry.map_err(list)?.path();
-        if let (Some("py"), Some(name)) = (
-            file.extension().and_then(|end| end.to_str()),
-            file.file_name(),
-        ) {
-            std::fs::copy(&file, package.join(name))
-                .map_err(|error| Failure::file("copy", &file, &error))?;
-        }
-    }
-    Ok(folder)
-}
-
-fn javascript() -> Result<bool, Failure> {
-    if !tools::is_node_present() {
-        println!("   node (20 or newer) with npm not found: JavaScript guest skipped");
-        return Ok(false);
-    }
-    let source = tools::root().join("guest-examples/js/report");
-    unless_fresh(
-        "js",
-        "componentize-qjs",
-        std::slice::from_ref(&source),
-        &["report"],
-        || {
-            tools::ensure_npm(&source)?;
-            execute_quietly(
-                Command::new("npx")
-                    .args([
-                        "--no-install",
-                        "componentize-qjs",
-                        "--sync",
-                        "--world",
-                        "report",
-                        "--wit",
-                    ])
-                    .arg(wit())
-                    .args(["--js", "report.js", "--output"])
-                    .arg(path("report"))
-                    .current_dir(&source),
-            )
-        },
-    )?;
-    Ok(true)
-}
-
-fn c() -> Result<bool, Failure> {
-    let Some(compiler) = c_compiler()? else {
-        println!("   neither clang-19 with wasi-libc nor Python found: C guest skipped");
-        return Ok(false);
-    };
-    let cli = tools::cli();
-    if !cli.is_file() {
-        println!("   {} not built yet: C guest skipped", cli.display());
-        println!(
-            "   (`cargo build --workspace --bin wasm-tasks` builds it; it makes the component)"
-        );
-        return Ok(false);
-    }
-    let source = tools::root().join("guest-examples/c/stats");
-    unless_fresh(
-        "c",
-        compiler.name(),
-        std::slice::from_ref(&source),
-        &["stats"],
-        || {
-            let core = folder().join("stats.core.wasm");
-            execute_quietly(
-                compiler
-                    .command()
-                    .args([
-                        "-mexec-model=reactor",
-                        "-std=c11",
-                        "-O2",
-                        "-s",
-                        "-Wall",
-                        "-Wextra",
-                        "-Werror",
-                        "-o",
-                    ])
-                    .arg(&core)
-                    .arg(source.join("stats.c")),
-            )?;
-            execute_quietly(
-                Command::new(&cli)
-                    .arg("componentize")
-                    .arg(&core)
-                    .arg("--wit")
-                    .arg(wit())
-                    .args(["--world", "stats", "-o"])
-                    .arg(path("stats")),
-            )
-        },
-    )?;
-    Ok(true)
-}
-
-/// What compiles C for WASI here.
-enum CCompiler {
-    /// Debian's clang with its wasi-libc.
-    Clang,
-    /// The `ziglang` wheel in the virtual environment.
-    Zig(PathBuf),
-}
-
-fn c_compiler() -> Result<Option<CCompiler>, Failure> {
-    if is_present("clang-19")
-        && is_present("wasm-ld-19")
-        && Path::new("/usr/include/wasm32-wasi").is_dir()
-    {
-        return Ok(Some(CCompiler::Clang));
-    }
-    Ok(tools::python("venv", "guests.txt")?.map(CCompiler::Zig))
-}
-
-impl CCompiler {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Clang => "clang-19",
-            Self::Zig(_) => "zig",
-        }
-    }
-
-    fn command(&self) -> Command {
-        match self {
-            Self::Clang => {
-                let mut command = Command::new("clang-19");
-                command.args(["--target=wasm32-wasi", "--sysroot=/usr"]);
-                command
-            }
-            Self::Zig(python) => {
-                let cache = tools::target().join("zig-cache");
-                let mut command = Command::new(python);
-                command
-                    .args(["-m", "ziglang", "cc", "-target", "wasm32-wasi"])
-                    .env("ZIG_LOCAL_CACHE_DIR", cache.join("local"))
-                    .env("ZIG_GLOBAL_CACHE_DIR", cache);
-                command
-            }
-        }
-    }
 }
 
 /// Builds the guests `names` unless they are newer than what they are made from.

@@ -94,13 +94,15 @@ fn python() -> Result<Option<Outcome>, Failure> {
 
 fn javascript() -> Result<Option<Outcome>, Failure> {
     if !tools::is_node_present() {
-        println!("   node (20 or newer) with npm not found: tests of the JavaScript guest skipped");
+        println!(
+            "   node (20 or newer) with npm not found: tests of the JavaScript guests skipped"
+        );
         return Ok(None);
     }
     let mut command = Command::new("node");
     command
         .arg("--test")
-        .current_dir(tools::root().join("guest-examples/js/report"));
+        .current_dir(tools::root().join("guest-examples/js"));
     counted(&mut command, Counts::of_node).map(Some)
 }
 
