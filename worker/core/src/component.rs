@@ -1,0 +1,129 @@
+//! Components that attempts need: each is loaded once, waited for by any number of attempts, and kept a while when idle.
+
+use crate::action::{Action, Actions};
+use crate::slab::{Id, Slab};
+use crate::{AttemptId, WorkerCore};
+use std::collections::{BTreeMap, VecDeque};
+use wasm_tasks_protocol::{ComponentDigest, TaskError};
+
+/// The kind of [`ComponentId`].
+#[derive(Debug)]
+pub enum ComponentKind {}
+
+/// Names a component, loaded with or without metering, between core and shell.
+pub type ComponentId = Id<ComponentKind>;
+
+/// How far a component is.
+pub(crate) enum Availability {
+    /// The shell is at it.
+    Loading(Vec<AttemptId>),
+    Loaded,
+    /// It cannot be used; nothing that this worker does will change that.
+    Failed(TaskError),
+}
+
+pub(crate) struct Component {
+    pub(crate) digest: ComponentDigest,
+    pub(crate) is_metered: bool,
+    pub(crate) availability: Availability,
+    /// Functions of graphs that use it.
+    pub(crate) users: u32,
+}
+
+pub(crate) struct Components {
+    pub(crate) slab: Slab<ComponentKind, Component>,
+    ids: BTreeMap<(ComponentDigest, bool), ComponentId>,
+    /// Those without users, the longest idle first; may name some that are used again.
+    idle: VecDeque<ComponentId>,
+}
+
+impl Components {
+    pub(crate) const fn new() -> Components {
+        Components { slab: Slab::new(), ids: BTreeMap::new(), idle: VecDeque::new() }
+    }
+}
+
+impl WorkerCore {
+    /// A function of a graph uses the component from now on; it is loaded when it is not.
+    pub(crate) fn use_component(&mut self, digest: ComponentDigest, is_metered: bool, out: &mut Actions) -> ComponentId {
+        if let Some(id) = self.components.ids.get(&(digest, is_metered)).copied() {
+            self.components.slab[id].users += 1;
+            self.components.idle.retain(|idle| *idle != id);
+            return id;
+        }
+        let availability = Availability::Loading(Vec::new());
+        let id = self.components.slab.insert(Component { digest, is_metered, availability, users: 1 });
+        self.components.ids.insert((digest, is_metered), id);
+        out.perform.push(Action::LoadComponent { component: id, digest, is_metered });
+        id
+    }
+
+    /// A function that used the component is forgotten.
+    pub(crate) fn disuse_component(&mut self, id: ComponentId, out: &mut Actions) {
+        let component = &mut self.components.slab[id];
+        component.users -= 1;
+        if component.users == 0 {
+            self.components.idle.push_back(id);
+        }
+        while self.components.idle.len() > self.settings.idle_components_max as usize {
+            if let Some(oldest) = self.components.idle.pop_front() {
+                self.remove_component(oldest, out);
+            }
+        }
+    }
+
+    /// Whether the attempt must wait for the component; it is told when it comes.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub(crate) fn await_component(&mut self, id: ComponentId, attempt: AttemptId) -> Result<bool, TaskError> {
+        match &mut self.components.slab[id].availability {
+            Availability::Loading(waiters) => {
+                waiters.push(attempt);
+                Ok(true)
+            }
+            Availability::Loaded => Ok(false),
+            Availability::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    pub(crate) fn on_component_loaded(&mut self, id: ComponentId, result: Result<(), TaskError>, out: &mut Actions) {
+        let Some(component) = self.components.slab.get_mut(id) else { return };
+        let Availability::Loading(waiters) = std::mem::replace(&mut component.availability, Availability::Loaded) else { return };
+        match result {
+            Ok(()) => self.arrived(waiters),
+            Err(error) => {
+                component.availability = Availability::Failed(error.clone());
+                // What may go better next time is forgotten, and so asked for again.
+                let is_passing = error.is_infrastructure();
+                for attempt in waiters {
+                    self.fail_unrun(attempt, error.clone(), out);
+                }
+                if is_passing {
+                    self.reload_next_time(id, out);
+                }
+            }
+        }
+    }
+
+    fn reload_next_time(&mut self, id: ComponentId, out: &mut Actions) {
+        for (_, graph) in self.graphs.iter_mut() {
+            for function in &mut graph.functions {
+                for slot in &mut function.components {
+                    if *slot == Some(id) {
+                        *slot = None;
+                    }
+                }
+            }
+        }
+        self.remove_component(id, out);
+    }
+
+    fn remove_component(&mut self, id: ComponentId, out: &mut Actions) {
+        self.components.idle.retain(|idle| *idle != id);
+        if let Some(component) = self.components.slab.remove(id) {
+            self.components.ids.remove(&(component.digest, component.is_metered));
+            out.perform.push(Action::UnloadComponent(id));
+        }
+    }
+}

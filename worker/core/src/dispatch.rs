@@ -1,0 +1,147 @@
+//! Who runs next and where: ready attempts to lanes, in runs when they are short.
+//!
+//! The best attempt goes first. One that does not fit reserves what it lacks: nothing behind it may take of that, and
+//! everything else goes on. So a large task waits for its slots to drain but never starves, and never holds up tasks
+//! that want other things.
+
+use crate::action::{Action, Actions, Launch};
+use crate::attempt::{AttemptRecord, Place, State};
+use crate::lane::{LONG_US, Lane, LaneId, UNKNOWN_US};
+use crate::ready::{ResourceSet, ShapeId};
+use crate::{AttemptId, WorkerCore};
+use wasm_tasks_protocol::Time;
+
+/// Attempts of a run at most: more gain nothing, and would make a lane slow to hear that they are not wanted.
+const RUN_LEN_MAX: u32 = 64;
+
+impl WorkerCore {
+    /// Hands out what fits.
+    pub(crate) fn dispatch(&mut self, now: Time, out: &mut Actions) {
+        let mut reserved = ResourceSet::NONE;
+        let mut done: Vec<ShapeId> = Vec::new();
+        let share = self.run_share();
+        while self.ready.total() > 0 {
+            let Some(shape) = self.best_shape(&done) else { break };
+            let uses = self.ready.shape(shape).uses();
+            let lacking = self.resources.lacking(self.ready.shape(shape));
+            let Some(lane) = self.lanes.iter().position(Lane::is_idle).filter(|_| lacking.is_empty() && !uses.meets(reserved)) else {
+                if shape == ShapeId::DEFAULT && !uses.meets(reserved) {
+                    self.top_up(now, out);
+                }
+                reserved = reserved.with(if lacking.is_empty() { uses } else { lacking });
+                done.push(shape);
+                continue;
+            };
+            let run = if shape == ShapeId::DEFAULT { self.take_run(share, u64::from(UNKNOWN_US)) } else { self.take_one(shape) };
+            self.hand_over(now, LaneId(lane as u32), shape, run, out);
+        }
+    }
+
+    /// The shape, not done with, whose best attempt is best of all.
+    fn best_shape(&mut self, done: &[ShapeId]) -> Option<ShapeId> {
+        let attempts = &self.attempts;
+        let mut best = None;
+        for shape in self.ready.shapes().filter(|shape| !done.contains(shape)) {
+            if let Some(head) = self.ready.peek(shape, |id| is_ready(attempts.get(id)))
+                && best.is_none_or(|(least, _)| head < least)
+            {
+                best = Some((head, shape));
+            }
+        }
+        best.map(|(_, shape)| shape)
+    }
+
+    /// Gives busy lanes their next run before they are idle, the emptiest first.
+    fn top_up(&mut self, now: Time, out: &mut Actions) {
+        let target = self.settings.run_target;
+        let mut lanes: Vec<_> = (0u32..)
+            .zip(&self.lanes)
+            .filter(|(_, lane)| !lane.is_idle() && lane.wants_more(target))
+            .map(|(at, lane)| (lane.expected_us, at))
+            .collect();
+        lanes.sort_unstable();
+        let share = self.run_share();
+        for (_, lane) in lanes {
+            let run = self.take_run(share, u64::from(LONG_US));
+            if run.is_empty() {
+                return;
+            }
+            self.hand_over(now, LaneId(lane), ShapeId::DEFAULT, run, out);
+        }
+    }
+
+    /// How many attempts a run may have so that every slot gets its part.
+    fn run_share(&self) -> u32 {
+        self.ready.len(ShapeId::DEFAULT).div_ceil(self.settings.slots.max(1)).clamp(1, RUN_LEN_MAX)
+    }
+
+    /// Takes the best attempts of one slot that together are short, or the best one alone when it takes no longer than `first_max_us`.
+    fn take_run(&mut self, len_max: u32, first_max_us: u64) -> Vec<(AttemptId, u32)> {
+        let mut run = Vec::new();
+        let mut total = 0;
+        while (run.len() as u32) < len_max {
+            let attempts = &self.attempts;
+            let Some((_, id)) = self.ready.peek(ShapeId::DEFAULT, |id| is_ready(attempts.get(id))) else { break };
+            let expected = self.expected_us(id);
+            let limit = if run.is_empty() { first_max_us } else { self.settings.run_target.0 };
+            if total + u64::from(expected) > limit {
+                break;
+            }
+            total += u64::from(expected);
+            self.ready.pop(ShapeId::DEFAULT);
+            run.push((id, expected));
+        }
+        run
+    }
+
+    fn take_one(&mut self, shape: ShapeId) -> Vec<(AttemptId, u32)> {
+        let attempts = &self.attempts;
+        let Some((_, id)) = self.ready.peek(shape, |id| is_ready(attempts.get(id))) else { return Vec::new() };
+        let expected = self.expected_us(id);
+        self.ready.pop(shape);
+        vec![(id, expected)]
+    }
+
+    /// What an attempt is expected to take, in whole microseconds from 1.
+    fn expected_us(&self, id: AttemptId) -> u32 {
+        let attempt = &self.attempts[id];
+        let function = self.graphs.get(attempt.graph).and_then(|graph| graph.functions.get(attempt.function as usize));
+        function.and_then(|function| function.mean.micros()).unwrap_or(UNKNOWN_US).clamp(1, UNKNOWN_US)
+    }
+
+    fn hand_over(&mut self, now: Time, id: LaneId, shape: ShapeId, attempts: Vec<(AttemptId, u32)>, out: &mut Actions) {
+        assert!(!attempts.is_empty(), "a run has attempts");
+        let lane = &mut self.lanes[id.0 as usize];
+        if lane.is_idle() {
+            self.resources.take(self.ready.shape(shape));
+            lane.since = now;
+            lane.front_us = attempts[0].1;
+            (lane.shape, lane.is_started_known, lane.is_recalled) = (shape, false, false);
+        }
+        assert!(lane.shape == shape, "a lane runs one shape at a time");
+        let mut run = Vec::with_capacity(attempts.len());
+        for (attempt, expected_us) in attempts {
+            let record = &mut self.attempts[attempt];
+            record.enter(State::Running(Place { lane: id, expected_us }));
+            lane.queue.push_back(attempt);
+            lane.expected_us += u64::from(expected_us);
+            run.push(Launch {
+                id: attempt,
+                attempt: record.number,
+                graph: record.graph,
+                task: record.task,
+                function: record.function,
+                settings: record.settings,
+                component: record.component,
+                args: record.args.clone(),
+                inputs: record.inputs.clone(),
+            });
+        }
+        let report_at = lane.queue.len() as u32 / 2;
+        out.perform.push(Action::Execute { lane: id, run, report_at });
+    }
+}
+
+fn is_ready(attempt: Option<&AttemptRecord>) -> bool {
+    attempt.is_some_and(|attempt| attempt.state() == State::Ready)
+}

@@ -1,0 +1,74 @@
+//! What happens to a worker, as plain values that can be logged and replayed.
+
+use crate::{AttemptId, ComponentId, FetchId, GraphKey, LaneId};
+use bytes::Bytes;
+use wasm_tasks_protocol::TaskError;
+use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, ToWorker};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The scheduler gave an order.
+    Ordered(ToWorker),
+    /// Attempts of a lane ended, in the order in which the lane had them.
+    AttemptsEnded {
+        /// The lane.
+        lane: LaneId,
+        /// The attempts.
+        ended: Vec<Ended>,
+    },
+    /// The answer to [`Action::LoadComponent`](crate::Action::LoadComponent).
+    ComponentLoaded {
+        /// The component.
+        component: ComponentId,
+        /// Why its tasks cannot run, when they cannot.
+        result: Result<(), TaskError>,
+    },
+    /// The answer to [`Action::LoadData`](crate::Action::LoadData).
+    DataLoaded {
+        /// The graph.
+        graph: GraphKey,
+        /// The entry's position.
+        position: u32,
+        /// Why it is not here, when it is not.
+        result: Result<(), TaskError>,
+    },
+    /// The answer to [`Action::Fetch`](crate::Action::Fetch): the result, or nothing when that holder did not give it.
+    FetchEnded {
+        /// The fetch.
+        fetch: FetchId,
+        /// The typed encoding.
+        value: Option<Bytes>,
+    },
+    /// A time that [`WorkerCore::next_timeout`](crate::WorkerCore::next_timeout) named has come.
+    TimedOut,
+    /// The inbox is empty: what was asked for may now be decided, best first.
+    Settle,
+    /// The worker is to leave of its own accord, when what runs has ended.
+    Drain,
+}
+
+/// An attempt that a lane is done with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Which.
+    pub id: AttemptId,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// With a result.
+    Finished {
+        /// What the scheduler is told.
+        report: Box<AttemptFinished>,
+        /// The typed encoding.
+        value: Bytes,
+    },
+    /// With an error.
+    Failed(Box<AttemptFailed>),
+    /// It never began: it was recalled or interrupted first.
+    NotRun,
+}

@@ -1,0 +1,136 @@
+//! Which results are fetched from which worker, how many at once, and what happens when one does not give them.
+
+use crate::action::{Action, Actions};
+use crate::result::Arrival;
+use crate::slab::{Id, Slab};
+use crate::{ResultId, WorkerCore};
+use bytes::Bytes;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use wasm_tasks_protocol::ids::WorkerId;
+use wasm_tasks_protocol::message::Priority;
+
+/// The kind of [`FetchId`].
+#[derive(Debug)]
+pub enum FetchKind {}
+
+/// Names one try to fetch a result.
+pub type FetchId = Id<FetchKind>;
+
+pub(crate) struct Fetch {
+    pub(crate) result: ResultId,
+    pub(crate) from: WorkerId,
+    pub(crate) size: u64,
+}
+
+/// Fetches that run, and results that wait for one.
+pub(crate) struct Fetches {
+    pub(crate) in_flight: Slab<FetchKind, Fetch>,
+    pub(crate) bytes: u64,
+    pub(crate) by_peer: BTreeMap<WorkerId, u32>,
+    /// May name results that came in another way meanwhile.
+    queue: BinaryHeap<Reverse<(Priority, ResultId)>>,
+}
+
+impl Fetches {
+    pub(crate) const fn new() -> Fetches {
+        Fetches { in_flight: Slab::new(), bytes: 0, by_peer: BTreeMap::new(), queue: BinaryHeap::new() }
+    }
+}
+
+impl WorkerCore {
+    pub(crate) fn queue_fetch(&mut self, result: ResultId, priority: Priority) {
+        self.results[result].arrival = Arrival::Queued;
+        self.fetches.queue.push(Reverse((priority, result)));
+    }
+
+    /// Starts what may start, best first.
+    pub(crate) fn start_fetches(&mut self, out: &mut Actions) {
+        while let Some(Reverse((_, result))) = self.fetches.queue.peek().copied() {
+            let Some(entry) = self.results.get(result).filter(|entry| entry.arrival == Arrival::Queued) else {
+                self.fetches.queue.pop();
+                continue;
+            };
+            let is_first = self.fetches.in_flight.len() == 0;
+            let has_room = (self.fetches.in_flight.len() as u64) < u64::from(self.settings.fetches_max)
+                && self.fetches.bytes.saturating_add(entry.size) <= self.settings.fetch_bytes_max;
+            if !is_first && !has_room {
+                return;
+            }
+            self.fetches.queue.pop();
+            let load = |worker: &WorkerId| self.fetches.by_peer.get(worker).copied().unwrap_or(0);
+            let holder = entry.holders.iter().filter(|holder| !entry.tried.contains(holder)).min_by_key(|holder| load(holder));
+            match holder.copied() {
+                Some(from) => self.start_fetch(result, from, out),
+                None if entry.producers > 0 => self.results[result].arrival = Arrival::Idle,
+                None => self.report_missing(result, out),
+            }
+        }
+    }
+
+    fn start_fetch(&mut self, result: ResultId, from: WorkerId, out: &mut Actions) {
+        let entry = &mut self.results[result];
+        let (task, size) = (entry.task, entry.size);
+        let fetch = self.fetches.in_flight.insert(Fetch { result, from, size });
+        entry.arrival = Arrival::InFlight(fetch);
+        self.fetches.bytes = self.fetches.bytes.saturating_add(size);
+        *self.fetches.by_peer.entry(from).or_default() += 1;
+        out.perform.push(Action::Fetch { fetch, graph: self.graphs[entry.graph].id, task, from, size });
+    }
+
+    /// A fetch gave the result, or did not: then the next holder is asked.
+    pub(crate) fn on_fetch_ended(&mut self, fetch: FetchId, value: Option<Bytes>, out: &mut Actions) {
+        let Some(ended) = self.forget_fetch(fetch) else { return };
+        let entry = &mut self.results[ended.result];
+        assert_eq!(entry.arrival, Arrival::InFlight(fetch), "a fetch belongs to the result that waits for it");
+        entry.arrival = Arrival::Idle;
+        match value {
+            Some(value) => {
+                let (graph, task) = (self.graphs[entry.graph].id, entry.task);
+                self.result_came(ended.result, value, true, out);
+                out.replica_added(graph, task);
+            }
+            None => {
+                entry.tried.push(ended.from);
+                self.retry_fetch(ended.result);
+            }
+        }
+    }
+
+    /// A worker is gone: nothing is asked of it any more.
+    pub(crate) fn on_peer_removed(&mut self, peer: WorkerId, out: &mut Actions) {
+        let from_peer = |(id, fetch): (FetchId, &Fetch)| (fetch.from == peer).then_some(id);
+        let lost: Vec<_> = self.fetches.in_flight.iter().filter_map(from_peer).collect();
+        for fetch in lost {
+            out.perform.push(Action::CancelFetch(fetch));
+            self.on_fetch_ended(fetch, None, out);
+        }
+        let holds = |(id, entry): (ResultId, &crate::result::ResultEntry)| entry.holders.contains(&peer).then_some(id);
+        let named: Vec<_> = self.results.iter().filter_map(holds).collect();
+        for result in named {
+            self.results[result].holders.retain(|holder| *holder != peer);
+        }
+    }
+
+    /// Ends a fetch in the books.
+    pub(crate) fn forget_fetch(&mut self, fetch: FetchId) -> Option<Fetch> {
+        let ended = self.fetches.in_flight.remove(fetch)?;
+        self.fetches.bytes -= ended.size;
+        if let Some(count) = self.fetches.by_peer.get_mut(&ended.from) {
+            *count -= 1;
+            if *count == 0 {
+                self.fetches.by_peer.remove(&ended.from);
+            }
+        }
+        Some(ended)
+    }
+
+    fn retry_fetch(&mut self, result: ResultId) {
+        let entry = &mut self.results[result];
+        let attempts = &self.attempts;
+        entry.waiters.retain(|id| attempts.get(*id).is_some());
+        // A retry was begun before, so it goes before what was not.
+        let priority = entry.waiters.iter().map(|id| attempts[*id].priority).min().unwrap_or_default();
+        self.queue_fetch(result, priority);
+    }
+}
