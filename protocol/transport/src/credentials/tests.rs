@@ -1,0 +1,1 @@
+//! Credentials: made once, kept private, refused when they are not.
