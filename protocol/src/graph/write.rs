@@ -168,8 +168,10 @@ impl GraphBuilder {
         self.data_entry(None, None, Some(source), offset, len, encoding, ty)
     }
 
+    /// Adds a data entry with everything that the format can say of one; returns its position.
+    /// It has either bytes or a source.
     #[expect(clippy::too_many_arguments, reason = "one for each field of the format")]
-    fn data_entry(
+    pub fn data_entry(
         &mut self,
         digest: Option<ContentDigest>,
         bytes: Option<&[u8]>,

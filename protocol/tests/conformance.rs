@@ -1,0 +1,108 @@
+//! The vectors of `sdk/conformance`: what their JSON describes is built, and must have the very bytes; what is read
+//! must be written again as it was; what is no graph must be refused with the code and a place that is right.
+
+#[path = "conformance/describe.rs"]
+mod describe;
+
+use std::path::{Path, PathBuf};
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph::Graph;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/conformance")
+}
+
+/// Names of the pairs `NAME.json` and `NAME.msgpack`; a pair without its other half is an error.
+fn pairs(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder of vectors") {
+        let path = entry.expect("an entry of the folder").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json") => {
+                assert!(path.with_extension("msgpack").exists(), "{name} has no .msgpack");
+                names.push(name);
+            }
+            Some("msgpack") => assert!(path.with_extension("json").exists(), "{name} has no .json"),
+            _ => {}
+        }
+    }
+    names.sort();
+    names
+}
+
+fn read_json(path: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(path).expect("a vector");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn graphs_are_built_and_rewritten_byte_by_byte() {
+    let folder = folder();
+    let names = pairs(&folder);
+    assert!(!names.is_empty(), "no vectors");
+    let mut wrong = Vec::new();
+    for name in &names {
+        let expected = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
+        let built = describe::build(&read_json(&folder.join(name).with_extension("json")));
+        if built != expected {
+            wrong.push(format!("{name}: built {} bytes, expected {}: {}", built.len(), expected.len(), first_difference(&built, &expected)));
+        }
+        match Graph::read(expected.clone().into()) {
+            Err(error) => wrong.push(format!("{name}: refused: {error}")),
+            Ok(graph) => {
+                let written = graph.rewrite(|_| (), |_| None);
+                if written != expected {
+                    wrong.push(format!("{name}: rewritten otherwise: {}", first_difference(&written, &expected)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} vectors:\n{}", wrong.len(), names.len(), wrong.join("\n"));
+}
+
+fn first_difference(a: &[u8], b: &[u8]) -> String {
+    let at = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(a.len().min(b.len()));
+    let around = |bytes: &[u8]| bytes[at.saturating_sub(8).min(bytes.len())..(at + 8).min(bytes.len())].escape_ascii().to_string();
+    format!("at byte {at}: \"{}\" instead of \"{}\"", around(a), around(b))
+}
+
+#[test]
+fn what_is_no_graph_is_refused_with_its_code_and_place() {
+    let folder = folder().join("bad");
+    let names = pairs(&folder);
+    assert!(!names.is_empty(), "no vectors");
+    let mut wrong = Vec::new();
+    for name in &names {
+        let refusal = read_json(&folder.join(name).with_extension("json"));
+        let code: ErrorCode = refusal["error"].as_str().and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{name}: an unknown code"));
+        let bytes = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
+        match Graph::read(bytes.into()) {
+            Ok(_) => wrong.push(format!("{name}: read, but it is {code}")),
+            Err(error) if error.code != code => wrong.push(format!("{name}: {} instead of {code}: {error}", error.code)),
+            Err(error) => {
+                let place = path_of(&error.place.to_string());
+                if let Some(expected) = refusal["where"].as_str()
+                    && !is_part_of(&place, expected)
+                {
+                    wrong.push(format!("{name}: at `{place}` instead of `{expected}`"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} vectors:\n{}", wrong.len(), names.len(), wrong.join("\n"));
+}
+
+/// A place as a path from the root of the file: without the task's key, which is for people.
+fn path_of(place: &str) -> String {
+    let place = match (place.find(" `"), place.rfind('`')) {
+        (Some(start), Some(end)) if start < end => format!("{}{}", &place[..start], &place[end + 1..]),
+        _ => place.to_owned(),
+    };
+    place.strip_prefix("graph").map(|rest| rest.trim_start_matches('.').to_owned()).unwrap_or(place)
+}
+
+/// Whether a place is the expected one, or one that it is in.
+fn is_part_of(place: &str, expected: &str) -> bool {
+    place.is_empty() || expected.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
