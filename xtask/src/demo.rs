@@ -157,12 +157,8 @@ struct Report {
 }
 
 fn submit(graph: &Path, scheduler: Option<&str>) -> Result<Report, Failure> {
-    let mut command = Command::new(tools::cli());
-    command
-        .arg("submit")
-        .arg(graph)
-        .args(["--format", "json"])
-        .env_remove("WASM_TASKS_SCHEDULER");
+    let mut command = tools::wasm_tasks();
+    command.arg("submit").arg(graph).args(["--format", "json"]);
     if let Some(address) = scheduler {
         command.args(["--scheduler", address]);
     }

@@ -44,6 +44,15 @@ pub(crate) fn cli() -> PathBuf {
     std::env::var_os("WASM_TASKS_BIN").map_or_else(|| program("wasm-tasks"), PathBuf::from)
 }
 
+/// The `wasm-tasks` command with a home below `target/`: no fleet, credential or cache of the user's is touched.
+pub(crate) fn wasm_tasks() -> Command {
+    let mut command = Command::new(cli());
+    command
+        .env("WASM_TASKS_HOME", target().join("home"))
+        .env_remove("WASM_TASKS_SCHEDULER");
+    command
+}
+
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }

@@ -1,7 +1,5 @@
 //! A local fleet for the length of one run. It is taken down also when the run fails.
 
-use std::process::Command;
-
 use crate::exec::{capture, execute};
 use crate::failure::Failure;
 use crate::tools;
@@ -15,8 +13,7 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Returns once the workers are connected.
     pub(crate) fn up(workers: u32) -> Result<Self, Failure> {
-        let printed =
-            capture(Command::new(tools::cli()).args(["up", "--workers", &workers.to_string()]))?;
+        let printed = capture(tools::wasm_tasks().args(["up", "--workers", &workers.to_string()]))?;
         let address = printed
             .lines()
             .find_map(|line| line.strip_prefix("scheduler "));
@@ -56,5 +53,5 @@ impl Drop for Fleet {
 }
 
 fn take_down() -> Result<(), Failure> {
-    execute(Command::new(tools::cli()).arg("down"))
+    execute(tools::wasm_tasks().arg("down"))
 }
