@@ -3,12 +3,14 @@
 //! Knows the profile of `docs/values.md` and no types. The layout is that of the
 //! [MessagePack specification](https://github.com/msgpack/msgpack/blob/master/spec.md).
 
+mod follow;
 mod read;
 #[cfg(test)]
 mod tests;
 mod validate;
 mod write;
 
+pub use follow::{BadPath, follow};
 pub use read::{Kind, ReadError, Reader};
 pub use validate::{InvalidValue, References, validate};
 pub use write::Writer;

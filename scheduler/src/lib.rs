@@ -1,1 +1,15 @@
-//! The scheduler's shell: sessions, uploads, checks, links to workers; it drives the core.
+//! The scheduler's shell: sessions of clients, uploads, checks, links to workers. It drives the core.
+//!
+//! Owns the bytes of graphs and components, and everything that touches a link or a clock. One task, the
+//! [`actor`], owns the core; everything else sends it events. Must not know how tasks are placed or run.
+
+mod actor;
+mod answers;
+mod components;
+mod graphs;
+mod inbox;
+mod outbox;
+mod scheduler;
+mod submit;
+
+pub use scheduler::{Scheduler, SchedulerSettings};

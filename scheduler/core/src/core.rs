@@ -5,7 +5,7 @@ use crate::attempt::AttemptTable;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::queue::Queues;
-use crate::task::{GraphIndex, TaskId};
+use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
@@ -149,6 +149,21 @@ impl SchedulerCore {
     pub fn worker_load(&self, worker: WorkerId) -> Option<(usize, bool)> {
         let worker = self.worker(*self.worker_ids.get(&worker)?);
         Some((worker.attempts.len(), !worker.is_leaving))
+    }
+
+    /// The task of a live attempt that this very worker has; none for a stale or invented number.
+    pub fn attempt_task(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<TaskId> {
+        self.find_attempt(worker, attempt).map(|index| self.attempts.at(index).task)
+    }
+
+    /// Where a task's result is: its size, and a worker that has it.
+    pub fn result_of(&self, id: TaskId) -> Option<(u64, Option<WorkerId>)> {
+        match &self.graph_at(id.graph)?.tasks.get(id.task.0 as usize)?.state {
+            State::Done { size, holders, .. } => {
+                Some((*size, holders.as_slice().first().map(|holder| self.worker(WorkerIndex(*holder)).id)))
+            }
+            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => None,
+        }
     }
 
     /// Whether a shell must still send [`Event::Settle`].

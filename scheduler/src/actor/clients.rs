@@ -1,0 +1,123 @@
+//! What clients say, and graphs that they bring.
+
+use super::Actor;
+use super::perform::state_of;
+use crate::answers;
+use crate::inbox::SessionId;
+use crate::submit::Prepared;
+use tokio::sync::oneshot;
+use wasm_tasks_protocol::error::ErrorCode;
+use wasm_tasks_protocol::ids::GraphId;
+use wasm_tasks_protocol::message::{FromClient, Query, Refusal, ToClient};
+use wasm_tasks_scheduler_core::Event;
+
+impl Actor {
+    pub(super) fn on_submitted(
+        &mut self,
+        session: SessionId,
+        graph: GraphId,
+        mut prepared: Box<Prepared>,
+        accepted: oneshot::Sender<Result<(), Refusal>>,
+    ) {
+        if self.core.graph_index(graph).is_some() {
+            let refusal = Refusal::new(ErrorCode::BadArguments, format!("a graph with the id `{graph}` is here already"));
+            // A client that is gone needs no answer.
+            let _ = accepted.send(Err(refusal));
+            return;
+        }
+        let plan = std::mem::take(&mut prepared.plan);
+        // Accepted before anything of it is announced.
+        let _ = accepted.send(Ok(()));
+        self.arriving = Some((graph, prepared, session));
+        self.event(Event::GraphSubmitted { graph, plan });
+    }
+
+    pub(super) fn on_client_said(&mut self, session: SessionId, batch: Vec<FromClient>) {
+        for message in batch {
+            match message {
+                FromClient::Opened { name } => {
+                    let welcome = ToClient::Welcome { name: self.settings.name.clone() };
+                    if let Some(session) = self.sessions.get_mut(&session) {
+                        session.name = Some(name);
+                        session.outbox.push(welcome);
+                    }
+                }
+                FromClient::Attach(graph) => self.on_attach(session, graph),
+                FromClient::Cancel(graph) => self.event(Event::GraphCancelled(graph)),
+                FromClient::Release(graph) => self.on_release(session, graph),
+                FromClient::Ask { number, query } => self.on_question(session, number, query),
+            }
+        }
+    }
+
+    /// The graph lives on for those who come back for it; what is finished goes after a while.
+    pub(super) fn on_client_gone(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+        for graph in self.graphs.iter_mut().flatten() {
+            graph.followers.remove(&session);
+        }
+    }
+
+    fn on_release(&mut self, session: SessionId, graph: GraphId) {
+        let Some(known) = self.graph_by_id_mut(graph) else { return };
+        known.followers.remove(&session);
+        if known.followers.is_empty() {
+            self.event(Event::GraphReleased(graph));
+        }
+    }
+
+    fn on_attach(&mut self, id: SessionId, graph: GraphId) {
+        let counts = self.core.graph_index(graph).and_then(|index| self.core.graph_counts(index)).cloned();
+        let found = self.core.graph_index(graph).and_then(|index| self.graphs.get_mut(index.slot())?.as_mut());
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let (Some(counts), Some(found)) = (counts, found) else {
+            session.outbox.push(ToClient::UnknownGraph(graph));
+            return;
+        };
+        found.followers.insert(id);
+        session.outbox.push(ToClient::Progress { graph, state: state_of(&counts) });
+        for failure in &found.failures {
+            session.outbox.push(ToClient::TaskFailed { graph, failure: failure.clone() });
+        }
+        let mut outputs: Vec<_> = found.outputs.iter().map(|(position, result)| (*position, result.clone())).collect();
+        outputs.sort_unstable_by_key(|(position, _)| *position);
+        if !outputs.is_empty() {
+            session.outbox.push(ToClient::Outputs { graph, outputs });
+        }
+        if let Some(summary) = &found.summary {
+            session.outbox.push(ToClient::Finished { graph, summary: summary.clone() });
+        }
+    }
+
+    fn on_question(&mut self, session: SessionId, number: u64, query: Query) {
+        let answer = match query {
+            Query::Status => Ok(answers::status(self)),
+            Query::Workers => Ok(answers::workers(self)),
+            Query::Outputs { graph } => answers::outputs(self, graph),
+            Query::Explain { graph, key } => answers::explain(self, graph, key.as_deref()),
+            Query::Logs { graph, key } => return self.on_logs_question(session, number, graph, key.as_deref()),
+        };
+        self.answer(session, number, answer.map(|json| json.to_string()));
+    }
+
+    fn answer(&mut self, session: SessionId, number: u64, answer: Result<String, Refusal>) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.outbox.push(ToClient::Answer { number, answer });
+        }
+    }
+
+    /// Logs are with the workers: the answer is the places, and the client's question is answered when they are here.
+    fn on_logs_question(&mut self, session: SessionId, number: u64, graph: GraphId, key: Option<&str>) {
+        match answers::log_places(self, graph, key) {
+            Err(refusal) => self.answer(session, number, Err(refusal)),
+            Ok(places) => {
+                let Some(sender) = self.sessions.get(&session).map(|session| session.outbox.sender()) else { return };
+                tokio::spawn(async move {
+                    let logs = answers::collect_logs(graph, places).await;
+                    // A client that is gone, or far behind, gets none.
+                    drop(sender.try_send(vec![ToClient::Answer { number, answer: Ok(logs.to_string()) }]));
+                });
+            }
+        }
+    }
+}

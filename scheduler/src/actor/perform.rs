@@ -1,0 +1,230 @@
+//! Carries out what the core wants done.
+
+use super::Actor;
+use crate::graphs::ShellGraph;
+use std::time::Instant;
+use wasm_tasks_protocol::error::{ErrorCode, TaskError};
+use wasm_tasks_protocol::ids::{Attempt, TaskIndex, TenantId, WorkerId};
+use wasm_tasks_protocol::message::{
+    Assignment, GraphState, GraphSummary, Input, InputSource, OutputResult, Priority, TaskFailure, ToClient, ToWorker,
+};
+use wasm_tasks_scheduler_core::{Action, AssignedInput, GraphCounts, GraphIndex, InputAt, OutputOutcome, TaskId};
+
+impl Actor {
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::GraphAccepted { graph, index } => {
+                if let Some((id, prepared, session)) = self.arriving.take() {
+                    assert!(id == graph, "graphs are accepted one after the other");
+                    let slot = index.slot();
+                    if self.graphs.len() <= slot {
+                        self.graphs.resize_with(slot + 1, || None);
+                    }
+                    self.graphs[slot] = Some(ShellGraph::new(graph, index, prepared, session));
+                }
+            }
+            Action::Assign { worker, task, attempt, priority, inputs } => self.assign(worker, task, attempt, priority, &inputs),
+            Action::Cancel { worker, attempt } => {
+                self.to_worker(worker, |last| match last {
+                    Some(ToWorker::CancelAttempts(list)) => {
+                        list.push(attempt);
+                        None
+                    }
+                    _ => Some(ToWorker::CancelAttempts(vec![attempt])),
+                });
+            }
+            Action::Retract { worker, attempts } => self.to_worker(worker, |_| Some(ToWorker::RetractAttempts(attempts))),
+            Action::UpdateInput { worker, attempt, input, graph } => {
+                if let Some(graph) = self.graph_of(graph) {
+                    let input = wire_input(graph, &input);
+                    self.to_worker(worker, |_| Some(ToWorker::UpdateInput { attempt, input }));
+                }
+            }
+            Action::Release { worker, task } => {
+                let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) else { return };
+                self.to_worker(worker, |last| match last {
+                    Some(ToWorker::ReleaseResults { graph: known, tasks }) if *known == graph => {
+                        tasks.push(task.task);
+                        None
+                    }
+                    _ => Some(ToWorker::ReleaseResults { graph, tasks: vec![task.task] }),
+                });
+            }
+            Action::ReleaseInline(task) => {
+                if let Some(graph) = self.graph_of(task.graph) {
+                    graph.inline.remove(&task.task);
+                }
+            }
+            Action::Output { task, outcome } => self.on_output(task, outcome),
+            Action::TaskFailed { task, code, worker, attempts, dependents } => self.on_task_failed(task, code, worker, attempts, dependents),
+            Action::GraphFinished { graph, counts, is_cancelled } => self.on_graph_finished(graph, &counts, is_cancelled),
+            Action::GraphForgotten { graph, index, .. } => {
+                if let Some(forgotten) = self.graphs[index.slot()].take() {
+                    for worker in forgotten.defined_at {
+                        self.to_worker(worker, |_| Some(ToWorker::ForgetGraph(graph)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a message for a worker; `make` may extend the last one of this turn instead.
+    fn to_worker(&mut self, worker: WorkerId, make: impl FnOnce(Option<&mut ToWorker>) -> Option<ToWorker>) {
+        // A worker that is gone has lost everything that this could change.
+        if let Some(link) = self.workers.get_mut(&worker)
+            && let Some(message) = make(link.outbox.last_mut())
+        {
+            link.outbox.push(message);
+        }
+    }
+
+    fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
+        let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
+        let Some(link) = self.workers.get_mut(&worker) else { return };
+        if graph.defined_at.insert(worker) {
+            link.outbox.push(ToWorker::DefineGraph {
+                graph: graph.id,
+                tenant: TenantId::DEFAULT,
+                functions: graph.prepared.functions.clone(),
+                data: graph.prepared.data.clone(),
+                settings: graph.prepared.settings.clone(),
+            });
+        }
+        let task = graph.prepared.graph.task(id.task);
+        let assignment = Assignment {
+            task: id.task,
+            attempt,
+            function: task.function_index(),
+            settings: graph.prepared.settings_by_key[&task.settings_key()],
+            priority,
+            args: graph.prepared.graph.file().slice(task.args_range()),
+            inputs: inputs.iter().map(|input| wire_input(graph, input)).collect(),
+        };
+        let id = graph.id;
+        if let Some(ToWorker::AssignTasks { graph, tasks }) = link.outbox.last_mut()
+            && *graph == id
+        {
+            tasks.push(assignment);
+        } else {
+            link.outbox.push(ToWorker::AssignTasks { graph: id, tasks: vec![assignment] });
+        }
+    }
+
+    fn on_output(&mut self, id: TaskId, outcome: OutputOutcome) {
+        let Some(graph) = self.graph_of(id.graph) else { return };
+        let Some(positions) = graph.prepared.outputs_by_task.get(&id.task).cloned() else { return };
+        let mut news = Vec::with_capacity(positions.len());
+        for position in positions {
+            let result = match outcome {
+                OutputOutcome::Failed => OutputResult::Failed,
+                OutputOutcome::Ready { size, .. } => graph.inline_output(position).unwrap_or(OutputResult::Stored { size }),
+            };
+            graph.outputs.insert(position, result.clone());
+            news.push((position, result));
+        }
+        let (graph, followers) = (graph.id, graph.followers.clone());
+        for follower in followers {
+            let Some(session) = self.sessions.get_mut(&follower) else { continue };
+            if let Some(ToClient::Outputs { graph: known, outputs }) = session.outbox.last_mut()
+                && *known == graph
+            {
+                outputs.extend_from_slice(&news);
+            } else {
+                session.outbox.push(ToClient::Outputs { graph, outputs: news.clone() });
+            }
+        }
+    }
+
+    fn on_task_failed(&mut self, id: TaskId, code: ErrorCode, worker: WorkerId, attempts: u32, dependents: u32) {
+        let name = self.worker_name(worker);
+        let Some(graph) = self.graph_of(id.graph) else { return };
+        let error = match graph.errors.remove(&id.task) {
+            Some(error) if error.code == code => error,
+            Some(_) | None if code == ErrorCode::WorkerDied => TaskError::new(
+                code,
+                format!("{attempts} workers died while they had this task, the last of them `{name}`; it is not tried again"),
+            ),
+            Some(_) | None => TaskError::new(code, "the worker did not say why"),
+        };
+        let failure = TaskFailure {
+            task: id.task,
+            key: graph.key(id.task).to_owned(),
+            function: graph.function_name(graph.prepared.graph.task(id.task).function_index()),
+            worker: Some(name),
+            attempts,
+            dependents,
+            error,
+        };
+        graph.note_failure(failure.clone());
+        let (graph, followers) = (graph.id, graph.followers.clone());
+        for follower in followers {
+            if let Some(session) = self.sessions.get_mut(&follower) {
+                session.outbox.push(ToClient::TaskFailed { graph, failure: failure.clone() });
+            }
+        }
+    }
+
+    fn on_graph_finished(&mut self, index: GraphIndex, counts: &GraphCounts, is_cancelled: bool) {
+        let statistics = self.core.function_statistics(index).to_vec();
+        let Some(graph) = self.graph_of(index) else { return };
+        let slowest = (0..).zip(&statistics).max_by_key(|(_, statistics)| statistics.total).filter(|(_, statistics)| statistics.count > 0);
+        let summary = GraphSummary {
+            tasks: counts.tasks,
+            finished: counts.finished,
+            failed: counts.failed,
+            dependents_failed: counts.dependents_failed,
+            is_cancelled,
+            elapsed: graph.submitted.elapsed().into(),
+            run: counts.run,
+            bytes_moved: counts.bytes_moved,
+            memory_peak_bytes: counts.memory_peak_bytes,
+            attempts: counts.attempts,
+            slowest: slowest.map(|(function, statistics)| (graph.function_name(function), statistics.total, statistics.count)),
+        };
+        graph.summary = Some(summary.clone());
+        graph.finished = Some(Instant::now());
+        graph.is_cancelled = is_cancelled;
+        graph.is_changed = false;
+        let (graph, followers) = (graph.id, graph.followers.clone());
+        for follower in followers {
+            if let Some(session) = self.sessions.get_mut(&follower) {
+                session.outbox.push(ToClient::Progress { graph, state: state_of(counts) });
+                session.outbox.push(ToClient::Finished { graph, summary: summary.clone() });
+            }
+        }
+    }
+
+    pub(super) fn send_progress(&mut self) {
+        for graph in self.graphs.iter_mut().flatten().filter(|graph| graph.is_changed) {
+            graph.is_changed = false;
+            let Some(counts) = self.core.graph_counts(graph.index) else { continue };
+            for follower in &graph.followers {
+                if let Some(session) = self.sessions.get_mut(follower) {
+                    session.outbox.push(ToClient::Progress { graph: graph.id, state: state_of(counts) });
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn state_of(counts: &GraphCounts) -> GraphState {
+    GraphState {
+        tasks: counts.tasks,
+        finished: counts.finished,
+        failed: counts.failed + counts.dependents_failed,
+        assigned: counts.assigned,
+    }
+}
+
+fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
+    let source = match &input.at {
+        InputAt::Shell => InputSource::Inline(inline(graph, input.task)),
+        InputAt::Workers(workers) => InputSource::At(workers.clone()),
+        InputAt::Pending(attempt) => InputSource::Pending(*attempt),
+    };
+    Input { task: input.task, size: input.size, source }
+}
+
+fn inline(graph: &ShellGraph, task: TaskIndex) -> bytes::Bytes {
+    graph.inline.get(&task).expect("the shell keeps what the core says it has").clone()
+}

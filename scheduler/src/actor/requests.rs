@@ -1,0 +1,127 @@
+//! Requests that need what the actor knows: data, outputs, and results that are relayed.
+
+use super::Actor;
+use crate::inbox::Asker;
+use crate::scheduler::reply_found;
+use bytes::{Bytes, BytesMut};
+use wasm_tasks_protocol::error::ErrorCode;
+use wasm_tasks_protocol::graph::Reference;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::message::{OutputResult, Refusal, ReplyHead, Request};
+use wasm_tasks_protocol::msgpack::follow;
+use wasm_tasks_scheduler_core::TaskId;
+use wasm_tasks_transport::{IncomingRequest, Peer, Replier};
+
+/// Bytes of a result that are asked for at once.
+const CHUNK_BYTES: u64 = 16 << 20;
+
+impl Actor {
+    pub(super) fn on_asked(&mut self, asker: Asker, asked: IncomingRequest) {
+        let IncomingRequest { request, reply, .. } = asked;
+        match request {
+            Request::FetchData { graph, position } => {
+                let found = self.graph_by_id(graph).and_then(|graph| {
+                    let range = graph.prepared.graph.data().get(position as usize)?.bytes.clone()?;
+                    Some(graph.prepared.graph.file().slice(range))
+                });
+                tokio::spawn(reply_found(reply, found));
+            }
+            Request::FetchOutput { graph, output } => self.on_fetch_output(graph, output, reply),
+            Request::FetchResult { graph, task, offset, len } => self.on_relay(asker, graph, task, offset, len, reply),
+            Request::SubmitGraph { .. }
+            | Request::MissingComponents { .. }
+            | Request::UploadComponent { .. }
+            | Request::FetchComponent { .. }
+            | Request::FetchLogs { .. } => unreachable!("served without the actor, or refused"),
+        }
+    }
+
+    /// A worker that has a task's result, other than the asker.
+    fn holder(&self, graph: GraphId, task: TaskIndex, but: Option<WorkerId>) -> Option<(u64, Peer)> {
+        let index = self.core.graph_index(graph)?;
+        let (size, worker) = self.core.result_of(TaskId { graph: index, task })?;
+        let worker = worker.filter(|worker| Some(*worker) != but)?;
+        Some((size, self.workers.get(&worker)?.outbox.peer().clone()))
+    }
+
+    fn on_fetch_output(&mut self, graph: GraphId, position: u32, reply: Replier) {
+        let known = self.graph_by_id(graph).and_then(|known| {
+            let output = known.prepared.graph.outputs().get(position as usize)?.clone();
+            Some((output, known.outputs.get(&position).cloned().or_else(|| known.inline_output(position))))
+        });
+        match known {
+            None => drop(tokio::spawn(reply_found(reply, None))),
+            Some((_, Some(OutputResult::Inline(bytes)))) => drop(tokio::spawn(reply_found(reply, Some(bytes)))),
+            Some((output, _)) => {
+                let inline = self.graph_by_id(graph).and_then(|known| known.inline.get(&output.task).cloned());
+                let holder = self.holder(graph, output.task, None);
+                tokio::spawn(async move {
+                    let whole = match (inline, holder) {
+                        (Some(bytes), _) => Some(bytes),
+                        (None, Some((size, peer))) => fetch_whole(&peer, graph, output.task, size).await,
+                        (None, None) => None,
+                    };
+                    let (head, body) = match whole {
+                        None => (ReplyHead::NotFound, Bytes::new()),
+                        Some(whole) => part(&whole, &output),
+                    };
+                    drop(reply.send(head, body).await);
+                });
+            }
+        }
+    }
+
+    /// For workers that cannot reach each other.
+    fn on_relay(&mut self, asker: Asker, graph: GraphId, task: TaskIndex, offset: u64, len: u64, reply: Replier) {
+        let Asker::Worker(worker) = asker else { unreachable!("clients ask for outputs") };
+        let inline = self.graph_by_id(graph).and_then(|graph| graph.inline.get(&task).cloned());
+        let holder = self.holder(graph, task, Some(worker));
+        tokio::spawn(async move {
+            let (head, body) = match (inline, holder) {
+                (Some(bytes), _) => {
+                    let start = (offset as usize).min(bytes.len());
+                    let end = (offset.saturating_add(len) as usize).min(bytes.len());
+                    (ReplyHead::Ok { total: bytes.len() as u64 }, bytes.slice(start..end))
+                }
+                (None, Some((_, peer))) => {
+                    let request = Request::FetchResult { graph, task, offset, len: len.min(CHUNK_BYTES) };
+                    peer.request(request, Bytes::new()).await.unwrap_or((ReplyHead::NotFound, Bytes::new()))
+                }
+                (None, None) => (ReplyHead::NotFound, Bytes::new()),
+            };
+            drop(reply.send(head, body).await);
+        });
+    }
+}
+
+/// A result in pieces from a worker; none when it is not there any more.
+async fn fetch_whole(peer: &Peer, graph: GraphId, task: TaskIndex, size: u64) -> Option<Bytes> {
+    let mut whole = BytesMut::new();
+    loop {
+        let offset = whole.len() as u64;
+        let request = Request::FetchResult { graph, task, offset, len: CHUNK_BYTES };
+        match peer.request(request, Bytes::new()).await {
+            Ok((ReplyHead::Ok { total }, body)) if total == size && (!body.is_empty() || size == offset) => {
+                if offset == 0 && body.len() as u64 == size {
+                    return Some(body);
+                }
+                whole.extend_from_slice(&body);
+                if whole.len() as u64 >= size {
+                    return Some(whole.freeze());
+                }
+            }
+            Ok(_) | Err(_) => return None,
+        }
+    }
+}
+
+/// The part of a result that an output names.
+fn part(whole: &Bytes, output: &Reference) -> (ReplyHead, Bytes) {
+    if output.path.is_empty() {
+        return (ReplyHead::Ok { total: whole.len() as u64 }, whole.clone());
+    }
+    match follow(whole, output.path.iter().map(|step| step.as_step())) {
+        Ok(part) => (ReplyHead::Ok { total: part.len() as u64 }, Bytes::copy_from_slice(&part)),
+        Err(error) => (ReplyHead::Refused(Refusal::new(ErrorCode::TypeMismatch, format!("the output's path: {error}"))), Bytes::new()),
+    }
+}

@@ -1,0 +1,133 @@
+//! What workers say.
+
+use super::{Actor, WorkerLink};
+use crate::outbox::Outbox;
+use tracing::{info, warn};
+use wasm_tasks_protocol::error::ErrorCode;
+use wasm_tasks_protocol::ids::WorkerId;
+use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
+use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, FromWorker, PeerAddress, ToWorker, WorkerOffer};
+use wasm_tasks_scheduler_core::{Event, WorkerPlan};
+use wasm_tasks_transport::{ControlSender, Peer};
+
+impl Actor {
+    pub(super) fn on_worker_attached(&mut self, worker: WorkerId, peer: Peer, sender: ControlSender<ToWorker>) {
+        let outbox = Outbox::new(sender, peer);
+        self.workers.insert(worker, WorkerLink { outbox, offer: None, stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0 });
+    }
+
+    pub(super) fn on_worker_said(&mut self, worker: WorkerId, batch: Vec<FromWorker>) {
+        for message in batch {
+            let Some(link) = self.workers.get_mut(&worker) else { return };
+            match message {
+                FromWorker::Joined(offer) if link.offer.is_none() => self.on_joined(worker, offer),
+                FromWorker::Joined(_) => link.outbox.peer().close("it joined twice"),
+                _ if link.offer.is_none() => {
+                    link.outbox.peer().close("its first message was not `Joined`");
+                    return;
+                }
+                FromWorker::AttemptsFinished(finished) => finished.into_iter().for_each(|finished| self.on_finished(worker, finished)),
+                FromWorker::AttemptFailed(failed) => self.on_failed(worker, failed),
+                // Told for people who look at the worker; placement does not need it.
+                FromWorker::AttemptsStarted(_) => {}
+                FromWorker::Retracted { asked, returned } => self.event(Event::Retracted { worker, asked, returned }),
+                FromWorker::InputMissing { attempt, task, tried } => self.event(Event::InputMissing { worker, attempt, task, tried }),
+                FromWorker::ReplicasAdded { graph, tasks } => self.event(Event::ReplicasAdded { worker, graph, tasks }),
+                FromWorker::Heartbeat { stored_bytes, spilled_bytes, resident_bytes } => {
+                    link.stored_bytes = stored_bytes;
+                    link.spilled_bytes = spilled_bytes;
+                    link.resident_bytes = resident_bytes;
+                }
+                FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
+            }
+        }
+    }
+
+    fn on_joined(&mut self, worker: WorkerId, mut offer: WorkerOffer) {
+        let Some(link) = self.workers.get_mut(&worker) else { return };
+        // A worker that listens on every interface is reached where its link comes from.
+        let peer = link.outbox.peer().clone();
+        offer.addresses = offer
+            .addresses
+            .iter()
+            .flat_map(|address| if address.ip().is_unspecified() { peer.remote_addresses(address.port()) } else { vec![*address] })
+            .collect();
+        info!(worker = worker.0, name = offer.name, slots = offer.slots, "worker joined");
+        let plan = WorkerPlan {
+            slots_milli: u64::from(offer.slots.max(1)) * 1_000,
+            memory_bytes: offer.memory_bytes,
+            labels: offer.labels.clone(),
+            pools: offer.pools.clone(),
+            round_trip: peer.round_trip().into(),
+        };
+        link.outbox.push(ToWorker::Welcome { worker, heartbeat: self.settings.heartbeat });
+        let address = PeerAddress { worker, addresses: offer.addresses.clone() };
+        link.offer = Some(offer);
+        let known: Vec<PeerAddress> = self
+            .workers
+            .iter()
+            .filter(|(other, _)| **other != worker)
+            .filter_map(|(other, link)| Some(PeerAddress { worker: *other, addresses: link.offer.as_ref()?.addresses.clone() }))
+            .collect();
+        for other in known {
+            if let Some(link) = self.workers.get_mut(&other.worker) {
+                link.outbox.push(ToWorker::AddPeer(address.clone()));
+            }
+            if let Some(link) = self.workers.get_mut(&worker) {
+                link.outbox.push(ToWorker::AddPeer(other));
+            }
+        }
+        self.event(Event::WorkerJoined { worker, plan });
+    }
+
+    pub(super) fn on_worker_gone(&mut self, worker: WorkerId, reason: &str) {
+        info!(worker = worker.0, name = self.worker_name(worker), reason, "worker gone");
+        self.event(Event::WorkerLost(worker));
+        self.workers.remove(&worker);
+        for link in self.workers.values_mut() {
+            link.outbox.push(ToWorker::RemovePeer(worker));
+        }
+        for graph in self.graphs.iter_mut().flatten() {
+            graph.defined_at.remove(&worker);
+        }
+    }
+
+    fn on_finished(&mut self, worker: WorkerId, finished: AttemptFinished) {
+        let AttemptFinished { attempt, size, run, memory_peak_bytes, has_logs, inline, .. } = finished;
+        let inline = inline.filter(|bytes| bytes.len() as u64 == size && bytes.len() <= INLINE_BYTES_MAX);
+        let is_inline = inline.is_some();
+        if let Some(id) = self.core.attempt_task(worker, attempt)
+            && let Some(graph) = self.graph_of(id.graph)
+        {
+            graph.is_changed = true;
+            if let Some(bytes) = inline {
+                graph.inline.insert(id.task, bytes);
+            }
+            if has_logs {
+                graph.note_log(id.task, worker);
+            }
+            if !graph.errors.is_empty() {
+                graph.errors.remove(&id.task);
+            }
+        }
+        self.event(Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline });
+    }
+
+    fn on_failed(&mut self, worker: WorkerId, failed: AttemptFailed) {
+        let AttemptFailed { attempt, run, has_logs, error } = failed;
+        let code = error.code;
+        if code == ErrorCode::WorkerFault {
+            warn!(worker = worker.0, name = self.worker_name(worker), %error, "a worker failed a task");
+        }
+        if let Some(id) = self.core.attempt_task(worker, attempt)
+            && let Some(graph) = self.graph_of(id.graph)
+        {
+            graph.is_changed = true;
+            graph.errors.insert(id.task, error);
+            if has_logs {
+                graph.note_log(id.task, worker);
+            }
+        }
+        self.event(Event::AttemptFailed { worker, attempt, code, run });
+    }
+}

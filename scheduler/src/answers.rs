@@ -1,0 +1,218 @@
+//! Answers to questions of people, as JSON.
+
+use crate::actor::Actor;
+use crate::graphs::ShellGraph;
+use bytes::Bytes;
+use serde_json::{Value as Json, json};
+use wasm_tasks_protocol::error::ErrorCode;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
+use wasm_tasks_protocol::message::{Refusal, ReplyHead, Request};
+use wasm_tasks_protocol::msgpack::Reader;
+use wasm_tasks_scheduler_core::{Explanation, StateName, TaskId};
+use wasm_tasks_transport::Peer;
+
+/// Tasks whose logs one answer has at most.
+const LOGS_MAX: usize = 200;
+
+/// `{"graphs": [{id, name, state, tasks, finished, failed, assigned, elapsed_ms}], "workers", "slots"}`
+pub(crate) fn status(actor: &Actor) -> Json {
+    let graphs: Vec<Json> = actor.graphs.iter().flatten().map(|graph| graph_json(actor, graph)).collect();
+    let offers = actor.workers.values().filter_map(|worker| worker.offer.as_ref());
+    json!({
+        "graphs": graphs,
+        "workers": offers.clone().count(),
+        "slots": offers.map(|offer| u64::from(offer.slots)).sum::<u64>(),
+    })
+}
+
+fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
+    let counts = actor.core.graph_counts(graph.index).cloned().unwrap_or_default();
+    let state = match &graph.summary {
+        None => "running",
+        Some(summary) if summary.is_cancelled => "cancelled",
+        Some(summary) if summary.failed > 0 => "failed",
+        Some(_) => "finished",
+    };
+    let elapsed = graph.summary.as_ref().map_or_else(|| graph.submitted.elapsed().into(), |summary| summary.elapsed);
+    json!({
+        "id": graph.id.to_string(),
+        "name": graph.prepared.graph.options().name,
+        "state": state,
+        "tasks": counts.tasks,
+        "finished": counts.finished,
+        "failed": counts.failed,
+        "dependents_failed": counts.dependents_failed,
+        "assigned": counts.assigned,
+        "attempts": counts.attempts,
+        "bytes_moved": counts.bytes_moved,
+        "memory_peak_bytes": counts.memory_peak_bytes,
+        "elapsed_ms": elapsed.0 / 1_000,
+    })
+}
+
+/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, stored_bytes, spilled_bytes, resident_bytes,
+/// round_trip_us, addresses, pid}]`
+pub(crate) fn workers(actor: &Actor) -> Json {
+    let joined = actor.workers.iter().filter_map(|(id, link)| link.offer.as_ref().map(|offer| (id, link, offer)));
+    joined
+        .map(|(id, link, offer)| {
+            let (assigned, takes_new) = actor.core.worker_load(*id).unwrap_or((0, false));
+            let labels: serde_json::Map<String, Json> = offer.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            let pools: serde_json::Map<String, Json> =
+                offer.pools.iter().map(|pool| (pool.name.clone(), json!(pool.milli as f64 / 1_000.0))).collect();
+            json!({
+                "id": id.0,
+                "name": offer.name,
+                "slots": offer.slots,
+                "memory_bytes": offer.memory_bytes,
+                "labels": labels,
+                "pools": pools,
+                "assigned": assigned,
+                "is_leaving": !takes_new,
+                "stored_bytes": link.stored_bytes,
+                "spilled_bytes": link.spilled_bytes,
+                "resident_bytes": link.resident_bytes,
+                "round_trip_us": link.outbox.peer().round_trip().as_micros() as u64,
+                "addresses": offer.addresses,
+                "pid": offer.pid,
+            })
+        })
+        .collect()
+}
+
+/// The names of a graph's outputs, in their order.
+pub(crate) fn outputs(actor: &Actor, graph: GraphId) -> Result<Json, Refusal> {
+    let graph = find(actor, graph)?;
+    let file = &graph.prepared.graph;
+    Ok(file.outputs().iter().map(|output| Json::from(file.output_name(output))).collect())
+}
+
+/// A task: `{key, state, function, attempts, needed_by, missing, workers, cause, error, fits, is_unrunnable, text}`.
+/// Without a key the graph: as in the status, with `failures` and `unrunnable` (tasks that no worker can run).
+pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<Json, Refusal> {
+    let graph = find(actor, id)?;
+    if let Some(key) = key {
+        let task = find_task(graph, key)?;
+        let explanation = actor.core.explain(TaskId { graph: graph.index, task });
+        return explanation.map(|explanation| task_json(actor, graph, task, &explanation)).ok_or_else(|| unknown_graph(id));
+    }
+    let mut json = graph_json(actor, graph);
+    json["failures"] = graph.failures.iter().map(|failure| json!({
+        "key": failure.key,
+        "function": failure.function,
+        "worker": failure.worker,
+        "attempts": failure.attempts,
+        "dependents": failure.dependents,
+        "code": failure.error.code.as_str(),
+        "message": failure.error.message,
+    })).collect();
+    json["failures_dropped"] = json!(graph.failures_dropped);
+    let mut by_state = serde_json::Map::new();
+    let mut unrunnable = Vec::new();
+    for task in graph.prepared.graph.tasks() {
+        let Some(explanation) = actor.core.explain(TaskId { graph: graph.index, task: task.index() }) else { continue };
+        let count = by_state.entry(explanation.state.as_str()).or_insert(json!(0));
+        *count = json!(count.as_u64().unwrap_or(0) + 1);
+        if explanation.is_unrunnable && unrunnable.len() < 20 {
+            unrunnable.push(json!(task.key()));
+        }
+    }
+    json["by_state"] = Json::Object(by_state);
+    json["unrunnable"] = Json::Array(unrunnable);
+    Ok(json)
+}
+
+fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &Explanation) -> Json {
+    let function = graph.prepared.graph.task(task).function_index();
+    let error = graph.failures.iter().find(|failure| failure.task == task).map(|failure| &failure.error).or(graph.errors.get(&task));
+    let key = |task: &TaskIndex| graph.key(*task).to_owned();
+    let workers: Vec<String> = explanation.workers.iter().map(|worker| actor.worker_name(*worker)).collect();
+    let missing: Vec<String> = explanation.missing.iter().map(key).collect();
+    let fits: Vec<Json> = explanation
+        .fits
+        .iter()
+        .map(|fit| json!({"worker": actor.worker_name(fit.worker), "lacks": fit.lacks}))
+        .collect();
+    let wait = explanation.until.map(|until| until.since(actor.now()));
+    let text = match explanation.state {
+        StateName::Idle => "no output needs it now, so it does not run and no result is kept".to_owned(),
+        StateName::Waiting => format!("it waits for {}", list(&missing)),
+        StateName::Queued if explanation.fits.is_empty() => "it is ready, but there are no workers".to_owned(),
+        StateName::Queued if explanation.is_unrunnable => {
+            let nearest = &explanation.fits[0];
+            format!("no worker can run it; the nearest is `{}`: {}", actor.worker_name(nearest.worker), nearest.lacks.join("; "))
+        }
+        StateName::Queued => "it is ready and waits for a worker that has room".to_owned(),
+        StateName::Assigned => format!("it is at {}", list(&workers)),
+        StateName::Resting => format!("it failed and runs again in {:.1} s", wait.map_or(0.0, |wait| wait.as_secs_f64())),
+        StateName::Done => format!("its result is at {}", list(&workers)),
+        StateName::Failed => match &explanation.cause {
+            Some(cause) if *cause != task => format!("it failed because `{}` failed", graph.key(*cause)),
+            _ if graph.is_cancelled && error.is_none() => "the graph was cancelled".to_owned(),
+            _ => "it failed".to_owned(),
+        },
+    };
+    json!({
+        "key": graph.key(task),
+        "state": explanation.state.as_str(),
+        "text": text,
+        "function": graph.function_name(function),
+        "attempts": explanation.attempts,
+        "needed_by": explanation.needed_by,
+        "missing": missing,
+        "workers": workers,
+        "cause": explanation.cause.as_ref().map(key),
+        "error": error.map(|error| json!({"code": error.code.as_str(), "message": error.message, "stderr_tail": error.stderr_tail, "backtrace": error.backtrace})),
+        "retry_in_ms": wait.map(|wait| wait.0 / 1_000),
+        "fits": fits,
+        "is_unrunnable": explanation.is_unrunnable,
+    })
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "nothing that is known".to_owned(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn find(actor: &Actor, id: GraphId) -> Result<&ShellGraph, Refusal> {
+    actor.graph_by_id(id).ok_or_else(|| unknown_graph(id))
+}
+
+fn unknown_graph(id: GraphId) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, format!("there is no graph `{id}` here; finished graphs are kept for a while only"))
+}
+
+fn find_task(graph: &ShellGraph, key: &str) -> Result<TaskIndex, Refusal> {
+    graph.find(key).ok_or_else(|| Refusal::new(ErrorCode::NotFound, format!("the graph has no task `{key}`")))
+}
+
+/// Where the logs of a task, or of all tasks that wrote something, are to be had.
+pub(crate) fn log_places(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<Vec<(String, TaskIndex, Peer)>, Refusal> {
+    let graph = find(actor, id)?;
+    let mut tasks: Vec<TaskIndex> = match key {
+        Some(key) => vec![find_task(graph, key)?],
+        None => graph.logged.keys().copied().collect(),
+    };
+    tasks.sort_unstable();
+    let place = |task: TaskIndex| {
+        let worker = actor.workers.get(graph.logged.get(&task)?)?;
+        Some((graph.key(task).to_owned(), task, worker.outbox.peer().clone()))
+    };
+    Ok(tasks.into_iter().filter_map(place).take(LOGS_MAX).collect())
+}
+
+/// `[{key, stdout, stderr}]`, text; what is not UTF-8 is replaced.
+pub(crate) async fn collect_logs(graph: GraphId, places: Vec<(String, TaskIndex, Peer)>) -> Json {
+    let mut logs = Vec::new();
+    for (key, task, peer) in places {
+        let Ok((ReplyHead::Ok { .. }, body)) = peer.request(Request::FetchLogs { graph, task }, Bytes::new()).await else { continue };
+        let mut reader = Reader::new(&body);
+        let both = reader.array().and_then(|_| Ok((reader.bin()?, reader.bin()?)));
+        if let Ok((stdout, stderr)) = both {
+            logs.push(json!({"key": key, "stdout": String::from_utf8_lossy(stdout), "stderr": String::from_utf8_lossy(stderr)}));
+        }
+    }
+    Json::Array(logs)
+}

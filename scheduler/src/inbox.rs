@@ -1,0 +1,35 @@
+//! What the actor is told.
+
+use crate::submit::Prepared;
+use tokio::sync::oneshot;
+use wasm_tasks_protocol::ids::{GraphId, WorkerId};
+use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ToClient, ToWorker};
+use wasm_tasks_transport::{ControlSender, IncomingRequest, Peer};
+
+/// A client's connection; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// One thing for the actor.
+#[derive(Debug)]
+pub(crate) enum Input {
+    WorkerAttached { worker: WorkerId, peer: Peer, sender: ControlSender<ToWorker> },
+    WorkerSaid { worker: WorkerId, batch: Vec<FromWorker> },
+    WorkerGone { worker: WorkerId, reason: String },
+    ClientAttached { session: SessionId, peer: Peer, sender: ControlSender<ToClient> },
+    ClientSaid { session: SessionId, batch: Vec<FromClient> },
+    ClientGone { session: SessionId },
+    /// A checked graph.
+    Submitted { session: SessionId, graph: GraphId, prepared: Box<Prepared>, accepted: oneshot::Sender<Result<(), Refusal>> },
+    /// A request that needs what the actor knows.
+    Asked { asker: Asker, request: IncomingRequest },
+    /// Stop.
+    Shutdown { done: oneshot::Sender<()> },
+}
+
+/// Who makes a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    Worker(WorkerId),
+    Client(SessionId),
+}

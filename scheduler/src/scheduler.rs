@@ -1,0 +1,224 @@
+//! The handle of a running scheduler, and the tasks that read its links.
+
+use crate::actor::Actor;
+use crate::components::Components;
+use crate::inbox::{Asker, Input, SessionId};
+use crate::submit;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::ids::{GraphId, WorkerId};
+use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ReplyHead, Request, ToClient, ToWorker};
+use wasm_tasks_protocol::msgpack::Writer;
+use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_transport::{ControlReceiver, Incoming, IncomingRequest, Link, Replier};
+
+/// Inputs that may wait for the actor. Whoever has more waits: links stop reading, and their peers stop sending.
+const INBOX_MAX: usize = 8_192;
+/// Graphs that are checked at the same time; each may need a few times its size in memory.
+const CHECKS_MAX: usize = 2;
+
+/// How a scheduler behaves.
+#[derive(Clone, Debug)]
+pub struct SchedulerSettings {
+    /// For people: program and version.
+    pub name: String,
+    /// How often workers report that they are well.
+    pub heartbeat: Duration,
+    /// How long a finished graph that nobody follows is kept.
+    pub retention: Duration,
+    /// Bytes of components that are kept.
+    pub components_bytes_max: usize,
+}
+
+impl Default for SchedulerSettings {
+    fn default() -> SchedulerSettings {
+        SchedulerSettings {
+            name: concat!("wasm-tasks ", env!("CARGO_PKG_VERSION")).to_owned(),
+            heartbeat: Duration::from_millis(2_000),
+            retention: Duration::from_millis(600_000),
+            components_bytes_max: 4 << 30,
+        }
+    }
+}
+
+/// A running scheduler. Clones are the same scheduler; it ends by [`Scheduler::shutdown`].
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inbox: mpsc::Sender<Input>,
+    components: Components,
+    checks: tokio::sync::Semaphore,
+    next_id: AtomicU64,
+}
+
+impl Scheduler {
+    /// Starts a scheduler on the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(settings: SchedulerSettings) -> Scheduler {
+        let (inbox, inputs) = mpsc::channel(INBOX_MAX);
+        let components = Components::new(settings.components_bytes_max);
+        tokio::spawn(Actor::new(settings).run(inputs));
+        let checks = tokio::sync::Semaphore::new(CHECKS_MAX);
+        Scheduler { shared: Arc::new(Shared { inbox, components, checks, next_id: AtomicU64::new(1) }) }
+    }
+
+    /// Takes in a worker. Returns at once; the worker is served until its link closes.
+    pub fn attach_worker(&self, link: Link<ToWorker, FromWorker>) {
+        let worker = WorkerId(self.shared.next_id.fetch_add(1, Ordering::Relaxed));
+        let Link { sender, receiver, peer, incoming } = link;
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let attached = Input::WorkerAttached { worker, peer, sender };
+            if shared.inbox.send(attached).await.is_err() {
+                return;
+            }
+            tokio::spawn(serve(shared.clone(), Asker::Worker(worker), incoming));
+            let reason = forward(&shared, receiver, |batch| Input::WorkerSaid { worker, batch }).await;
+            drop(shared.inbox.send(Input::WorkerGone { worker, reason }).await);
+        });
+    }
+
+    /// Takes in a client. Returns at once; the client is served until its link closes.
+    pub fn attach_client(&self, link: Link<ToClient, FromClient>) {
+        let session = SessionId(self.shared.next_id.fetch_add(1, Ordering::Relaxed));
+        let Link { sender, receiver, peer, incoming } = link;
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            if shared.inbox.send(Input::ClientAttached { session, peer, sender }).await.is_err() {
+                return;
+            }
+            tokio::spawn(serve(shared.clone(), Asker::Client(session), incoming));
+            forward(&shared, receiver, |batch| Input::ClientSaid { session, batch }).await;
+            drop(shared.inbox.send(Input::ClientGone { session }).await);
+        });
+    }
+
+    /// Stops: workers are told to leave, links close.
+    pub async fn shutdown(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.shared.inbox.send(Input::Shutdown { done }).await.is_ok() {
+            drop(wait.await);
+        }
+    }
+}
+
+/// Hands batches to the actor until the link ends; says why it did.
+async fn forward<R>(shared: &Shared, mut receiver: ControlReceiver<R>, input: impl Fn(Vec<R>) -> Input) -> String
+where
+    R: serde::de::DeserializeOwned + Send + 'static,
+{
+    loop {
+        match receiver.recv().await {
+            Ok(batch) if batch.is_empty() => {}
+            Ok(batch) => {
+                if shared.inbox.send(input(batch)).await.is_err() {
+                    return "the scheduler stopped".to_owned();
+                }
+            }
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
+/// Serves the requests of one link. Those that take long run beside each other.
+async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
+    while let Some(asked) = incoming.next().await {
+        let shared = shared.clone();
+        match (&asked.request, asker) {
+            (Request::MissingComponents { .. } | Request::UploadComponent { .. } | Request::SubmitGraph { .. }, Asker::Client(session)) => {
+                tokio::spawn(async move { from_client(&shared, session, asked).await });
+            }
+            (Request::FetchComponent { digest }, Asker::Worker(_)) => {
+                let found = shared.components.find(digest).map(|stored| stored.bytes);
+                tokio::spawn(reply_found(asked.reply, found));
+            }
+            (Request::FetchData { .. } | Request::FetchResult { .. }, Asker::Worker(_)) | (Request::FetchOutput { .. }, Asker::Client(_)) => {
+                if shared.inbox.send(Input::Asked { asker, request: asked }).await.is_err() {
+                    return;
+                }
+            }
+            (
+                Request::SubmitGraph { .. }
+                | Request::MissingComponents { .. }
+                | Request::UploadComponent { .. }
+                | Request::FetchComponent { .. }
+                | Request::FetchData { .. }
+                | Request::FetchOutput { .. }
+                | Request::FetchResult { .. }
+                | Request::FetchLogs { .. },
+                Asker::Worker(_) | Asker::Client(_),
+            ) => {
+                let refusal = Refusal::new(ErrorCode::ProtocolViolation, "this request is not for a scheduler, or not from this role");
+                tokio::spawn(asked.reply.send(ReplyHead::Refused(refusal), Bytes::new()));
+            }
+        }
+    }
+}
+
+/// Answers with what was found, or that nothing was.
+pub(crate) async fn reply_found(reply: Replier, found: Option<Bytes>) {
+    let (head, body) = match found {
+        Some(bytes) => (ReplyHead::Ok { total: bytes.len() as u64 }, bytes),
+        None => (ReplyHead::NotFound, Bytes::new()),
+    };
+    // An asker that is gone needs no answer.
+    drop(reply.send(head, body).await);
+}
+
+async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest) {
+    let IncomingRequest { request, body, reply } = asked;
+    let answer = match request {
+        Request::MissingComponents { digests } => {
+            let missing = shared.components.missing(&digests);
+            let mut out = Writer::new();
+            out.array(missing.len());
+            missing.iter().for_each(|position| out.uint(u64::from(*position)));
+            return reply_found(reply, Some(out.into_bytes().into())).await;
+        }
+        Request::UploadComponent { digest } => {
+            let components = shared.components.clone();
+            in_background(shared, move || components.add(digest, body).map(drop)).await
+        }
+        Request::SubmitGraph { graph } => submit(shared, session, graph, body).await,
+        Request::FetchComponent { .. }
+        | Request::FetchData { .. }
+        | Request::FetchOutput { .. }
+        | Request::FetchResult { .. }
+        | Request::FetchLogs { .. } => unreachable!("`serve` sends others elsewhere"),
+    };
+    let head = match answer {
+        Ok(()) => ReplyHead::Ok { total: 0 },
+        Err(refusal) => ReplyHead::Refused(refusal),
+    };
+    drop(reply.send(head, Bytes::new()).await);
+}
+
+async fn submit(shared: &Shared, session: SessionId, graph: GraphId, file: Bytes) -> Result<(), Refusal> {
+    let components = shared.components.clone();
+    let prepared = in_background(shared, move || submit::prepare(file, &components)).await?;
+    let (accepted, wait) = oneshot::channel();
+    let input = Input::Submitted { session, graph, prepared: Box::new(prepared), accepted };
+    let stopped = || Refusal::new(ErrorCode::Unreachable, "the scheduler is stopping");
+    shared.inbox.send(input).await.map_err(|_| stopped())?;
+    wait.await.map_err(|_| stopped())?
+}
+
+/// Runs a check on a thread of its own. A panic there is a bug, and the submitter's to know.
+async fn in_background<T: Send + 'static>(
+    shared: &Shared,
+    check: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let _permit = shared.checks.acquire().await;
+    tokio::task::spawn_blocking(check)
+        .await
+        .unwrap_or_else(|_| Err(Refusal::new(ErrorCode::WorkerFault, "the check failed for a reason of the scheduler's; its log says more")))
+}
