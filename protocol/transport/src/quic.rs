@@ -29,4 +29,6 @@ pub(crate) use requests::ReplyStream;
 pub(crate) use settings::server_name;
 #[cfg(test)]
 pub(crate) use settings::{client_config, server_config};
+#[cfg(test)]
+pub(crate) use stream::{Failure, Reader};
 pub(crate) use trust::identity_of;

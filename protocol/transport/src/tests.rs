@@ -4,4 +4,5 @@ mod both;
 mod cluster;
 mod dialling;
 mod hostile;
+mod raw;
 mod speed;

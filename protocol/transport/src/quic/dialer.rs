@@ -5,6 +5,7 @@ use super::connection::{describe, link};
 use super::control::HELLO;
 use super::listener::{endpoint, peer_identity, spoken};
 use super::settings::{ALPN_VERSION, DIAL_TIMEOUT, alpn, client_config, server_name};
+use super::trust::{Distrust, plain};
 use crate::credentials::Credentials;
 use crate::error::{DialError, ListenError};
 use crate::identity::Role;
@@ -140,13 +141,14 @@ impl Dialer {
             ConnectionError::VersionMismatch => version(None),
             ConnectionError::TransportError(error) => match alert(error.code) {
                 Some(ALERT_NO_APPLICATION_PROTOCOL) => version(None),
-                Some(alert) if is_distrust(alert) => unauthenticated(address, expected, error.reason.clone()),
+                Some(alert) if is_distrust(alert) => unauthenticated(address, expected, format!("its certificate is not believed: {}", plain(&error.reason))),
                 _ => DialError::Closed { address, expected, reason: error.to_string() },
             },
             ConnectionError::ConnectionClosed(close) => match alert(close.error_code) {
                 Some(ALERT_NO_APPLICATION_PROTOCOL) => version(None),
                 Some(alert) if is_distrust(alert) => {
-                    unauthenticated(address, expected, format!("it refused this program: {}", String::from_utf8_lossy(&close.reason)))
+                    let reason = String::from_utf8_lossy(&close.reason);
+                    unauthenticated(address, expected, format!("it refused this program: {}", plain(&reason)))
                 }
                 _ => DialError::Closed { address, expected, reason: close.to_string() },
             },
@@ -157,6 +159,16 @@ impl Dialer {
             ConnectionError::LocallyClosed | ConnectionError::CidsExhausted => {
                 DialError::Local { address, reason: describe(error) }
             }
+        }
+    }
+
+    /// Moves to other ports, as a machine does that changes its network.
+    #[cfg(test)]
+    pub(crate) fn rebind(&self) {
+        let endpoints = self.0.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        for endpoint in endpoints.iter().flatten() {
+            let any = endpoint.local_addr().map(|address| SocketAddr::new(address.ip(), 0)).expect("is bound");
+            endpoint.rebind(std::net::UdpSocket::bind(any).expect("binds")).expect("moves");
         }
     }
 
@@ -188,7 +200,11 @@ async fn refused(address: SocketAddr) -> std::io::Error {
 }
 
 fn unauthenticated(address: SocketAddr, expected: Role, reason: String) -> DialError {
-    let hint = "both sides must use credentials of the same cluster: copy the folder made where the scheduler first ran";
+    let hint = if reason.contains(Distrust::ROLE_MARK) {
+        "check the address, and which role's credentials this program uses"
+    } else {
+        "both sides must use credentials of the same cluster: copy the folder made where the scheduler first ran"
+    };
     DialError::Unauthenticated { address, expected, reason, hint }
 }
 

@@ -20,14 +20,14 @@ const WRITE_BYTES: usize = 4 << 20;
 
 /// What went wrong on a stream.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The connection is gone, and knows why.
     Lost(ConnectionError),
     Link(LinkError),
 }
 
 impl Failure {
-    pub(super) fn into_error(self, closed: impl FnOnce(ConnectionError) -> LinkError) -> LinkError {
+    pub(crate) fn into_error(self, closed: impl FnOnce(ConnectionError) -> LinkError) -> LinkError {
         match self {
             Failure::Lost(error) => closed(error),
             Failure::Link(error) => error,
@@ -35,7 +35,7 @@ impl Failure {
     }
 
     /// What the peer is told about it.
-    pub(super) fn give_up(&self) -> GiveUp {
+    pub(crate) fn give_up(&self) -> GiveUp {
         match self {
             Failure::Link(LinkError::TooLarge { .. }) => GiveUp::TooLarge,
             Failure::Link(LinkError::Malformed { .. } | LinkError::Framing { .. }) => GiveUp::Malformed,
@@ -54,25 +54,31 @@ impl From<LinkError> for Failure {
 }
 
 /// Reads one direction of a request's stream.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     stream: RecvStream,
     chunk: Bytes,
     is_ended: bool,
+    patience: Duration,
 }
 
 impl Reader {
-    pub(super) fn new(stream: RecvStream) -> Reader {
-        Reader { stream, chunk: Bytes::new(), is_ended: false }
+    pub(crate) fn new(stream: RecvStream) -> Reader {
+        Reader::with_patience(stream, READ_TIMEOUT)
+    }
+
+    /// A reader that waits for this long for the next bytes.
+    pub(crate) fn with_patience(stream: RecvStream, patience: Duration) -> Reader {
+        Reader { stream, chunk: Bytes::new(), is_ended: false, patience }
     }
 
     /// Tells the sender that nothing more is read.
-    pub(super) fn stop(&mut self, why: GiveUp) {
+    pub(crate) fn stop(&mut self, why: GiveUp) {
         // It has been stopped or has ended already.
         let _ = self.stream.stop(why.code());
     }
 
     /// Waits for the first byte for as long as the connection stands.
-    pub(super) async fn wait(&mut self, what: &'static str) -> Result<(), Failure> {
+    pub(crate) async fn wait(&mut self, what: &'static str) -> Result<(), Failure> {
         self.fill(what, None).await.map(|_| ())
     }
 
@@ -104,7 +110,7 @@ impl Reader {
     async fn bytes(&mut self, len: usize, what: &'static str) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::with_capacity(len.min(TRUST_BYTES_MAX));
         while bytes.len() < len {
-            if !self.fill(what, Some(READ_TIMEOUT)).await? {
+            if !self.fill(what, Some(self.patience)).await? {
                 return Err(LinkError::Framing { what, problem: "ends early" }.into());
             }
             let missing = len - bytes.len();
@@ -125,7 +131,7 @@ impl Reader {
     }
 
     /// Reads a frame.
-    pub(super) async fn frame<T: DeserializeOwned>(&mut self, what: &'static str, bytes_max: usize) -> Result<T, Failure> {
+    pub(crate) async fn frame<T: DeserializeOwned>(&mut self, what: &'static str, bytes_max: usize) -> Result<T, Failure> {
         let len = u32::from_le_bytes(self.array::<LENGTH_BYTES>(what).await?);
         body::check(what, u64::from(len), bytes_max as u64)?;
         let frame = self.bytes(len as usize, what).await?;
@@ -133,16 +139,16 @@ impl Reader {
     }
 
     /// Reads the length of a body.
-    pub(super) async fn body_len(&mut self, what: &'static str, bytes_max: u64) -> Result<usize, Failure> {
+    pub(crate) async fn body_len(&mut self, what: &'static str, bytes_max: u64) -> Result<usize, Failure> {
         let len = u64::from_le_bytes(self.array(what).await?);
         body::check(what, len, bytes_max)?;
         usize::try_from(len).map_err(|_| LinkError::TooLarge { what, bytes: len, limit: usize::MAX as u64 }.into())
     }
 
     /// Reads a body and the end of the stream.
-    pub(super) async fn body(&mut self, what: &'static str, len: usize) -> Result<Bytes, Failure> {
+    pub(crate) async fn body(&mut self, what: &'static str, len: usize) -> Result<Bytes, Failure> {
         let bytes = self.bytes(len, what).await?;
-        if self.fill(what, Some(READ_TIMEOUT)).await? {
+        if self.fill(what, Some(self.patience)).await? {
             return Err(LinkError::Framing { what, problem: "goes on after its end" }.into());
         }
         Ok(bytes.into())
@@ -151,18 +157,18 @@ impl Reader {
 
 /// Writes one direction of a request's stream. Dropped before it is finished, it tells the reader so.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     stream: SendStream,
     is_done: bool,
 }
 
 impl Writer {
-    pub(super) fn new(stream: SendStream) -> Writer {
+    pub(crate) fn new(stream: SendStream) -> Writer {
         Writer { stream, is_done: false }
     }
 
     /// Writes a frame, a body with its length, and the end.
-    pub(super) async fn message<T: Serialize>(
+    pub(crate) async fn message<T: Serialize>(
         &mut self,
         what: &'static str,
         head: &T,
@@ -208,7 +214,7 @@ impl Writer {
     }
 
     /// Tells the reader that the rest will not come.
-    pub(super) fn give_up(&mut self, why: GiveUp) {
+    pub(crate) fn give_up(&mut self, why: GiveUp) {
         if !self.is_done {
             self.is_done = true;
             // It has been stopped already.
@@ -217,7 +223,7 @@ impl Writer {
     }
 
     /// Waits until the reader stops reading or the connection is gone.
-    pub(super) async fn stopped(&mut self) {
+    pub(crate) async fn stopped(&mut self) {
         let _ = self.stream.stopped().await;
     }
 }

@@ -8,18 +8,37 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme};
+use std::fmt;
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Why a certificate of the cluster is not believed all the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Distrust {
     #[error("its certificate does not say which role it has")]
     NoRole,
-    #[error("it is a {found}, and a {expected} is expected here")]
+    #[error("wrong role: it is a {found}, and a {expected} is expected here")]
     WrongRole { found: Role, expected: Role },
-    #[error("a {listener} does not let a {dialer} in")]
+    #[error("wrong role: a {listener} does not let a {dialer} in")]
     NotAdmitted { listener: Role, dialer: Role },
+}
+
+impl Distrust {
+    /// What only the texts about roles have, for those who get no more than the text.
+    pub(crate) const ROLE_MARK: &str = "wrong role: ";
+}
+
+/// As text: rustls prints the errors of others for debugging, and sends that to the peer.
+impl fmt::Debug for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What rustls or a peer says about a certificate, without the names of Rust's types.
+pub(crate) fn plain(reason: &str) -> &str {
+    let bare = reason.strip_prefix("invalid peer certificate: ").unwrap_or(reason);
+    bare.strip_prefix("Other(OtherError(").and_then(|inner| inner.strip_suffix("))")).unwrap_or(bare)
 }
 
 impl From<Distrust> for Error {
