@@ -1,0 +1,232 @@
+//! The scheduler's shell over memory links, with a client and a worker that follow a script.
+
+mod script;
+
+use bytes::Bytes;
+use script::{Cluster, calc, calc_digest, graph_of, reference};
+use wasm_tasks_protocol::error::{ErrorCode, TaskError};
+use wasm_tasks_protocol::graph::{Argument, Arguments, DataEncoding, GraphBuilder, Options, PathStep, Reference, Source};
+use wasm_tasks_protocol::ids::{Attempt, ComponentDigest, ContentDigest, GraphId, TaskIndex};
+use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, FromClient, FromWorker, OutputResult, Query, ReplyHead, Request, ToClient};
+use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_protocol::Value;
+
+const ID: GraphId = GraphId([7; 16]);
+
+fn finished(attempt: Attempt, value: &Value) -> FromWorker {
+    let bytes = value.to_msgpack();
+    FromWorker::AttemptsFinished(vec![AttemptFinished {
+        attempt,
+        size: bytes.len() as u64,
+        digest: ContentDigest::of(&bytes),
+        run: Duration(50),
+        memory_peak_bytes: 65_536,
+        fuel_used: None,
+        has_logs: false,
+        inline: Some(bytes.into()),
+    }])
+}
+
+fn failed(attempt: Attempt, code: ErrorCode) -> FromWorker {
+    FromWorker::AttemptFailed(AttemptFailed { attempt, run: Duration(5), has_logs: false, error: TaskError::new(code, "as the script says") })
+}
+
+#[tokio::test]
+async fn a_graph_runs_and_its_outputs_come() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        let b = graph.task("b", add, &vec![reference(a), Value::Uint(3).into()].into(), &Options::default());
+        graph.output(Reference::whole(b));
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    cluster.say(finished(a, &Value::Uint(3))).await;
+    let b = cluster.assigned("b", 1).await;
+    cluster.say(finished(b, &Value::Uint(6))).await;
+    let (outputs, summary) = cluster.finish().await;
+    assert_eq!(outputs, [(0, OutputResult::Inline(Bytes::from_static(&[6])))]);
+    assert_eq!((summary.tasks, summary.finished, summary.failed), (2, 2, 0));
+    assert_eq!(cluster.ask(Query::Outputs { graph: ID }).await, "[\"b\"]");
+}
+
+#[tokio::test]
+async fn failures_name_the_task_and_spare_the_rest() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        let b = graph.task("b", add, &vec![reference(a), Value::Uint(3).into()].into(), &Options::default());
+        let c = graph.task("c", add, &vec![Value::Uint(4).into(), Value::Uint(4).into()].into(), &Options::default());
+        graph.output(Reference::whole(b));
+        graph.output(Reference::whole(c));
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    cluster.say(failed(a, ErrorCode::Trap)).await;
+    let c = cluster.assigned("c", 2).await;
+    cluster.say(finished(c, &Value::Uint(8))).await;
+    let (mut outputs, summary) = cluster.finish().await;
+    outputs.sort_by_key(|(position, _)| *position);
+    assert_eq!(outputs, [(0, OutputResult::Failed), (1, OutputResult::Inline(Bytes::from_static(&[8])))]);
+    assert_eq!((summary.failed, summary.dependents_failed, summary.finished), (1, 1, 1));
+    let failure = &cluster.failures[0];
+    assert_eq!((failure.key.as_str(), failure.function.as_str(), failure.dependents), ("a", "calc add", 1));
+    assert_eq!(failure.error.message, "as the script says");
+    let explained = cluster.ask(Query::Explain { graph: ID, key: Some("b".into()) }).await;
+    assert!(explained.contains("it failed because `a` failed"), "{explained}");
+}
+
+#[tokio::test]
+async fn bad_graphs_are_refused_before_anything_runs() {
+    let mut cluster = Cluster::with_worker().await;
+    let component = |source: Option<Source>, bytes: Option<&[u8]>, digest| {
+        let mut graph = GraphBuilder::new();
+        let component = graph.component(digest, Some("calc"), bytes, source.as_ref());
+        let add = graph.function(component, "add", &[], None, None, &Options::default());
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        graph.output(Reference::whole(a));
+        graph.to_bytes()
+    };
+    let args = |export: &str, args: Arguments| {
+        let export = export.to_owned();
+        graph_of(move |graph, _| {
+            let function = graph.function(0, &export, &[], None, None, &Options::default());
+            let a = graph.task("a", function, &args, &Options::default());
+            graph.output(Reference::whole(a));
+        })
+    };
+    let other = ComponentDigest::of(b"something else");
+    let text = || Argument::from(Value::Str("x".into()));
+    let one = || Argument::from(Value::Uint(1));
+    let cases: Vec<(ErrorCode, &str, Vec<u8>)> = vec![
+        (ErrorCode::BadMsgpack, "", vec![0x81]),
+        (ErrorCode::PathInGraph, "components[0] `calc`", component(Some(Source::Path("calc.wasm".into())), None, calc_digest())),
+        (ErrorCode::SourceNotAllowed, "example.org", component(Some(Source::Url("https://example.org/calc.wasm".into())), None, calc_digest())),
+        (ErrorCode::NotUploaded, "was not uploaded", component(None, None, other)),
+        (ErrorCode::DigestMismatch, "components[0]", component(None, Some(&calc()), other)),
+        (ErrorCode::NotAComponent, "components[0]", component(None, Some(b"hello"), ComponentDigest::of(b"hello"))),
+        (ErrorCode::UnknownExport, "add", args("ad", vec![one(), one()].into())),
+        (ErrorCode::WrongArity, "`a`", args("add", vec![one()].into())),
+        (ErrorCode::TypeMismatch, "`a`", args("add", vec![one(), text()].into())),
+    ];
+    for (code, part, file) in cases {
+        let refusal = cluster.submit(ID, file).await.expect_err(code.as_str());
+        assert_eq!(refusal.code, code, "{refusal:?}");
+        assert!(refusal.messages.concat().contains(part), "{code}: {refusal:?}");
+    }
+    // Nothing of all that is left behind.
+    assert!(cluster.ask(Query::Status).await.contains("\"graphs\":[]"));
+}
+
+#[tokio::test]
+async fn data_is_served_to_workers_and_checked_before() {
+    let mut cluster = Cluster::with_worker().await;
+    let data = |digest: Option<ContentDigest>| {
+        graph_of(move |graph, _| {
+            let sum = graph.function(0, "sum", &[], None, None, &Options::default());
+            let entry = graph.data_bytes(&[9; 10_000], digest, DataEncoding::Raw, None);
+            let a = graph.task("a", sum, &vec![Argument::Data(entry)].into(), &Options::default());
+            graph.output(Reference::whole(a));
+        })
+    };
+    let refusal = cluster.submit(ID, data(Some(ContentDigest::of(b"other")))).await.expect_err("a wrong digest");
+    assert_eq!(refusal.code, ErrorCode::DigestMismatch);
+    assert_eq!(cluster.submit(ID, data(Some(ContentDigest::of(&[9; 10_000])))).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    let (head, body) = cluster.worker_asks(Request::FetchData { graph: ID, position: 0 }).await;
+    assert_eq!((head, body.len()), (ReplyHead::Ok { total: 10_000 }, 10_000));
+    assert_eq!(cluster.worker_asks(Request::FetchData { graph: ID, position: 1 }).await.0, ReplyHead::NotFound);
+    let (head, body) = cluster.worker_asks(Request::FetchComponent { digest: calc_digest() }).await;
+    assert_eq!((head, body), (ReplyHead::Ok { total: calc().len() as u64 }, calc()));
+    cluster.say(finished(a, &Value::Uint(90_000))).await;
+    cluster.finish().await;
+}
+
+#[tokio::test]
+async fn outputs_with_paths_are_parts() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, _| {
+        let pair = graph.function(0, "pair", &[], None, None, &Options::default());
+        let a = graph.task("a", pair, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        graph.output(Reference { task: a, path: vec![PathStep::Index(1)] });
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    cluster.say(finished(a, &Value::Array(vec![Value::Uint(2), Value::Uint(1)]))).await;
+    let (outputs, _) = cluster.finish().await;
+    assert_eq!(outputs, [(0, OutputResult::Inline(Bytes::from_static(&[1])))]);
+    let (head, body) = cluster.client_asks(Request::FetchOutput { graph: ID, output: 0 }).await;
+    assert_eq!((head, &body[..]), (ReplyHead::Ok { total: 1 }, &[1][..]));
+    assert_eq!(cluster.ask(Query::Outputs { graph: ID }).await, "[\"a[1]\"]");
+}
+
+#[tokio::test]
+async fn a_cancelled_graph_ends_and_a_released_one_is_gone() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        graph.output(Reference::whole(a));
+    });
+    assert_eq!(cluster.submit(ID, file.clone()).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    let again = cluster.submit(ID, file).await.expect_err("the id is taken");
+    assert_eq!(again.code, ErrorCode::BadArguments);
+    cluster.tell(FromClient::Cancel(ID)).await;
+    let (outputs, summary) = cluster.finish().await;
+    assert_eq!(outputs, [(0, OutputResult::Failed)]);
+    assert!(summary.is_cancelled);
+    // Too late, and not believed.
+    cluster.say(finished(a, &Value::Uint(3))).await;
+    cluster.tell(FromClient::Release(ID)).await;
+    cluster.tell(FromClient::Attach(ID)).await;
+    assert_eq!(cluster.hear().await, ToClient::UnknownGraph(ID));
+}
+
+#[tokio::test]
+async fn a_lost_worker_is_replaced_by_the_next() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        graph.output(Reference::whole(a));
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    cluster.assigned("a", 0).await;
+    cluster.lose_worker();
+    cluster.add_worker().await;
+    let a = cluster.assigned("a", 0).await;
+    cluster.say(finished(a, &Value::Uint(3))).await;
+    let (outputs, summary) = cluster.finish().await;
+    assert_eq!(outputs, [(0, OutputResult::Inline(Bytes::from_static(&[3])))]);
+    assert_eq!(summary.attempts, 2);
+}
+
+#[tokio::test]
+async fn workers_that_break_the_protocol_are_cut_off() {
+    let mut cluster = Cluster::with_worker().await;
+    // An invented attempt is ignored.
+    cluster.say(finished(Attempt(12_345), &Value::Nil)).await;
+    cluster.say(FromWorker::ReplicasAdded { graph: ID, tasks: vec![TaskIndex(9)] }).await;
+    cluster.say(FromWorker::Retracted { asked: vec![Attempt(1)], returned: vec![Attempt(1)] }).await;
+    assert!(cluster.ask(Query::Workers).await.contains("\"name\":\"scripted\""));
+    // Requests of other roles are refused.
+    let (head, _) = cluster.worker_asks(Request::SubmitGraph { graph: ID }).await;
+    assert!(matches!(head, ReplyHead::Refused(refusal) if refusal.code == ErrorCode::ProtocolViolation));
+    let (head, _) = cluster.client_asks(Request::FetchComponent { digest: calc_digest() }).await;
+    assert!(matches!(head, ReplyHead::Refused(_)));
+    // Joining twice is not.
+    cluster.say_joined().await;
+    assert_eq!(cluster.worker_closed().await, "it joined twice");
+}
+
+#[tokio::test]
+async fn questions_about_what_is_not_there_say_so() {
+    let mut cluster = Cluster::with_worker().await;
+    for query in [
+        Query::Explain { graph: ID, key: None },
+        Query::Logs { graph: ID, key: None },
+        Query::Outputs { graph: ID },
+    ] {
+        let refusal = cluster.try_ask(query).await.expect_err("no such graph");
+        assert_eq!(refusal.code, ErrorCode::NotFound);
+    }
+}
