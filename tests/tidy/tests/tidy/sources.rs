@@ -1,0 +1,53 @@
+//! What every source file has: a first comment that says what it owns, and a length that fits a head.
+
+use wasm_tasks_tidy::{Repository, code_lines};
+
+/// Lines of the longest Rust file. Most have fewer than 400.
+const LINES_MAX: usize = 600;
+
+/// Modules of tests say in their names what they are.
+fn is_tests_module(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/src/tests/")
+}
+
+#[test]
+fn every_file_says_what_it_owns() {
+    let mut missing = Vec::new();
+    for file in Repository::open().texts(".rs").filter(|file| !is_tests_module(&file.path)) {
+        let first = file.text.lines().next().unwrap_or_default();
+        // Three words say next to nothing.
+        if !first.starts_with("//! ") || first.split_whitespace().count() < 4 {
+            missing.push(file.path);
+        }
+    }
+    assert!(missing.is_empty(), "these files do not begin with `//!` and what they own:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for file in Repository::open().texts(".rs") {
+        let lines = file.text.lines().count();
+        assert!(lines <= LINES_MAX, "{} has {lines} lines, more than {LINES_MAX}: split it by its nouns", file.path);
+    }
+}
+
+#[test]
+fn every_package_keeps_the_lints_of_the_workspace() {
+    for file in Repository::open().texts("Cargo.toml").filter(|file| !file.path.starts_with("guest-examples/") && file.path.contains('/')) {
+        // The sandbox repeats them, because one module of it may be unsafe.
+        let keeps = file.text.contains("[lints]\nworkspace = true") || file.path == "worker/sandbox/Cargo.toml";
+        assert!(keeps || file.text.contains("[workspace]"), "{} needs `[lints] workspace = true`", file.path);
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_one_private_module() {
+    for file in Repository::open().texts(".rs").filter(|file| !file.path.starts_with("guest-examples/")) {
+        let is_there = file.path == "worker/sandbox/src/abi.rs";
+        let allows = code_lines(&file.text).any(|(_, line)| {
+            let line = line.trim_start();
+            line.starts_with("#") && line.contains("allow(unsafe_code")
+        });
+        assert_eq!(allows, is_there, "{}: unsafe code is allowed in worker/sandbox/src/abi.rs and nowhere else", file.path);
+    }
+}

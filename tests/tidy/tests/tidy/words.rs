@@ -1,0 +1,66 @@
+//! What no tracked file says: paths of one machine, hosts of private registries, work left for later.
+
+use wasm_tasks_tidy::Repository;
+
+/// Put together here, so that this file does not contain them.
+const NEVER: [(&str, &str); 9] = [
+    (concat!("/wo", "rk/"), "a path of one machine"),
+    (concat!("/ro", "ot/"), "a path of one machine"),
+    (concat!("/ho", "me/"), "a path of one machine"),
+    (concat!("/Us", "ers/"), "a path of one machine"),
+    (concat!("../sh", "ared"), "a path of one machine"),
+    (concat!("TO", "DO"), "work left for later: say in docs what is missing"),
+    (concat!("FIX", "ME"), "work left for later: say in docs what is missing"),
+    (concat!("//! to", "do"), "work left for later"),
+    (concat!("#[ig", "nore"), "a test that does not run"),
+];
+
+#[test]
+fn no_file_has_machine_paths_or_work_left_for_later() {
+    let mut found = Vec::new();
+    for file in Repository::open().texts("") {
+        for (index, line) in file.text.lines().enumerate() {
+            let words = NEVER.iter().filter(|(word, _)| line.contains(word));
+            found.extend(words.map(|(word, why)| format!("{}:{}: `{word}` is {why}", file.path, index + 1)));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn packages_come_from_the_public_registries() {
+    let repository = Repository::open();
+    for file in repository.texts("Cargo.lock") {
+        for line in file.text.lines().filter(|line| line.starts_with("source = ")) {
+            let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+            assert_eq!(line, source, "{} names another source of packages", file.path);
+        }
+    }
+    for file in repository.texts("package-lock.json") {
+        for line in file.text.lines().filter(|line| line.contains("\"resolved\":")) {
+            assert!(line.contains("\"https://registry.npmjs.org/"), "{} names another registry: {line}", file.path);
+        }
+    }
+    for file in repository.texts("").filter(|file| !file.path.starts_with("tests/tidy/")) {
+        let is_setting = file.path.ends_with(".txt") || file.path.ends_with(".npmrc") || file.path.ends_with("config.toml");
+        let other = ["index-url", "--find-links", "registry=", "replace-with", "[registries"].into_iter().find(|word| file.text.contains(word));
+        assert!(!is_setting || other.is_none(), "{} chooses a registry by `{}`", file.path, other.unwrap_or_default());
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let repository = Repository::open();
+    let mut broken = Vec::new();
+    for file in repository.texts(".md").filter(|file| !file.path.contains("node_modules")) {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for target in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            let is_elsewhere = path.is_empty() || path.contains("://") || path.contains(' ') || path.starts_with('`');
+            if !is_elsewhere && !repository.root().join(folder).join(path).exists() {
+                broken.push(format!("{}: `{target}`", file.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to nothing:\n{}", broken.join("\n"));
+}
