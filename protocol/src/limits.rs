@@ -26,6 +26,12 @@ pub const PATH_STEPS_MAX: usize = 32;
 pub const VALUE_DEPTH_MAX: usize = 64;
 /// Bytes of a component. The largest useful one known (CPython with numpy and pandas) has 122 MB.
 pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
+/// Exports of a component. Each is read and named.
+pub const COMPONENT_EXPORTS_MAX: usize = 16_384;
+/// Parts of one type, written out: fields, cases and what they hold. Comparing two types walks them.
+pub const TYPE_PARTS_MAX: usize = 4_096;
+/// Different types that a data entry without a declared one may be used as. Its bytes are checked against each.
+pub const DATA_TYPES_MAX: usize = 64;
 /// Bytes of one control message.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a result that travel with the message that reports it, instead of by a fetch.
@@ -78,6 +84,9 @@ pub const TABLE: &[Limit] = &[
     Limit { name: "path_steps_max", value: PATH_STEPS_MAX as u64, reason: "each step walks a value" },
     Limit { name: "value_depth_max", value: VALUE_DEPTH_MAX as u64, reason: "readers recurse; this bounds their stack" },
     Limit { name: "component_bytes_max", value: COMPONENT_BYTES_MAX as u64, reason: "compilation costs about a second a megabyte" },
+    Limit { name: "component_exports_max", value: COMPONENT_EXPORTS_MAX as u64, reason: "each is read and named" },
+    Limit { name: "type_parts_max", value: TYPE_PARTS_MAX as u64, reason: "comparing two types walks their fields and cases; an export with a larger one cannot be a task" },
+    Limit { name: "data_types_max", value: DATA_TYPES_MAX as u64, reason: "a data entry without a declared type is checked against the type of each parameter that it feeds" },
     Limit { name: "message_bytes_max", value: MESSAGE_BYTES_MAX as u64, reason: "a message is read whole" },
     Limit { name: "inline_bytes_max", value: INLINE_BYTES_MAX as u64, reason: "small results travel with the message that reports them" },
     Limit { name: "result_bytes_max_default", value: RESULT_BYTES_MAX_DEFAULT, reason: "option `result-bytes-max` changes it for a task" },

@@ -84,9 +84,10 @@ fn place_of(task: &Task<'_>) -> Place {
 
 fn check_task(task: &Task<'_>, signature: &FunctionSignature, walk: &mut Walk<'_, Results<'_>>, errors: &mut Errors) {
     let mut reader = Reader::new(task.args());
-    match reader.kind() {
-        Ok(Kind::Array) => check_positional(task, signature, &mut reader, walk, errors),
-        _ => check_named(task, signature, &mut reader, walk, errors),
+    if reader.kind() == Ok(Kind::Array) {
+        check_positional(task, signature, &mut reader, walk, errors);
+    } else {
+        check_named(task, signature, &mut reader, walk, errors);
     }
 }
 

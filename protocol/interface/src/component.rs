@@ -8,13 +8,10 @@ mod types;
 
 use crate::interface::{Export, Interface, InterfaceError, UnsupportedExport};
 use self::types::TypeReader;
-use wasm_tasks_protocol::limits::COMPONENT_BYTES_MAX;
+use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, COMPONENT_EXPORTS_MAX};
 use wasmparser::component_types::{ComponentEntityType, ComponentFuncTypeId, ComponentInstanceTypeId};
 use wasmparser::types::Types;
 use wasmparser::{BinaryReaderError, Parser, Payload, ValidPayload, Validator, WasmFeatures};
-
-/// Exports of one component; more are a mistake, and each costs memory.
-const EXPORTS_MAX: usize = 16_384;
 
 /// What the sandbox has switched on (`docs/security.md`): wasmparser's defaults without what is off there.
 fn sandbox_features() -> WasmFeatures {
@@ -47,25 +44,21 @@ fn validate(component: &[u8], features: WasmFeatures) -> Result<Validated, Binar
             ValidPayload::End(end) => types = Some(end),
             ValidPayload::Ok | ValidPayload::Func(..) => {}
         }
-        match payload {
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    imports.push(import?.name.name.to_owned());
-                }
+        if depth > 0 {
+            continue;
+        }
+        if let Payload::ComponentImportSection(section) = payload {
+            for import in section {
+                imports.push(import?.name.name.to_owned());
             }
-            Payload::ComponentExportSection(section) if depth == 0 => {
-                for export in section {
-                    exports.push(export?.name.name.to_owned());
-                }
+        } else if let Payload::ComponentExportSection(section) = payload {
+            for export in section {
+                exports.push(export?.name.name.to_owned());
             }
-            _ => {}
         }
     }
-    match types {
-        Some(types) => Ok(Validated { types, imports, exports }),
-        // Bytes after the end of a component are a parse error, and bytes that end before it as well.
-        None => unreachable!("a component that parses to its end has an end"),
-    }
+    let types = types.expect("the parser gives an end, or an error before it");
+    Ok(Validated { types, imports, exports })
 }
 
 impl Interface {
@@ -184,8 +177,8 @@ struct ExportReader<'a> {
 
 impl ExportReader<'_> {
     fn function(&mut self, name: String, id: ComponentFuncTypeId) -> Result<(), InterfaceError> {
-        if self.exports.len() + self.unsupported.len() >= EXPORTS_MAX {
-            return Err(InterfaceError::Unsupported(format!("more than {EXPORTS_MAX} exports; so many are not supported")));
+        if self.exports.len() + self.unsupported.len() >= COMPONENT_EXPORTS_MAX {
+            return Err(InterfaceError::TooManyExports);
         }
         match self.signature(&name, id) {
             Ok(export) => self.exports.push(export),

@@ -4,6 +4,7 @@
 
 use crate::nearest::{listed, nearest, shorten};
 use std::collections::BTreeMap;
+use wasm_tasks_protocol::limits::COMPONENT_EXPORTS_MAX;
 use wasm_tasks_protocol::{ErrorCode, Type};
 
 /// The interface of a component.
@@ -55,6 +56,9 @@ pub enum InterfaceError {
         /// How many are allowed.
         max: usize,
     },
+    /// More exports than a component may have.
+    #[error("the component has more than {COMPONENT_EXPORTS_MAX} exports")]
+    TooManyExports,
     /// Something else than a component.
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(&'static str),
@@ -103,7 +107,7 @@ impl InterfaceError {
     /// The code under which people see it.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            InterfaceError::TooLarge { .. } => ErrorCode::LimitExceeded,
+            InterfaceError::TooLarge { .. } | InterfaceError::TooManyExports => ErrorCode::LimitExceeded,
             InterfaceError::NotAComponent(_) | InterfaceError::Invalid(_) | InterfaceError::Precompiled(_) => ErrorCode::NotAComponent,
             InterfaceError::CoreModule => ErrorCode::CoreModule,
             InterfaceError::Unsupported(_) => ErrorCode::UnsupportedComponent,
@@ -131,6 +135,7 @@ impl InterfaceError {
                 Some("parameters and results of tasks are plain values: see docs/values.md")
             }
             InterfaceError::TooLarge { .. }
+            | InterfaceError::TooManyExports
             | InterfaceError::NotAComponent(_)
             | InterfaceError::Invalid(_)
             | InterfaceError::Precompiled(_) => None,

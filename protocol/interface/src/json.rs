@@ -57,10 +57,8 @@ fn elements(packed: Packed, payload: &[u8]) -> Vec<Json> {
         let mut reader = Reader::new(out.as_bytes());
         elements.push(match reader.int() {
             Ok(value) => u64::try_from(value).map_or_else(|_| Json::Number((value as i64).into()), |value| Json::Number(value.into())),
-            Err(_) => match packed {
-                Packed::F32 => json_of(&Value::F32(reader.float().unwrap_or(f64::NAN) as f32)),
-                _ => float(reader.float().unwrap_or(f64::NAN)),
-            },
+            Err(_) if packed == Packed::F32 => json_of(&Value::F32(reader.float().unwrap_or(f64::NAN) as f32)),
+            Err(_) => float(reader.float().unwrap_or(f64::NAN)),
         });
         let mut bytes = std::mem::take(&mut out).into_bytes();
         bytes.clear();

@@ -3,15 +3,18 @@
 //! One walk for the three, so that they cannot disagree. Bytes may be hostile: recursion is bounded by the type
 //! (and for `any` by the limit on nesting), and the work by the number of bytes.
 
+mod any;
+mod message;
 mod names;
 mod number;
+mod record;
 
+use self::message::{mismatch, not_canonical, unknown_name, unreadable, wrong};
+use self::names::{Names, Seen};
+use self::number::Number;
 use crate::fits::{At, Mismatch, Resolver, shown};
-use names::Names;
-use number::Number;
-use wasm_tasks_protocol::limits::VALUE_DEPTH_MAX;
-use wasm_tasks_protocol::msgpack::{EXT_DATA, EXT_TASK, InvalidValue, Kind, Packed, ReadError, Reader, Writer, validate};
-use wasm_tasks_protocol::{ErrorCode, Type, Value};
+use wasm_tasks_protocol::msgpack::{EXT_DATA, EXT_TASK, Kind, Packed, Reader, Writer};
+use wasm_tasks_protocol::{ErrorCode, Type};
 
 pub(crate) type Walked<T = ()> = Result<T, Box<Mismatch>>;
 
@@ -247,91 +250,6 @@ impl<'r, R: Resolver> Walk<'r, R> {
         types.iter().enumerate().try_for_each(|(index, ty)| self.value(ty, reader).at(index))
     }
 
-    fn record(&mut self, ty: &Type, fields: &[(String, Type)], reader: &mut Reader<'_>) -> Walked {
-        let start = *reader;
-        let len = reader.map().map_err(|error| wrong(ty, &start, error))?;
-        if self.mode == Mode::Strict {
-            self.leaf(&start, reader, |out| out.map(fields.len()))?;
-        } else if self.mode == Mode::Encode {
-            self.out.map(fields.len());
-        }
-        let body = self.out.as_bytes().len();
-        let mut seen = names::Seen::new(fields.len());
-        // Where each field was written, when they did not come in the order of the type.
-        let mut pieces: Vec<(usize, usize)> = Vec::new();
-        let mut is_in_order = true;
-        for position in 0..len {
-            let at_key = *reader;
-            let name = reader.str().map_err(|error| wrong(ty, &at_key, error))?;
-            let field = match fields.get(position) {
-                Some((known, _)) if known == name => position,
-                _ => self
-                    .names
-                    .find(fields, |(known, _)| known, name)
-                    .ok_or_else(|| unknown_name(ty, &at_key, name, fields.iter().map(|(name, _)| name.as_str())))?,
-            };
-            is_in_order &= field == position;
-            if !seen.insert(field) {
-                return Err(Mismatch::new(ErrorCode::DuplicateMapKey, shown(ty), format!("the field `{name}` twice")));
-            }
-            if self.mode == Mode::Encode {
-                pieces.push((field, self.out.as_bytes().len()));
-            }
-            self.leaf(&at_key, reader, |out| out.str(name))?;
-            self.value(&fields[field].1, reader).within(name)?;
-        }
-        if is_in_order && len == fields.len() {
-            return Ok(());
-        }
-        if self.mode == Mode::Strict {
-            return Err(not_canonical(&start));
-        }
-        self.absent(ty, fields, &seen, &start)?;
-        if self.mode == Mode::Encode {
-            self.put_in_order(fields, body, &pieces);
-        }
-        Ok(())
-    }
-
-    /// Refuses absent fields, except those that are options.
-    fn absent(&mut self, ty: &Type, fields: &[(String, Type)], seen: &names::Seen, start: &Reader<'_>) -> Walked {
-        for (position, (name, field)) in fields.iter().enumerate() {
-            if seen.has(position) {
-                continue;
-            }
-            if !matches!(field, Type::Option(_)) {
-                let mut mismatch = mismatch(ty, start);
-                mismatch.found = format!("a map without the field `{name}`");
-                return Err(mismatch);
-            }
-            self.absent_left = self.absent_left.checked_sub(1).ok_or_else(|| {
-                Mismatch::new(ErrorCode::LimitExceeded, "fewer absent fields", "a value that is mostly fields that are absent")
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Puts the fields written since `body` into the order of the type, absent ones as nil.
-    fn put_in_order(&mut self, fields: &[(String, Type)], body: usize, pieces: &[(usize, usize)]) {
-        let mut bytes = std::mem::take(&mut self.out).into_bytes();
-        let written = bytes.split_off(body);
-        let mut ranges = vec![None; fields.len()];
-        for (number, (field, from)) in pieces.iter().enumerate() {
-            let to = pieces.get(number + 1).map_or(body + written.len(), |(_, next)| *next);
-            ranges[*field] = Some(from - body..to - body);
-        }
-        self.out = Writer::after(bytes);
-        for ((name, _), range) in fields.iter().zip(ranges) {
-            match range {
-                Some(range) => self.out.raw(&written[range]),
-                None => {
-                    self.out.str(name);
-                    self.out.nil();
-                }
-            }
-        }
-    }
-
     fn variant(&mut self, ty: &Type, cases: &[(String, Option<Type>)], reader: &mut Reader<'_>) -> Walked {
         let start = *reader;
         let is_bare = reader.kind().map_err(|error| unreadable(error, ty))? == Kind::Str;
@@ -364,7 +282,7 @@ impl<'r, R: Resolver> Walk<'r, R> {
     fn flags(&mut self, ty: &Type, names: &[String], reader: &mut Reader<'_>) -> Walked {
         let start = *reader;
         let len = reader.array().map_err(|error| wrong(ty, &start, error))?;
-        let mut set = names::Seen::new(names.len());
+        let mut set = Seen::new(names.len());
         for _ in 0..len {
             let at = *reader;
             let name = reader.str().map_err(|error| wrong(ty, &at, error))?;
@@ -406,40 +324,6 @@ impl<'r, R: Resolver> Walk<'r, R> {
         })?;
         Ok(name)
     }
-
-    /// A value of no declared type. Its typed encoding is its canonical file encoding.
-    fn any(&mut self, reader: &mut Reader<'_>) -> Walked {
-        if self.mode == Mode::Check {
-            return self.any_value(reader, 0);
-        }
-        let start = *reader;
-        let invalid = |error: InvalidValue| Mismatch::new(error.code(), "any value", error.to_string());
-        let bytes = validate(reader, &mut ()).map_err(invalid)?;
-        let value = Value::from_msgpack(bytes).map_err(invalid)?.to_file_encoding();
-        self.leaf(&start, reader, |out| value.write(out))
-    }
-
-    fn any_value(&mut self, reader: &mut Reader<'_>, depth: usize) -> Walked {
-        let bad = |error: ReadError| unreadable(error, &Type::Any);
-        if depth > VALUE_DEPTH_MAX {
-            return Err(Mismatch::new(ErrorCode::LimitExceeded, "any value", format!("one that nests more than {VALUE_DEPTH_MAX} deep")));
-        }
-        match reader.kind().map_err(bad)? {
-            Kind::Array => {
-                let len = reader.array().map_err(bad)?;
-                (0..len).try_for_each(|index| self.any_value(reader, depth + 1).at(index))
-            }
-            Kind::Map => {
-                let len = reader.map().map_err(bad)?;
-                (0..len).try_for_each(|_| {
-                    let name = reader.str().map_err(bad)?;
-                    self.any_value(reader, depth + 1).within(name)
-                })
-            }
-            Kind::Ext if matches!(reader.peek_ext(), Some(EXT_TASK | EXT_DATA)) => self.reference(&Type::Any, reader),
-            _ => validate(reader, &mut ()).map(drop).map_err(|error| Mismatch::new(error.code(), "any value", error.to_string())),
-        }
-    }
 }
 
 /// Reads the header and key of a map of one entry.
@@ -450,67 +334,6 @@ fn peek_entry<'a>(ty: &Type, reader: &mut Reader<'a>) -> Walked<&'a str> {
         return Err(mismatch(ty, &start));
     }
     reader.str().map_err(|error| wrong(ty, &start, error))
-}
-
-/// An error of reading: of a wrong kind, or of broken bytes.
-fn wrong(ty: &Type, start: &Reader<'_>, error: ReadError) -> Box<Mismatch> {
-    match error {
-        ReadError::Kind { .. } => mismatch(ty, start),
-        ReadError::End | ReadError::Reserved | ReadError::Utf8 => unreadable(error, ty),
-    }
-}
-
-fn unreadable(error: ReadError, ty: &Type) -> Box<Mismatch> {
-    Mismatch::new(ErrorCode::BadMsgpack, shown(ty), format!("bytes that cannot be read: {error}"))
-}
-
-fn mismatch(ty: &Type, start: &Reader<'_>) -> Box<Mismatch> {
-    Mismatch::new(ErrorCode::TypeMismatch, shown(ty), describe(start))
-}
-
-fn not_canonical(start: &Reader<'_>) -> Box<Mismatch> {
-    Mismatch::new(ErrorCode::BadValue, "the typed encoding", format!("another form of it: {}", describe(start)))
-}
-
-fn unknown_name<'a>(ty: &Type, start: &Reader<'_>, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Box<Mismatch> {
-    let what = match ty {
-        Type::Record(_) => "the field",
-        Type::Flags(_) => "the flag",
-        _ => "the case",
-    };
-    let mut mismatch = mismatch(ty, start);
-    mismatch.found = format!("{what} `{}`", crate::nearest::shorten(name));
-    match crate::nearest::nearest(name, known, 1).first() {
-        Some(near) => mismatch.with_hint(format!("did you mean `{near}`?")),
-        None => mismatch,
-    }
-}
-
-/// What the next value is, in a few words.
-pub(crate) fn describe(reader: &Reader<'_>) -> String {
-    let mut reader = *reader;
-    let Ok(kind) = reader.kind() else { return "nothing".to_owned() };
-    match kind {
-        Kind::Nil => "nil".to_owned(),
-        Kind::Bool => reader.bool().map(|value| format!("`{value}`")).unwrap_or_default(),
-        Kind::Int => reader.int().map(|value| format!("the integer {value}")).unwrap_or_default(),
-        Kind::Float => reader.float().map(|value| format!("the float {value:?}")).unwrap_or_default(),
-        Kind::Str => match reader.str() {
-            Ok(text) => format!("the string {:?}", crate::nearest::shorten(text)),
-            Err(_) => "a string".to_owned(),
-        },
-        Kind::Bin => reader.bin().map(|bytes| format!("{} bytes", bytes.len())).unwrap_or_default(),
-        Kind::Array => reader.array().map(|len| format!("an array of {len}")).unwrap_or_else(|_| "an array".to_owned()),
-        Kind::Map => match (reader.map(), reader.str()) {
-            (Ok(1), Ok(key)) => format!("a map with the key `{}`", crate::nearest::shorten(key)),
-            (Ok(len), _) => format!("a map of {len}"),
-            (Err(_), _) => "a map".to_owned(),
-        },
-        Kind::Ext => match reader.peek_ext().and_then(Packed::from_code) {
-            Some(packed) => format!("a packed `list<{}>`", number::name_of(packed)),
-            None => "an extension value".to_owned(),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -100,13 +100,13 @@ fn within(value: Result<Value, WaveError>, index: usize) -> Result<Value, WaveEr
 
 /// `none`, `some(value)`, or the value itself.
 fn option(some: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
-    let value = match node.ty() {
-        NodeType::OptionNone => return Ok(Value::Nil),
-        NodeType::OptionSome => match node.as_option()? {
+    let value = if matches!(node.ty(), NodeType::OptionNone | NodeType::OptionSome) {
+        match node.as_option()? {
             Some(node) => value_of(some, node, text)?,
             None => return Ok(Value::Nil),
-        },
-        _ => value_of(some, node, text)?,
+        }
+    } else {
+        value_of(some, node, text)?
     };
     Ok(if matches!(some, Type::Option(_)) { Value::Map(vec![("some".to_owned(), value)]) } else { value })
 }

@@ -37,7 +37,8 @@ fn type_of(resolve: &Resolve, ty: &wit_parser::Type) -> Type {
         Wit::ErrorContext => panic!("no world of ours has error contexts"),
         Wit::Id(id) => *id,
     };
-    match &resolve.types[id].kind {
+    let kind = &resolve.types[id].kind;
+    match kind {
         TypeDefKind::Record(record) => {
             Type::Record(record.fields.iter().map(|field| (field.name.clone(), type_of(resolve, &field.ty))).collect())
         }
@@ -51,7 +52,13 @@ fn type_of(resolve: &Resolve, ty: &wit_parser::Type) -> Type {
         TypeDefKind::Result(result) => Type::Result(result.ok.as_ref().map(inner), result.err.as_ref().map(inner)),
         TypeDefKind::List(element) => Type::List(inner(element)),
         TypeDefKind::Type(alias) => type_of(resolve, alias),
-        other => panic!("no world of ours has a {}", other.as_str()),
+        TypeDefKind::Resource
+        | TypeDefKind::Handle(_)
+        | TypeDefKind::Map(..)
+        | TypeDefKind::FixedLengthList(..)
+        | TypeDefKind::Future(_)
+        | TypeDefKind::Stream(_)
+        | TypeDefKind::Unknown => panic!("no world of ours has a {}", kind.as_str()),
     }
 }
 

@@ -59,10 +59,7 @@ impl FunctionSignature {
             (None, true) => "any, …".to_owned(),
             (None, false) => parameters_text(&self.params[self.bound..]),
         };
-        match self.result {
-            Type::Unit => format!("func({params})"),
-            _ => format!("func({params}) -> {}", self.result),
-        }
+        if self.result == Type::Unit { format!("func({params})") } else { format!("func({params}) -> {}", self.result) }
     }
 }
 
@@ -92,22 +89,22 @@ pub(super) fn signatures<'i>(
             Ok(export) => signature(graph, function, export, &place),
             Err(error) => {
                 let hint = error.hint().map(str::to_owned);
-                Err(CheckError { hint, ..CheckError::new(error.code(), place(), error.to_string()) })
+                Err(Box::new(CheckError { hint, ..CheckError::new(error.code(), place(), error.to_string()) }))
             }
         };
-        signatures.push(signature.map_err(|error| errors.push(error)).ok());
+        signatures.push(signature.map_err(|error| errors.push(*error)).ok());
     }
     signatures
 }
 
-fn signature(graph: &Graph, function: &Function, export: &Export, place: &dyn Fn() -> Place) -> Result<FunctionSignature, CheckError> {
+fn signature(graph: &Graph, function: &Function, export: &Export, place: &dyn Fn() -> Place) -> Result<FunctionSignature, Box<CheckError>> {
     let bound = match &function.bind {
         Some(range) => Reader::new(&graph.file()[range.clone()]).array().expect("bound arguments were checked when the graph was read"),
         None => 0,
     };
     if bound > export.params.len() {
         let message = format!("it binds {bound} arguments; `{}` takes {}", export.name, export.params.len());
-        return Err(CheckError::new(ErrorCode::WrongArity, place(), message));
+        return Err(Box::new(CheckError::new(ErrorCode::WrongArity, place(), message)));
     }
     let mut signature = FunctionSignature {
         export: export.name.clone(),
@@ -128,7 +125,7 @@ fn signature(graph: &Graph, function: &Function, export: &Export, place: &dyn Fn
                 export.name,
                 crate::text::signature_text(export)
             );
-            return Err(CheckError::new(ErrorCode::TypeMismatch, place(), message));
+            return Err(Box::new(CheckError::new(ErrorCode::TypeMismatch, place(), message)));
         }
         signature.is_dynamic = true;
         signature.dynamic_params = dynamic.params.clone();

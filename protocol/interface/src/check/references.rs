@@ -7,12 +7,10 @@ use crate::typed::fits_whole;
 use crate::walk::Walked;
 use wasm_tasks_protocol::graph::{DataEncoding, Graph, Place};
 use wasm_tasks_protocol::ids::TaskIndex;
+use wasm_tasks_protocol::limits::DATA_TYPES_MAX;
 use wasm_tasks_protocol::msgpack::{Kind, Reader};
 use wasm_tasks_protocol::value_type::Step;
 use wasm_tasks_protocol::{ErrorCode, Type};
-
-/// Different types that one data entry without a declared type may be used as. Its bytes are checked against each.
-const TYPES_OF_DATA_MAX: usize = 64;
 
 /// How many pairs of types are remembered as equal.
 const EQUAL_REMEMBERED: usize = 256;
@@ -113,10 +111,8 @@ impl<'a> Results<'a> {
 impl Resolver for Results<'_> {
     fn task(&mut self, payload: &[u8], expected: &Type) -> Walked {
         let mut reader = Reader::new(payload);
-        let steps = match reader.kind() {
-            Ok(Kind::Array) => reader.array().expect("references were checked when the graph was read") - 1,
-            _ => 0,
-        };
+        let has_path = reader.kind() == Ok(Kind::Array);
+        let steps = if has_path { reader.array().expect("references were checked when the graph was read") - 1 } else { 0 };
         let position = reader.int().expect("references were checked when the graph was read");
         let task = self.graph.task(TaskIndex(position as u32));
         // A function with an error has no type; that error is reported, and nothing that follows from it.
@@ -125,9 +121,12 @@ impl Resolver for Results<'_> {
         let found = if steps == 0 {
             &signature.result
         } else {
-            let step = |_| match reader.kind() {
-                Ok(Kind::Str) => Step::Field(reader.str().expect("references were checked when the graph was read")),
-                _ => Step::Index(reader.int().expect("references were checked when the graph was read") as u32),
+            let step = |_| {
+                if reader.kind() == Ok(Kind::Str) {
+                    Step::Field(reader.str().expect("references were checked when the graph was read"))
+                } else {
+                    Step::Index(reader.int().expect("references were checked when the graph was read") as u32)
+                }
             };
             follow_all(&signature.result, (0..steps).map(step))?
         };
@@ -136,15 +135,18 @@ impl Resolver for Results<'_> {
         }
         let key = crate::nearest::shorten(task.key());
         let part = if steps > 0 { "a part of the result" } else { "the result" };
-        let what = match found {
-            Type::Unit => format!("the result of task `{key}`, which has no value (`{}` returns nothing)", signature.export),
-            found => format!("{part} of task `{key}`, which is {}", shown(found)),
+        let what = if *found == Type::Unit {
+            format!("the result of task `{key}`, which has no value (`{}` returns nothing)", signature.export)
+        } else {
+            format!("{part} of task `{key}`, which is {}", shown(found))
         };
         let mismatch = Mismatch::new(ErrorCode::TypeMismatch, shown(expected), what);
-        Err(match found {
-            Type::Any => mismatch.with_hint("declare the result's type in `dynamic` of its function"),
-            Type::Unit => mismatch,
-            _ => mismatch.with_hint("an edge needs the very type of the parameter; nothing is converted"),
+        Err(if *found == Type::Any {
+            mismatch.with_hint("declare the result's type in `dynamic` of its function")
+        } else if *found == Type::Unit {
+            mismatch
+        } else {
+            mismatch.with_hint("an edge needs the very type of the parameter; nothing is converted")
         })
     }
 
@@ -162,8 +164,8 @@ impl Resolver for Results<'_> {
                 DataEncoding::Value => mismatch,
             });
         }
-        if self.data_types[position].len() >= TYPES_OF_DATA_MAX {
-            let found = format!("data[{position}], which is used as {TYPES_OF_DATA_MAX} other types already");
+        if self.data_types[position].len() >= DATA_TYPES_MAX {
+            let found = format!("data[{position}], which is used as {DATA_TYPES_MAX} other types already");
             return Err(Mismatch::new(ErrorCode::LimitExceeded, shown(expected), found));
         }
         if let Some(range) = &entry.bytes {

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasm_tasks_protocol::Type;
-use wasm_tasks_protocol::limits::VALUE_DEPTH_MAX;
+use wasm_tasks_protocol::limits::{TYPE_PARTS_MAX, VALUE_DEPTH_MAX};
 use wasmparser::PrimitiveValType;
 use wasmparser::component_types::{ComponentDefinedType, ComponentDefinedTypeId, ComponentValType};
 use wasmparser::types::Types;
-
-/// Parts of one type, written out. Comparing two types walks them, so this bounds what an edge costs.
-const TYPE_PARTS_MAX: usize = 4_096;
 
 /// A type with its size.
 #[derive(Clone, Debug)]

@@ -16,23 +16,13 @@ impl Number {
     /// Reads a number of a numeric type.
     pub(super) fn read(ty: &Type, reader: &mut Reader<'_>) -> Walked<Number> {
         let start = *reader;
-        let (min, max): (i128, i128) = match ty {
-            Type::U8 => (0, u8::MAX.into()),
-            Type::U16 => (0, u16::MAX.into()),
-            Type::U32 => (0, u32::MAX.into()),
-            Type::U64 => (0, u64::MAX.into()),
-            Type::S8 => (i8::MIN.into(), i8::MAX.into()),
-            Type::S16 => (i16::MIN.into(), i16::MAX.into()),
-            Type::S32 => (i32::MIN.into(), i32::MAX.into()),
-            Type::S64 => (i64::MIN.into(), i64::MAX.into()),
-            _ => return Number::read_float(ty, reader),
-        };
+        let Some((min, max)) = range_of(ty) else { return Number::read_float(ty, reader) };
         let value = reader.int().map_err(|error| {
             let refused = wrong(ty, &start, error);
-            match start.kind() {
-                Ok(Kind::Float) => refused.with_hint("a float is never taken for an integer; write it without a fraction"),
-                _ => refused,
+            if start.kind() == Ok(Kind::Float) {
+                return refused.with_hint("a float is never taken for an integer; write it without a fraction");
             }
+            refused
         })?;
         if (min..=max).contains(&value) {
             return Ok(Number::Int(value));
@@ -43,7 +33,7 @@ impl Number {
     fn read_float(ty: &Type, reader: &mut Reader<'_>) -> Walked<Number> {
         let start = *reader;
         let is_single = *ty == Type::F32;
-        if start.kind().is_ok_and(|kind| kind == Kind::Int) {
+        if start.kind() == Ok(Kind::Int) {
             let value = reader.int().map_err(|error| wrong(ty, &start, error))?;
             let exact = if is_single { value as f32 as i128 == value } else { value as f64 as i128 == value };
             return match (exact, is_single) {
@@ -82,6 +72,35 @@ impl Number {
             Number::F64(value) => payload.extend_from_slice(&value.to_le_bytes()),
         }
     }
+}
+
+/// The smallest and greatest value of an integer type.
+fn range_of(ty: &Type) -> Option<(i128, i128)> {
+    Some(match ty {
+        Type::U8 => (0, u8::MAX.into()),
+        Type::U16 => (0, u16::MAX.into()),
+        Type::U32 => (0, u32::MAX.into()),
+        Type::U64 => (0, u64::MAX.into()),
+        Type::S8 => (i8::MIN.into(), i8::MAX.into()),
+        Type::S16 => (i16::MIN.into(), i16::MAX.into()),
+        Type::S32 => (i32::MIN.into(), i32::MAX.into()),
+        Type::S64 => (i64::MIN.into(), i64::MAX.into()),
+        Type::F32
+        | Type::F64
+        | Type::Bool
+        | Type::Char
+        | Type::String
+        | Type::List(_)
+        | Type::Tuple(_)
+        | Type::Record(_)
+        | Type::Variant(_)
+        | Type::Enum(_)
+        | Type::Flags(_)
+        | Type::Option(_)
+        | Type::Result(..)
+        | Type::Any
+        | Type::Unit => return None,
+    })
 }
 
 /// Whether every NaN of a packed payload is the canonical one.
