@@ -152,6 +152,11 @@ impl WorkerCore {
         (self.results[result].arrival == Arrival::Held).then_some(result)
     }
 
+    /// The key of a graph that is defined here.
+    pub fn graph_key(&self, graph: GraphId) -> Option<GraphKey> {
+        self.graph_keys.get(&graph).copied()
+    }
+
     /// Bytes of the results that are here.
     pub fn held_bytes(&self) -> u64 {
         self.held_bytes

@@ -102,8 +102,10 @@ impl WorkerCore {
             InputSource::At(holders) => {
                 entry.tried.retain(|tried| !holders.contains(tried));
                 for holder in holders {
-                    if Some(holder) != me && !entry.holders.contains(&holder) {
-                        entry.holders.push(holder);
+                    // A scheduler that believes that it is here must learn that it is not.
+                    let list = if Some(holder) == me { &mut entry.tried } else { &mut entry.holders };
+                    if !list.contains(&holder) {
+                        list.push(holder);
                     }
                 }
                 if !entry.is_on_its_way() {

@@ -1,0 +1,210 @@
+//! The threads that run tasks, one for each lane that the core uses.
+//!
+//! A lane gets runs of jobs and gives back what became of them. Thread and shell meet in one lock a job, which nobody else
+//! wants at that moment, and wake each other as rarely as they can: the shell is woken when a lane has too little left,
+//! or has said nothing for a millisecond; the thread only when it had nothing to do.
+
+use crate::job::{Completion, Job};
+use crate::runner::{Runner, STACK_BYTES};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use wasm_tasks_worker_core::{AttemptId, Ended, LaneId, Outcome};
+
+/// A thread that has ended jobs says so at the latest when one of them ends this long after it last did.
+const REPORT_EVERY: Duration = Duration::from_millis(1);
+
+/// What the shell and a lane's thread share.
+struct Shared<R: Runner> {
+    state: Mutex<State<R>>,
+    /// Wakes the thread.
+    work: Condvar,
+    /// Wakes the shell.
+    shell: Arc<Notify>,
+}
+
+struct State<R: Runner> {
+    queue: VecDeque<Job<R>>,
+    done: Vec<Completion>,
+    current: Option<(AttemptId, Arc<R::Cancel>)>,
+    /// Whether the current flag was raised, so that the next job needs another.
+    is_flag_raised: bool,
+    /// The shell wants to hear when no more than this many jobs are left.
+    report_at: usize,
+    has_reported: bool,
+    is_closing: bool,
+}
+
+impl<R: Runner> Shared<R> {
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        // Nothing that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Lane<R: Runner> {
+    shared: Arc<Shared<R>>,
+    thread: JoinHandle<()>,
+}
+
+/// All lanes of a worker.
+pub(crate) struct Lanes<R: Runner> {
+    runner: Arc<R>,
+    shell: Arc<Notify>,
+    name: String,
+    lanes: Vec<Option<Lane<R>>>,
+}
+
+impl<R: Runner> Lanes<R> {
+    /// No threads yet: a lane's starts with its first job.
+    pub(crate) fn new(runner: Arc<R>, shell: Arc<Notify>, name: String) -> Lanes<R> {
+        Lanes { runner, shell, name, lanes: Vec::new() }
+    }
+
+    /// Hands a run to a lane.
+    ///
+    /// # Errors
+    /// What the system says when the lane's thread cannot be started, with the jobs.
+    pub(crate) fn execute(&mut self, lane: LaneId, run: Vec<Job<R>>, report_at: u32) -> Result<(), (std::io::Error, Vec<Job<R>>)> {
+        let shared = match self.lane(lane) {
+            Ok(shared) => shared,
+            Err(error) => return Err((error, run)),
+        };
+        let mut state = shared.lock();
+        let was_idle = state.queue.is_empty() && state.current.is_none();
+        state.queue.extend(run);
+        state.report_at = report_at as usize;
+        state.has_reported = false;
+        drop(state);
+        if was_idle {
+            shared.work.notify_one();
+        }
+        Ok(())
+    }
+
+    fn lane(&mut self, id: LaneId) -> std::io::Result<&Shared<R>> {
+        let at = id.0 as usize;
+        if self.lanes.len() <= at {
+            self.lanes.resize_with(at + 1, || None);
+        }
+        if self.lanes[at].is_none() {
+            let state = State {
+                queue: VecDeque::new(),
+                done: Vec::new(),
+                current: None,
+                is_flag_raised: false,
+                report_at: 0,
+                has_reported: false,
+                is_closing: false,
+            };
+            let shared = Arc::new(Shared { state: Mutex::new(state), work: Condvar::new(), shell: Arc::clone(&self.shell) });
+            let (runner, theirs) = (Arc::clone(&self.runner), Arc::clone(&shared));
+            let thread = std::thread::Builder::new()
+                .name(format!("{}-{at}", self.name))
+                .stack_size(STACK_BYTES)
+                .spawn(move || work(&*runner, &theirs))?;
+            self.lanes[at] = Some(Lane { shared, thread });
+        }
+        Ok(&self.lanes[at].as_ref().expect("the lane was started right here").shared)
+    }
+
+    fn started(&self, id: LaneId) -> Option<&Shared<R>> {
+        self.lanes.get(id.0 as usize)?.as_ref().map(|lane| &*lane.shared)
+    }
+
+    /// Stops a job: the running one by its flag, a waiting one by taking it out of the queue.
+    pub(crate) fn interrupt(&self, lane: LaneId, id: AttemptId) {
+        let Some(shared) = self.started(lane) else { return };
+        let mut state = shared.lock();
+        if let Some((_, cancel)) = state.current.as_ref().filter(|(current, _)| *current == id) {
+            R::cancel(cancel);
+            state.is_flag_raised = true;
+        } else if let Some(at) = state.queue.iter().position(|job| job.id == id) {
+            state.queue.remove(at);
+            state.done.push(not_run(id));
+            shared.shell.notify_one();
+        }
+    }
+
+    /// Takes back what a lane has not begun.
+    pub(crate) fn recall(&self, lane: LaneId) {
+        let Some(shared) = self.started(lane) else { return };
+        let mut state = shared.lock();
+        let State { queue, done, .. } = &mut *state;
+        done.extend(queue.drain(..).map(|job| not_run(job.id)));
+        shared.shell.notify_one();
+    }
+
+    /// Takes what lanes have ended.
+    pub(crate) fn drain(&self, mut each: impl FnMut(LaneId, Vec<Completion>)) {
+        for (id, lane) in (0u32..).map(LaneId).zip(&self.lanes) {
+            let Some(lane) = lane else { continue };
+            let done = std::mem::take(&mut lane.shared.lock().done);
+            if !done.is_empty() {
+                each(id, done);
+            }
+        }
+    }
+
+    /// Stops everything and waits for the threads. Blocks until the running calls have ended.
+    pub(crate) fn close(self) {
+        for lane in self.lanes.iter().flatten() {
+            let mut state = lane.shared.lock();
+            state.is_closing = true;
+            state.queue.clear();
+            if let Some((_, cancel)) = &state.current {
+                R::cancel(cancel);
+            }
+            lane.shared.work.notify_one();
+        }
+        for lane in self.lanes.into_iter().flatten() {
+            if lane.thread.join().is_err() {
+                tracing::error!("a thread that runs tasks ended with a panic");
+            }
+        }
+    }
+}
+
+fn not_run(id: AttemptId) -> Completion {
+    Completion { ended: Ended { id, outcome: Outcome::NotRun }, logs: None }
+}
+
+/// A lane's thread.
+fn work<R: Runner>(runner: &R, shared: &Shared<R>) {
+    let mut cancel = Arc::new(R::Cancel::default());
+    let mut last_report = Instant::now();
+    let mut ended: Option<Completion> = None;
+    loop {
+        let job = {
+            let mut state = shared.lock();
+            state.done.extend(ended.take());
+            state.current = None;
+            if state.is_closing {
+                return;
+            }
+            let left = state.queue.len();
+            let is_due = left == 0 || (left <= state.report_at && !state.has_reported) || last_report.elapsed() >= REPORT_EVERY;
+            if is_due && !state.done.is_empty() {
+                state.has_reported |= left <= state.report_at;
+                last_report = Instant::now();
+                shared.shell.notify_one();
+            }
+            loop {
+                if let Some(job) = state.queue.pop_front() {
+                    if std::mem::take(&mut state.is_flag_raised) {
+                        cancel = Arc::new(R::Cancel::default());
+                    }
+                    state.current = Some((job.id, Arc::clone(&cancel)));
+                    break job;
+                }
+                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                if state.is_closing {
+                    return;
+                }
+            }
+        };
+        ended = Some(job.run(runner, &cancel));
+    }
+}
