@@ -1,0 +1,238 @@
+//! A graph that was handed over: what becomes of it, as futures and as events.
+
+use super::Client;
+use super::follow::{Followed, Known};
+use super::outcome::{Outcome, Output, OutputError};
+use crate::error::ClientError;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Semaphore;
+use wasm_tasks_protocol::GraphId;
+use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, Query, TaskFailure};
+
+/// Outputs that are fetched at once. Each may have a gigabyte, and a stream can fill the link.
+const FETCHES_MAX: usize = 8;
+
+/// A graph that was accepted. Cheap to clone.
+///
+/// Dropping the last clone releases the graph's results in the cluster, unless [`Submission::detach`] was called.
+#[derive(Clone)]
+pub struct Submission {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    id: GraphId,
+    names: Vec<String>,
+    followed: Arc<Followed>,
+    releases: AtomicBool,
+}
+
+/// Something that happened to a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// How far it is; states in between may be left out.
+    Progress(GraphState),
+    /// A task failed for a reason of its own.
+    Failed(TaskFailure),
+    /// The output at a position is ready, or never will be: [`Submission::output`] tells at once.
+    Output(usize),
+    /// Nothing more will happen.
+    Finished(GraphSummary),
+}
+
+/// What happens to a graph, in order. Made by [`Submission::events`].
+pub struct Events {
+    submission: Submission,
+    state: GraphState,
+    failures: usize,
+    outputs: usize,
+    is_finished: bool,
+}
+
+impl Submission {
+    pub(super) fn new(client: Client, id: GraphId, names: Vec<String>, followed: Arc<Followed>) -> Submission {
+        Submission { inner: Arc::new(Inner { client, id, names, followed, releases: AtomicBool::new(false) }) }
+    }
+
+    /// From here on there is something to release.
+    pub(super) fn is_accepted(&self) {
+        self.inner.releases.store(true, Ordering::Relaxed);
+    }
+
+    /// The graph's id.
+    pub fn id(&self) -> GraphId {
+        self.inner.id
+    }
+
+    /// The names of the outputs: the task's key, followed by the path as `.field` and `[index]`.
+    pub fn output_names(&self) -> &[String] {
+        &self.inner.names
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> GraphState {
+        self.inner.followed.known().state.clone()
+    }
+
+    /// Leaves the graph and its results in the cluster when this is dropped.
+    pub fn detach(&self) {
+        self.inner.releases.store(false, Ordering::Relaxed);
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn cancel(&self) -> Result<(), ClientError> {
+        self.inner.client.cancel(self.inner.id).await
+    }
+
+    /// Waits for the output at a position: its typed encoding ([`decode`](crate::decode) makes Rust of it).
+    ///
+    /// # Errors
+    /// [`OutputError::Failed`] when the task failed or was cancelled, [`OutputError::Client`] when it cannot be had.
+    ///
+    /// # Panics
+    /// When the graph has fewer outputs.
+    pub async fn output(&self, position: usize) -> Result<Bytes, OutputError> {
+        assert!(position < self.inner.names.len(), "output {position} of {}", self.inner.names.len());
+        let ready = |known: &Known| match (&known.outputs[position], &known.end) {
+            (Some(result), _) => Some(Ok(result.clone())),
+            (None, Some(Ok(_))) => Some(Ok(OutputResult::Failed)),
+            (None, Some(Err(error))) => Some(Err(error.clone())),
+            (None, None) => None,
+        };
+        match self.inner.followed.until(ready).await.map_err(OutputError::Client)? {
+            OutputResult::Inline(bytes) => Ok(bytes),
+            OutputResult::Stored { .. } => {
+                self.inner.client.fetch_output(self.inner.id, position as u32).await.map_err(OutputError::Client)
+            }
+            OutputResult::Failed => Err(OutputError::Failed),
+        }
+    }
+
+    /// Waits until everything that was known when this was called is known here: after [`Client::attach`].
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn known(&self) -> Result<(), ClientError> {
+        // Answers come after what was said before them.
+        self.inner.client.ask(Query::Outputs { graph: self.inner.id }).await.map(drop)
+    }
+
+    /// The output at a position if it is ready, or never will be, by now; none when it may still come.
+    ///
+    /// # Panics
+    /// When the graph has fewer outputs.
+    pub async fn try_output(&self, position: usize) -> Option<Result<Bytes, OutputError>> {
+        let is_known = {
+            let known = self.inner.followed.known();
+            known.outputs[position].is_some() || known.end.is_some()
+        };
+        if is_known { Some(self.output(position).await) } else { None }
+    }
+
+    /// Waits until nothing more will happen. Outputs are not fetched.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`] when the connection breaks before, [`ClientError::UnknownGraph`].
+    pub async fn finished(&self) -> Result<GraphSummary, ClientError> {
+        self.inner.followed.until(|known| known.end.clone()).await
+    }
+
+    /// Waits for everything and fetches the outputs. A task that failed is no error of this.
+    ///
+    /// # Errors
+    /// As [`Submission::finished`].
+    pub async fn wait(&self) -> Result<Outcome, ClientError> {
+        let summary = self.finished().await?;
+        let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
+        // Most outputs came with the messages: only the others are worth a task of the runtime.
+        let mut values: Vec<Option<Result<Bytes, OutputError>>> = Vec::with_capacity(self.inner.names.len());
+        {
+            let known = self.inner.followed.known();
+            values.extend(known.outputs.iter().map(|result| match result {
+                Some(OutputResult::Inline(bytes)) => Some(Ok(bytes.clone())),
+                Some(OutputResult::Stored { .. }) => None,
+                Some(OutputResult::Failed) | None => Some(Err(OutputError::Failed)),
+            }));
+        }
+        let mut fetching = tokio::task::JoinSet::new();
+        for position in (0..values.len()).filter(|position| values[*position].is_none()) {
+            let permit = fetches.clone().acquire_owned().await;
+            let submission = self.clone();
+            fetching.spawn(async move {
+                let value = submission.output(position).await;
+                drop(permit);
+                (position, value)
+            });
+        }
+        while let Some(fetched) = fetching.join_next().await {
+            let (position, value) = fetched.map_err(|_| ClientError::Answer("fetching an output was interrupted"))?;
+            values[position] = Some(value);
+        }
+        let outputs = self.inner.names.iter().zip(values).map(|(name, value)| Output {
+            name: name.clone(),
+            value: value.unwrap_or(Err(OutputError::Failed)),
+        });
+        let outputs = outputs.collect();
+        let known = self.inner.followed.known();
+        Ok(Outcome { outputs, failures: known.failures.clone(), failures_omitted: known.failures_omitted, summary })
+    }
+
+    /// The failures heard of so far.
+    pub fn failures(&self) -> Vec<TaskFailure> {
+        self.inner.followed.known().failures.clone()
+    }
+
+    /// What happens to it, from the beginning.
+    pub fn events(&self) -> Events {
+        Events { submission: self.clone(), state: GraphState::default(), failures: 0, outputs: 0, is_finished: false }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.releases.load(Ordering::Relaxed)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (client, id) = (self.client.clone(), self.id);
+            runtime.spawn(async move { client.release(id).await });
+        }
+    }
+}
+
+impl Events {
+    /// The next thing that happens; none after [`Event::Finished`].
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`] when the connection breaks, [`ClientError::UnknownGraph`].
+    pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        if self.is_finished {
+            return Ok(None);
+        }
+        let inner = self.submission.inner.clone();
+        let event = inner.followed.until(|known| self.look(known)).await?;
+        self.is_finished = matches!(event, Event::Finished(_));
+        Ok(Some(event))
+    }
+
+    fn look(&mut self, known: &Known) -> Option<Result<Event, ClientError>> {
+        if let Some(failure) = known.failures.get(self.failures) {
+            self.failures += 1;
+            return Some(Ok(Event::Failed(failure.clone())));
+        }
+        if let Some(position) = known.arrived.get(self.outputs) {
+            self.outputs += 1;
+            return Some(Ok(Event::Output(*position as usize)));
+        }
+        if known.state != self.state {
+            self.state = known.state.clone();
+            return Some(Ok(Event::Progress(known.state.clone())));
+        }
+        known.end.clone().map(|end| end.map(Event::Finished))
+    }
+}

@@ -1,0 +1,67 @@
+//! Where things are kept on this machine. Owns the names of folders, not what is in them.
+//!
+//! `WASM_TASKS_HOME` holds everything when it is set. Otherwise compiled modules are in the cache folder
+//! (`$XDG_CACHE_HOME/wasm-tasks`, `~/.cache/wasm-tasks`) and credentials, runs and local fleets in the state
+//! folder (`$XDG_STATE_HOME/wasm-tasks`, `~/.local/state/wasm-tasks`).
+
+use std::path::{Path, PathBuf};
+
+/// The folders of this user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    state: PathBuf,
+    cache: PathBuf,
+}
+
+/// Neither `WASM_TASKS_HOME` nor a home folder is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no home folder is known; set `WASM_TASKS_HOME` to a folder of your own")]
+pub struct NoHome;
+
+impl Home {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`NoHome`].
+    pub fn from_env() -> Result<Home, NoHome> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(home) = set("WASM_TASKS_HOME") {
+            return Ok(Home::at(&home));
+        }
+        let under = |name: &str, default: &str| {
+            let base = set(name).filter(|path| path.is_absolute());
+            base.or_else(|| Some(std::env::home_dir()?.join(default))).map(|base| base.join("wasm-tasks")).ok_or(NoHome)
+        };
+        Ok(Home { state: under("XDG_STATE_HOME", ".local/state")?, cache: under("XDG_CACHE_HOME", ".cache")? })
+    }
+
+    /// Everything in one folder.
+    pub fn at(folder: &Path) -> Home {
+        Home { state: folder.to_owned(), cache: folder.join("cache") }
+    }
+
+    /// Compiled modules; may be deleted at any time.
+    pub fn modules(&self) -> PathBuf {
+        self.cache.join("modules")
+    }
+
+    /// Results that do not fit into memory, while a worker runs.
+    pub fn spill(&self) -> PathBuf {
+        self.cache.join("spill")
+    }
+
+    /// Keys and certificates of the clusters of this machine.
+    pub fn credentials(&self) -> PathBuf {
+        self.state.join("credentials")
+    }
+
+    /// Folders of embedded runs.
+    pub fn runs(&self) -> PathBuf {
+        self.state.join("runs")
+    }
+
+    /// What `wasm-tasks up` keeps about its processes.
+    pub fn fleet(&self) -> PathBuf {
+        self.state.join("fleet")
+    }
+}
