@@ -3,7 +3,7 @@
 use super::codes::{CLOSE_DONE, CLOSE_VERSION, CLOSE_VIOLATION};
 use super::connection::link;
 use super::control::HELLO;
-use super::settings::{ALPN_VERSION, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, alpn, endpoint_config, server_config};
+use super::settings::{ALPN_VERSION, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SOCKET_BUFFER_BYTES, alpn, endpoint_config, server_config};
 use super::trust::identity_of;
 use crate::credentials::Credentials;
 use crate::error::{LinkError, ListenError};
@@ -90,6 +90,10 @@ pub(super) fn endpoint(address: SocketAddr, config: Option<quinn::ServerConfig>)
     let runtime = quinn::default_runtime().ok_or(ListenError::NoRuntime)?;
     let bind_error = |source| ListenError::Bind { address, source };
     let socket = std::net::UdpSocket::bind(address).map_err(bind_error)?;
+    let buffers = socket2::SockRef::from(&socket);
+    // As much as the system allows; with less, bursts are lost and sent again.
+    let _ = buffers.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = buffers.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     quinn::Endpoint::new(endpoint_config(), config, socket, runtime).map_err(bind_error)
 }
 
