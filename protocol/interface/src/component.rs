@@ -6,10 +6,13 @@
 mod looks;
 mod types;
 
-use crate::interface::{Export, Interface, InterfaceError, UnsupportedExport};
+use crate::interface::{Export, Interface, InterfaceError, NamedType, UnsupportedExport};
 use self::types::TypeReader;
+use wasm_tasks_protocol::Type;
 use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, COMPONENT_EXPORTS_MAX};
-use wasmparser::component_types::{ComponentEntityType, ComponentFuncTypeId, ComponentInstanceTypeId};
+use wasmparser::component_types::{
+    ComponentAnyTypeId, ComponentEntityType, ComponentFuncTypeId, ComponentInstanceTypeId, ComponentValType,
+};
 use wasmparser::types::Types;
 use wasmparser::{BinaryReaderError, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
@@ -127,33 +130,46 @@ impl Validated {
     }
 
     fn into_interface(self) -> Result<Interface, InterfaceError> {
-        let mut reader = ExportReader { types: &self.types, values: TypeReader::new(&self.types), exports: Vec::new(), unsupported: Vec::new() };
+        let mut reader = ExportReader {
+            types: &self.types,
+            values: TypeReader::new(&self.types),
+            exports: Vec::new(),
+            unsupported: Vec::new(),
+            named: Vec::new(),
+        };
+        for name in &self.imports {
+            if let Some(ComponentEntityType::Type { created, .. }) = self.types.component_item_for_import(name).map(|item| item.ty) {
+                reader.named_type("", name, created);
+            }
+        }
         let mut holds_wit = false;
         for name in &self.exports {
             let Some(item) = self.types.component_item_for_export(name) else { continue };
             match item.ty {
                 ComponentEntityType::Func(id) => reader.function(name.clone(), id)?,
                 ComponentEntityType::Instance(id) => {
-                    for (function, item) in &self.types[id].exports {
+                    for (item_name, item) in &self.types[id].exports {
                         if let ComponentEntityType::Func(id) = item.ty {
-                            reader.function(format!("{name}#{function}"), id)?;
+                            reader.function(format!("{name}#{item_name}"), id)?;
+                        } else if let ComponentEntityType::Type { created, .. } = item.ty {
+                            reader.named_type(name, item_name, created);
                         }
                     }
                 }
-                ComponentEntityType::Type { created: wasmparser::component_types::ComponentAnyTypeId::Component(_), .. } => {
-                    holds_wit = true;
+                ComponentEntityType::Type { created, .. } => {
+                    holds_wit |= matches!(created, ComponentAnyTypeId::Component(_));
+                    reader.named_type("", name, created);
                 }
-                ComponentEntityType::Type { .. }
-                | ComponentEntityType::Module(_)
+                ComponentEntityType::Module(_)
                 | ComponentEntityType::Value(_)
                 | ComponentEntityType::Component(_) => {}
             }
         }
-        let (exports, unsupported) = (reader.exports, reader.unsupported);
+        let (exports, unsupported, named) = (reader.exports, reader.unsupported, reader.named);
         if holds_wit && exports.is_empty() && unsupported.is_empty() {
             return Err(InterfaceError::NotAComponent("it is a WIT package in binary form, which has no code"));
         }
-        Ok(Interface::new(exports, unsupported, self.imports))
+        Ok(Interface::new(exports, unsupported, self.imports).with_named_types(named))
     }
 }
 
@@ -163,19 +179,30 @@ fn is_wasi_02(name: &str) -> bool {
     version.and_then(|version| version.strip_prefix("0.2.")).is_some_and(|patch| patch.parse::<u32>().is_ok())
 }
 
-fn is_resource(ty: wasmparser::component_types::ComponentAnyTypeId) -> bool {
-    matches!(ty, wasmparser::component_types::ComponentAnyTypeId::Resource(_))
+fn is_resource(ty: ComponentAnyTypeId) -> bool {
+    matches!(ty, ComponentAnyTypeId::Resource(_))
 }
 
-/// Collects exports.
+/// Collects exports, and the names of types for those who print them.
 struct ExportReader<'a> {
     types: &'a Types,
     values: TypeReader<'a>,
     exports: Vec<Export>,
     unsupported: Vec<UnsupportedExport>,
+    named: Vec<NamedType>,
 }
 
 impl ExportReader<'_> {
+    /// Remembers the name of a type that WIT must name: a record, variant, enum or flags.
+    fn named_type(&mut self, interface: &str, name: &str, ty: ComponentAnyTypeId) {
+        let ComponentAnyTypeId::Defined(id) = ty else { return };
+        if let Ok(ty @ (Type::Record(_) | Type::Variant(_) | Type::Enum(_) | Type::Flags(_))) = self.values.read(ComponentValType::Type(id))
+            && self.named.len() < COMPONENT_EXPORTS_MAX
+        {
+            self.named.push(NamedType { interface: interface.to_owned(), name: name.to_owned(), ty });
+        }
+    }
+
     fn function(&mut self, name: String, id: ComponentFuncTypeId) -> Result<(), InterfaceError> {
         if self.exports.len() + self.unsupported.len() >= COMPONENT_EXPORTS_MAX {
             return Err(InterfaceError::TooManyExports);

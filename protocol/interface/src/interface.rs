@@ -17,6 +17,17 @@ pub struct Interface {
     by_name: BTreeMap<String, usize>,
     /// Name without version → positions in `exports`.
     by_name_without_version: BTreeMap<String, Vec<usize>>,
+    /// Only for printing: what fits what depends on no name.
+    named_types: Vec<NamedType>,
+}
+
+/// A type that an interface gives a name.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedType {
+    /// The interface as exports name it; empty for the world itself.
+    pub(crate) interface: String,
+    pub(crate) name: String,
+    pub(crate) ty: Type,
 }
 
 /// An export that can be called as a task.
@@ -172,7 +183,15 @@ impl Interface {
         for (position, export) in exports.iter().enumerate() {
             by_name_without_version.entry(without_version(&export.name)).or_default().push(position);
         }
-        Interface { exports, unsupported, imports, by_name, by_name_without_version }
+        Interface { exports, unsupported, imports, by_name, by_name_without_version, named_types: Vec::new() }
+    }
+
+    pub(crate) fn with_named_types(self, named_types: Vec<NamedType>) -> Interface {
+        Interface { named_types, ..self }
+    }
+
+    pub(crate) fn named_types(&self) -> &[NamedType] {
+        &self.named_types
     }
 
     /// The exports that can be tasks, in the order of the component.

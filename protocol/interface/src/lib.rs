@@ -15,6 +15,7 @@ mod text;
 pub mod typed;
 mod walk;
 pub mod wave;
+mod wit;
 
 pub use argument::{ArgumentError, example, parse_argument};
 pub use check::{CheckError, CheckErrors, CheckedGraph, FunctionSignature, check};

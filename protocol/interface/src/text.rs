@@ -1,4 +1,4 @@
-//! An interface as text: WIT for people, JSON for programs. Types are written out where they stand.
+//! An interface as JSON, and signatures as text. Types are written out where they stand.
 
 use crate::interface::{Export, Interface};
 use serde_json::{Value as Json, json};
@@ -19,40 +19,6 @@ pub fn signature_text(export: &Export) -> String {
 }
 
 impl Interface {
-    /// The exports as WIT, grouped by interface, with the types written out in place of their names.
-    /// Exports that cannot be tasks follow as comments with the reason.
-    pub fn to_wit(&self) -> String {
-        let mut text = String::new();
-        let mut open: Option<&str> = None;
-        for export in self.exports() {
-            let (interface, function) = match export.name.rsplit_once('#') {
-                Some((interface, function)) => (Some(interface), function),
-                None => (None, export.name.as_str()),
-            };
-            if open != interface {
-                if open.is_some() {
-                    text.push_str("}\n");
-                }
-                if let Some(interface) = interface {
-                    text.push_str(&format!("export {interface} {{\n"));
-                }
-                open = interface;
-            }
-            let line = match interface {
-                Some(_) => format!("    {function}: {};\n", signature_text(export)),
-                None => format!("export {function}: {};\n", signature_text(export)),
-            };
-            text.push_str(&line);
-        }
-        if open.is_some() {
-            text.push_str("}\n");
-        }
-        for export in self.unsupported() {
-            text.push_str(&format!("// {} cannot be a task: {}\n", export.name, export.reason));
-        }
-        text
-    }
-
     /// `{exports: [{name, params: [{name, type}], returns, result, error}], unsupported: [{name, reason}], imports: [name]}`,
     /// types as text. `returns` is what WIT says (null: nothing), `result` is what a task gives (null: no value),
     /// `error` is null where no task fails with a value.

@@ -83,6 +83,17 @@ fn exports_of(resolve: &Resolve, world: WorldId) -> Vec<Export> {
     exports
 }
 
+/// The exports of an interface as wit-parser reads them in what is printed of it.
+fn printed(interface: &Interface) -> Vec<Export> {
+    let text = interface.to_wit();
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("printed.wit", &text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
+    let world = resolve.packages[package].worlds["root"];
+    let mut exports = exports_of(&resolve, world);
+    exports.sort_by(|a, b| a.name.cmp(&b.name));
+    exports
+}
+
 /// The packages of `wit/`: each folder is one.
 fn packages() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
@@ -105,6 +116,7 @@ fn every_world_is_read_as_it_was_written() {
             found.sort_by(|a, b| a.name.cmp(&b.name));
             assert_eq!(found, expected, "{name}");
             assert!(interface.unsupported().is_empty(), "{name}: {:?}", interface.unsupported());
+            assert_eq!(printed(&interface), expected, "{name} as it is printed:\n{}", interface.to_wit());
             worlds += 1;
             functions += found.len();
         }

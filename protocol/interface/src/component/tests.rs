@@ -47,8 +47,18 @@ fn exports_are_read_with_their_types() {
     assert_eq!(interface.export("test:pkg/calc#noop").expect("without version").result, Type::Unit);
     assert_eq!(
         interface.to_wit(),
-        "export test:pkg/calc@1.2.0 {\n    add: func(a: s64, b: s64) -> s64;\n    noop: func();\n}\n\
-         export count: func(rows: list<record { id: u32, label: string }>) -> result<u32, string>;\n"
+        "package root:component;\n\n\
+         world root {\n  \
+           export test:pkg/calc@1.2.0;\n  \
+           record row {\n    id: u32,\n    label: string,\n  }\n  \
+           export count: func(rows: list<row>) -> result<u32, string>;\n\
+         }\n\n\
+         package test:pkg@1.2.0 {\n  \
+           interface calc {\n    \
+             add: func(a: s64, b: s64) -> s64;\n    \
+             noop: func();\n  \
+           }\n\
+         }\n"
     );
     let json = interface.to_json();
     assert_eq!(json["exports"][2]["result"], "u32");
