@@ -11,17 +11,32 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("wasm-tasks-scheduler-core", &["wasm-tasks-protocol"]),
     ("wasm-tasks-worker-core", &["wasm-tasks-protocol"]),
     ("wasm-tasks-sandbox", &["wasm-tasks-protocol", "wasm-tasks-interface"]),
-    ("wasm-tasks-scheduler", &["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-transport", "wasm-tasks-scheduler-core"]),
+    (
+        "wasm-tasks-scheduler",
+        &["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-transport", "wasm-tasks-scheduler-core"],
+    ),
     ("wasm-tasks-worker", &["wasm-tasks-protocol", "wasm-tasks-transport", "wasm-tasks-worker-core", "wasm-tasks-sandbox"]),
     (
         "wasm-tasks",
-        &["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-transport", "wasm-tasks-scheduler", "wasm-tasks-worker"],
+        &[
+            "wasm-tasks-protocol",
+            "wasm-tasks-interface",
+            "wasm-tasks-transport",
+            "wasm-tasks-scheduler",
+            "wasm-tasks-worker",
+            "wasm-tasks-sandbox",
+        ],
     ),
     (
         "wasm-tasks-cli",
         &[
-            "wasm-tasks", "wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-transport", "wasm-tasks-scheduler",
+            "wasm-tasks",
+            "wasm-tasks-protocol",
+            "wasm-tasks-interface",
+            "wasm-tasks-transport",
+            "wasm-tasks-scheduler",
             "wasm-tasks-worker",
+            "wasm-tasks-sandbox",
         ],
     ),
     ("wasm-tasks-sim", &["wasm-tasks-protocol", "wasm-tasks-scheduler-core", "wasm-tasks-worker-core"]),
@@ -30,8 +45,15 @@ const EDGES: [(&str, &[&str]); 15] = [
     (
         "wasm-tasks-bench",
         &[
-            "wasm-tasks", "wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-transport", "wasm-tasks-scheduler",
-            "wasm-tasks-scheduler-core", "wasm-tasks-worker", "wasm-tasks-worker-core", "wasm-tasks-sandbox",
+            "wasm-tasks",
+            "wasm-tasks-protocol",
+            "wasm-tasks-interface",
+            "wasm-tasks-transport",
+            "wasm-tasks-scheduler",
+            "wasm-tasks-scheduler-core",
+            "wasm-tasks-worker",
+            "wasm-tasks-worker-core",
+            "wasm-tasks-sandbox",
         ],
     ),
     ("xtask", &[]),
@@ -49,9 +71,8 @@ const OWNERS: [(&str, &str); 5] = [
 const PURE: [&str; 4] = ["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-scheduler-core", "wasm-tasks-worker-core"];
 
 /// What lets a program see the machine: a pure package reaches none of these, however indirectly.
-const IMPURE: [&str; 11] = [
-    "tokio", "quinn", "rustls", "wasmtime", "getrandom", "rand", "mio", "socket2", "rustix", "crossbeam-channel", "tracing",
-];
+const IMPURE: [&str; 11] =
+    ["tokio", "quinn", "rustls", "wasmtime", "getrandom", "rand", "mio", "socket2", "rustix", "crossbeam-channel", "tracing"];
 
 fn packages() -> Packages {
     Packages::read(Repository::open().root())
@@ -66,7 +87,10 @@ fn packages_name_only_what_they_may_see() {
     let packages = packages();
     let known: BTreeSet<&str> = EDGES.iter().map(|(name, _)| *name).collect();
     let found: BTreeSet<&str> = packages.members().iter().map(|package| package.name.as_str()).collect();
-    assert_eq!(found, known, "a package was added or removed: say in EDGES what it may see, and in docs/architecture.md what it is");
+    assert_eq!(
+        found, known,
+        "a package was added or removed: say in EDGES what it may see, and in docs/architecture.md what it is"
+    );
     for (name, allowed) in EDGES {
         for needed in all(packages.member(name)).filter(|needed| known.contains(needed)) {
             assert!(allowed.contains(&needed), "`{name}` must not depend on `{needed}` (docs/architecture.md, Code map)");
@@ -78,7 +102,10 @@ fn packages_name_only_what_they_may_see() {
 fn the_engine_and_the_network_have_one_owner_each() {
     let packages = packages();
     for (needed, owner) in OWNERS {
-        assert!(all(packages.member(owner)).any(|name| name == needed), "`{owner}` does not use `{needed}` any more: change OWNERS");
+        assert!(
+            all(packages.member(owner)).any(|name| name == needed),
+            "`{owner}` does not use `{needed}` any more: change OWNERS"
+        );
         for package in packages.members().iter().filter(|package| package.name != owner) {
             assert!(all(package).all(|name| name != needed), "only `{owner}` may name `{needed}`, and `{}` does", package.name);
         }
@@ -91,7 +118,10 @@ fn pure_packages_reach_nothing_that_sees_the_machine() {
     for name in PURE {
         let closure = packages.closure(packages.member(name));
         for impure in IMPURE {
-            assert!(!closure.contains(impure), "`{name}` is pure and reaches `{impure}`; `cargo tree -p {name} -i {impure}` shows how");
+            assert!(
+                !closure.contains(impure),
+                "`{name}` is pure and reaches `{impure}`; `cargo tree -p {name} -i {impure}` shows how"
+            );
         }
     }
     for core in ["wasm-tasks-scheduler-core", "wasm-tasks-worker-core"] {

@@ -54,16 +54,18 @@ fn readable(limit: &Limit) -> String {
     };
     let value = limit.value;
     if limit.name.contains("_bytes") {
-        let unit = [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(shift, _)| value >> shift > 0 && value % (1 << shift) == 0);
-        return unit.map_or_else(|| format!("{} bytes", grouped(value)), |(shift, unit)| format!("{} {unit}", grouped(value >> shift)));
+        let unit = [(30, "GiB"), (20, "MiB"), (10, "KiB")]
+            .into_iter()
+            .find(|(shift, _)| value >> shift > 0 && value % (1 << shift) == 0);
+        return unit
+            .map_or_else(|| format!("{} bytes", grouped(value)), |(shift, unit)| format!("{} {unit}", grouped(value >> shift)));
     }
     if limit.name.contains("_ms") { format!("{} ms", grouped(value)) } else { grouped(value) }
 }
 
 #[test]
 fn states() {
-    let scheduler: Vec<_> =
-        scheduler::TRANSITIONS.iter().map(|step| (step.from.as_str(), step.to.as_str(), step.why)).collect();
+    let scheduler: Vec<_> = scheduler::TRANSITIONS.iter().map(|step| (step.from.as_str(), step.to.as_str(), step.why)).collect();
     let worker: Vec<_> = worker::TRANSITIONS.iter().map(|(from, why, to)| (from.as_str(), to.as_str(), *why)).collect();
     let text = format!(
         "# States\n\n{NOTE}\nEvery change of state goes through a table, and what is not in it is an assertion that fails. There are two: of tasks in the\nscheduler, and of attempts (one assignment of a task) in a worker.\n\n## A task, in the scheduler\n\n`scheduler/core/src/transitions/table.rs`; it begins as *idle*.\n\n{}\n## An attempt, in a worker\n\n`worker/core/src/attempt.rs`; it begins as *new*.\n\n{}",

@@ -7,7 +7,9 @@ use wasm_tasks_tidy::Repository;
 fn guests(repository: &Repository) -> BTreeMap<String, String> {
     let page = repository.text("guest-examples/README.md");
     let mut guests = BTreeMap::new();
-    for line in page.lines().skip_while(|line| !line.starts_with("| component |")).skip(2).take_while(|line| line.starts_with('|')) {
+    for line in
+        page.lines().skip_while(|line| !line.starts_with("| component |")).skip(2).take_while(|line| line.starts_with('|'))
+    {
         let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         guests.insert(cells[1].to_owned(), cells[2].to_owned());
     }
@@ -47,7 +49,11 @@ fn every_folder_of_a_guest_is_in_the_table() {
             _ => None,
         })
         .collect();
-    assert_eq!(on_disk.iter().map(String::as_str).collect::<BTreeSet<_>>(), in_table, "guest-examples/README.md lists the guests");
+    assert_eq!(
+        on_disk.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        in_table,
+        "guest-examples/README.md lists the guests"
+    );
 }
 
 #[test]
@@ -77,7 +83,11 @@ fn tests_of_the_sandbox_name_only_guests_that_exist() {
     for file in repository.texts(".rs").filter(|file| file.path.starts_with("worker/sandbox/tests/")) {
         for call in ["guest(\"", "guest_in(\"", "guest_bytes(\""] {
             for named in file.text.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
-                assert!(guests.contains_key(named), "{} names the guest `{named}`, which guest-examples does not have", file.path);
+                assert!(
+                    guests.contains_key(named),
+                    "{} names the guest `{named}`, which guest-examples does not have",
+                    file.path
+                );
             }
         }
     }

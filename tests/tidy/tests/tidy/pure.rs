@@ -41,8 +41,23 @@ const METHODS: [(&str, &str); 10] = [
 
 /// Words that no line of code of a pure package has, whatever it imported under which name.
 const WORDS: [&str; 17] = [
-    "HashMap", "HashSet", "RandomState", "Instant", "SystemTime", "std::fs", "std::env", "std::thread", "std::process", "std::io",
-    "UdpSocket", "TcpStream", "getrandom", "thread_local!", "static mut", "println!", "async fn",
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "Instant",
+    "SystemTime",
+    "std::fs",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "std::io",
+    "UdpSocket",
+    "TcpStream",
+    "getrandom",
+    "thread_local!",
+    "static mut",
+    "println!",
+    "async fn",
 ];
 
 #[test]
@@ -66,9 +81,8 @@ fn sources_name_nothing_that_sees_the_machine() {
 /// Whether a word stands in a line by itself, and not as a part of a longer one.
 fn has_word(line: &str, word: &str) -> bool {
     let is_inside = |character: Option<char>| character.is_some_and(|character| character.is_alphanumeric() || character == '_');
-    line.match_indices(word).any(|(at, _)| {
-        !is_inside(line[..at].chars().next_back()) && !is_inside(line[at + word.len()..].chars().next())
-    })
+    line.match_indices(word)
+        .any(|(at, _)| !is_inside(line[..at].chars().next_back()) && !is_inside(line[at + word.len()..].chars().next()))
 }
 
 #[test]

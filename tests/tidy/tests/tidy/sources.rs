@@ -33,7 +33,9 @@ fn no_file_is_too_long() {
 
 #[test]
 fn every_package_keeps_the_lints_of_the_workspace() {
-    for file in Repository::open().texts("Cargo.toml").filter(|file| !file.path.starts_with("guest-examples/") && file.path.contains('/')) {
+    for file in
+        Repository::open().texts("Cargo.toml").filter(|file| !file.path.starts_with("guest-examples/") && file.path.contains('/'))
+    {
         // The sandbox repeats them, because one module of it may be unsafe.
         let keeps = file.text.contains("[lints]\nworkspace = true") || file.path == "worker/sandbox/Cargo.toml";
         assert!(keeps || file.text.contains("[workspace]"), "{} needs `[lints] workspace = true`", file.path);

@@ -43,7 +43,9 @@ fn packages_come_from_the_public_registries() {
     }
     for file in repository.texts("").filter(|file| !file.path.starts_with("tests/tidy/")) {
         let is_setting = file.path.ends_with(".txt") || file.path.ends_with(".npmrc") || file.path.ends_with("config.toml");
-        let other = ["index-url", "--find-links", "registry=", "replace-with", "[registries"].into_iter().find(|word| file.text.contains(word));
+        let other = ["index-url", "--find-links", "registry=", "replace-with", "[registries"]
+            .into_iter()
+            .find(|word| file.text.contains(word));
         assert!(!is_setting || other.is_none(), "{} chooses a registry by `{}`", file.path, other.unwrap_or_default());
     }
 }
