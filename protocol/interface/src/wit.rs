@@ -108,18 +108,20 @@ impl Block<'_> {
 
     fn write_type(&self, out: &mut String, level: usize, named: &NamedType) {
         let name = escaped(&named.name);
-        let (word, items): (&str, Vec<String>) = match &named.ty {
-            Type::Record(fields) => ("record", fields.iter().map(|(name, ty)| format!("{}: {}", escaped(name), self.text(ty))).collect()),
-            Type::Variant(cases) => {
-                let case = |(name, payload): &(String, Option<Type>)| match payload {
-                    Some(ty) => format!("{}({})", escaped(name), self.text(ty)),
-                    None => escaped(name),
-                };
-                ("variant", cases.iter().map(case).collect())
-            }
-            Type::Enum(names) => ("enum", names.iter().map(|name| escaped(name)).collect()),
-            Type::Flags(names) => ("flags", names.iter().map(|name| escaped(name)).collect()),
-            ty => return line(out, level, &format!("type {name} = {};", self.text(ty))),
+        let case = |(name, payload): &(String, Option<Type>)| match payload {
+            Some(ty) => format!("{}({})", escaped(name), self.text(ty)),
+            None => escaped(name),
+        };
+        let (word, items): (&str, Vec<String>) = if let Type::Record(fields) = &named.ty {
+            ("record", fields.iter().map(|(name, ty)| format!("{}: {}", escaped(name), self.text(ty))).collect())
+        } else if let Type::Variant(cases) = &named.ty {
+            ("variant", cases.iter().map(case).collect())
+        } else if let Type::Enum(names) = &named.ty {
+            ("enum", names.iter().map(|name| escaped(name)).collect())
+        } else if let Type::Flags(names) = &named.ty {
+            ("flags", names.iter().map(|name| escaped(name)).collect())
+        } else {
+            return line(out, level, &format!("type {name} = {};", self.text(&named.ty)));
         };
         line(out, level, &format!("{word} {name} {{"));
         items.iter().for_each(|item| line(out, level + 1, &format!("{item},")));
@@ -131,17 +133,21 @@ impl Block<'_> {
         if let Some(named) = self.types.iter().find(|named| named.ty == *ty) {
             return escaped(&named.name);
         }
-        match ty {
-            Type::List(element) => format!("list<{}>", self.text(element)),
-            Type::Option(some) => format!("option<{}>", self.text(some)),
-            Type::Tuple(types) => format!("tuple<{}>", types.iter().map(|ty| self.text(ty)).collect::<Vec<_>>().join(", ")),
-            Type::Result(ok, err) => match (ok, err) {
+        if let Type::List(element) = ty {
+            format!("list<{}>", self.text(element))
+        } else if let Type::Option(some) = ty {
+            format!("option<{}>", self.text(some))
+        } else if let Type::Tuple(types) = ty {
+            format!("tuple<{}>", types.iter().map(|ty| self.text(ty)).collect::<Vec<_>>().join(", "))
+        } else if let Type::Result(ok, err) = ty {
+            match (ok, err) {
                 (None, None) => "result".to_owned(),
                 (Some(ok), None) => format!("result<{}>", self.text(ok)),
                 (None, Some(err)) => format!("result<_, {}>", self.text(err)),
                 (Some(ok), Some(err)) => format!("result<{}, {}>", self.text(ok), self.text(err)),
-            },
-            ty => ty.to_string(),
+            }
+        } else {
+            ty.to_string()
         }
     }
 }
