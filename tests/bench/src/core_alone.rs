@@ -1,0 +1,157 @@
+//! The scheduler's core without a shell: events in, actions out, workers that answer at once.
+
+use crate::context::Context;
+use crate::error::{BenchError, check};
+use crate::median::median;
+use crate::process::{Process, thread_cpu_seconds};
+use crate::report::{Bar, Report, Row};
+use crate::shapes;
+use wasm_tasks_protocol::ids::{Attempt, GraphId, WorkerId};
+use wasm_tasks_protocol::time::{Duration, Time};
+use wasm_tasks_scheduler_core::{Action, Actions, Event, GraphPlan, SchedulerCore, Settings, WorkerPlan};
+
+const LEAVES: usize = 100_000;
+const ROUNDS: usize = 5;
+const GRAPH: GraphId = GraphId([7; 16]);
+
+/// Time a task for two, 10 and 10,000 workers, and memory a task.
+pub(crate) fn run(_: &Context, report: &mut Report) -> Result<(), BenchError> {
+    let plan = shapes::merge_plan(LEAVES);
+    let tasks = plan.functions.len() as f64;
+    let counts = [2u64, 10, 10_000];
+    let mut times = vec![Vec::new(); counts.len()];
+    for round in 0..=ROUNDS {
+        for (workers, times) in counts.iter().zip(&mut times) {
+            let seconds = Cluster::new(*workers).measure(plan.clone())?;
+            // The first round warms up.
+            if round > 0 {
+                times.push(seconds / tasks * 1e6);
+            }
+        }
+    }
+    let [two, ten, many] = [0, 1, 2].map(|at| median(times[at].iter().copied()));
+    let note = format!("merge of {LEAVES}, CPU time of the thread, median of {ROUNDS}");
+    let row = |name: &str, value, bar, note| Row { name: name.to_owned(), value, unit: "µs/task", bar, note, ..Row::default() };
+    report.add(row("core-2-workers", two, Some(Bar::AtMost(5.0)), note));
+    report.add(row("core-10-workers", ten, Some(Bar::AtMost(5.0)), String::new()));
+    report.add(Row { peer: Some(("10 workers", ten)), ..row("core-10000-workers", many, None, String::new()) });
+
+    let this = std::env::current_exe().map_err(|source| BenchError::File { path: "this program".into(), source })?;
+    let child = std::process::Command::new(this).arg(crate::CORE_MEMORY).output().map_err(BenchError::at("measuring memory"))?;
+    let text = String::from_utf8_lossy(&child.stdout);
+    let value: f64 = text.trim().parse().map_err(|_| BenchError::Failed { what: "measuring memory", reason: text.into_owned() })?;
+    report.add(Row {
+        name: "core-memory".to_owned(),
+        value,
+        unit: "bytes/task",
+        note: "growth of resident memory from before the plan to the end of the graph; edges, no keys and arguments".to_owned(),
+        ..Row::default()
+    });
+    Ok(())
+}
+
+/// Growth of this process' resident memory for each task of a merge.
+pub(crate) fn memory_of_a_task() -> Result<f64, BenchError> {
+    let mut cluster = Cluster::new(2);
+    let before = Process::SELF.resident_bytes()?;
+    let plan = shapes::merge_plan(LEAVES);
+    let tasks = plan.functions.len() as f64;
+    cluster.measure(plan)?;
+    let growth = Process::SELF.resident_bytes()?.saturating_sub(before);
+    // Until here: what is measured must still be there.
+    drop(cluster);
+    Ok(growth as f64 / tasks)
+}
+
+/// A core, and workers that are nothing but lists of attempts.
+struct Cluster {
+    core: SchedulerCore,
+    actions: Actions,
+    now: Time,
+    assigned: Vec<Vec<Attempt>>,
+    /// Workers that have something to report.
+    busy: Vec<usize>,
+    started: u64,
+    is_finished: bool,
+}
+
+impl Cluster {
+    fn new(workers: u64) -> Cluster {
+        let mut cluster = Cluster {
+            core: SchedulerCore::new(&Settings { first_serial: 1 }),
+            actions: Actions::new(),
+            now: Time(0),
+            assigned: vec![Vec::new(); workers as usize],
+            busy: Vec::new(),
+            started: 0,
+            is_finished: false,
+        };
+        for worker in 0..workers {
+            let plan = WorkerPlan {
+                slots_milli: 1_000,
+                memory_bytes: 1 << 30,
+                labels: Vec::new(),
+                pools: Vec::new(),
+                round_trip: Duration(100),
+            };
+            cluster.event(Event::WorkerJoined { worker: WorkerId(worker + 1), plan });
+        }
+        cluster
+    }
+
+    fn event(&mut self, event: Event) {
+        self.core.handle(self.now, event, &mut self.actions);
+        for action in self.actions.drain() {
+            match action {
+                Action::Assign { worker, attempt, .. } => {
+                    let at = worker.0 as usize - 1;
+                    if self.assigned[at].is_empty() {
+                        self.busy.push(at);
+                    }
+                    self.assigned[at].push(attempt);
+                    self.started += 1;
+                }
+                Action::GraphFinished { counts, .. } => self.is_finished = counts.finished == counts.tasks,
+                Action::Retract { worker, attempts } => {
+                    // All attempts of a turn count as running.
+                    drop((worker, attempts));
+                }
+                Action::GraphAccepted { .. }
+                | Action::Cancel { .. }
+                | Action::UpdateInput { .. }
+                | Action::Release { .. }
+                | Action::ReleaseInline(_)
+                | Action::Output { .. }
+                | Action::TaskFailed { .. }
+                | Action::GraphForgotten { .. } => {}
+            }
+        }
+    }
+
+    /// Runs a graph to its end; the processor time that the core and this loop took.
+    fn measure(&mut self, plan: GraphPlan) -> Result<f64, BenchError> {
+        let tasks = plan.functions.len() as u64;
+        let start = thread_cpu_seconds()?;
+        self.event(Event::GraphSubmitted { graph: GRAPH, plan });
+        self.event(Event::Settle);
+        while let Some(at) = self.busy.pop() {
+            // One worker's report is one turn, as it is on a link.
+            self.now = Time(self.now.0 + 10);
+            for attempt in std::mem::take(&mut self.assigned[at]) {
+                self.event(Event::AttemptFinished {
+                    worker: WorkerId(at as u64 + 1),
+                    attempt,
+                    size: 9,
+                    run: Duration(10),
+                    memory_peak_bytes: 1 << 20,
+                    is_inline: true,
+                });
+            }
+            self.event(Event::Settle);
+        }
+        let seconds = thread_cpu_seconds()? - start;
+        check("whether the graph ended", &self.is_finished, &true)?;
+        check("the number of attempts", &self.started, &tasks)?;
+        Ok(seconds)
+    }
+}
