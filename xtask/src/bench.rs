@@ -9,13 +9,9 @@ use crate::{tools, workspace};
 
 /// Runs the benchmarks of `tests/bench`, beside dask in a virtual environment of its own.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    phase("build", || {
-        workspace::build_programs(&["wasm-tasks", "wasm-tasks-bench"])
-    })?;
+    phase("build", || workspace::build_programs(&["wasm-tasks", "wasm-tasks-bench"]))?;
     phase("build the guests", || guests::build(&[Language::Rust]))?;
-    let python = phase("dask for comparison", || {
-        tools::python("venv-bench", "bench.txt")
-    })?;
+    let python = phase("dask for comparison", || tools::python("venv-bench", "bench.txt"))?;
     let mut command = Command::new(tools::program("wasm-tasks-bench"));
     match python {
         Some(python) => {

@@ -33,41 +33,23 @@ impl Counts {
             return None;
         }
         let count = |word| number_before(outcomes, word);
-        if ["passed", "failed", "skipped", "error", "errors"]
-            .iter()
-            .all(|word| count(word).is_none())
-        {
+        if ["passed", "failed", "skipped", "error", "errors"].iter().all(|word| count(word).is_none()) {
             return None;
         }
         let of = |word| count(word).unwrap_or(0);
-        Some(Self {
-            passed: of("passed"),
-            failed: of("failed") + of("error") + of("errors"),
-            skipped: of("skipped"),
-        })
+        Some(Self { passed: of("passed"), failed: of("failed") + of("error") + of("errors"), skipped: of("skipped") })
     }
 
     /// `# pass 4`, `# fail 0`, `# skipped 0`, each on a line of its own; other reporters write `ℹ` for `#`.
     pub(crate) fn of_node(line: &str) -> Option<Self> {
-        let rest = line
-            .strip_prefix("# ")
-            .or_else(|| line.strip_prefix("ℹ "))?;
+        let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "))?;
         let (word, number) = rest.split_once(' ')?;
         let number = number.trim().parse().ok()?;
         let none = Self::default();
         match word {
-            "pass" => Some(Self {
-                passed: number,
-                ..none
-            }),
-            "fail" | "cancelled" => Some(Self {
-                failed: number,
-                ..none
-            }),
-            "skipped" | "todo" => Some(Self {
-                skipped: number,
-                ..none
-            }),
+            "pass" => Some(Self { passed: number, ..none }),
+            "fail" | "cancelled" => Some(Self { failed: number, ..none }),
+            "skipped" | "todo" => Some(Self { skipped: number, ..none }),
             _ => None,
         }
     }
@@ -83,10 +65,7 @@ impl AddAssign for Counts {
 
 /// The number before the first whole word `word`.
 fn number_before(text: &str, word: &str) -> Option<u64> {
-    let words: Vec<&str> = text
-        .split([' ', ',', ';'])
-        .filter(|part| !part.is_empty())
-        .collect();
+    let words: Vec<&str> = text.split([' ', ',', ';']).filter(|part| !part.is_empty()).collect();
     let at = words.iter().position(|found| *found == word)?;
     words.get(at.checked_sub(1)?)?.parse().ok()
 }
@@ -96,11 +75,7 @@ mod tests {
     use super::*;
 
     fn counts(passed: u64, failed: u64, skipped: u64) -> Option<Counts> {
-        Some(Counts {
-            passed,
-            failed,
-            skipped,
-        })
+        Some(Counts { passed, failed, skipped })
     }
 
     #[test]

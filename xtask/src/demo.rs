@@ -31,21 +31,13 @@ struct Options {
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let options = parse(args)?;
-    phase("build wasm-tasks", || {
-        workspace::build_programs(&["wasm-tasks"])
-    })?;
-    let languages: &[Language] = if options.only_rust {
-        &[Language::Rust]
-    } else {
-        &Language::ALL
-    };
+    phase("build wasm-tasks", || workspace::build_programs(&["wasm-tasks"]))?;
+    let languages: &[Language] = if options.only_rust { &[Language::Rust] } else { &Language::ALL };
     let present = phase("build the guests", || guests::build(languages))?;
     let folder = tools::target().join("demo");
     let files = phase("unpack the data", || data::unpack(&folder))?;
     let graph = folder.join("graph.msgpack");
-    phase("write the graph", || {
-        write_graph(&graph, &files, &options, &present)
-    })?;
+    phase("write the graph", || write_graph(&graph, &files, &options, &present))?;
 
     let embedded = phase("run it embedded", || submit(&graph, None))?;
     let fleet = phase(&format!("run it on a fleet of {WORKERS} workers"), || {
@@ -70,9 +62,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             )));
         }
         if report.svg != embedded.svg {
-            return Err(Failure::step(format!(
-                "the {name} run's plot differs from the embedded run's"
-            )));
+            return Err(Failure::step(format!("the {name} run's plot differs from the embedded run's")));
         }
     }
     println!("both agree with what {by} computes from the CSV");
@@ -80,21 +70,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 }
 
 fn parse(args: &[String]) -> Result<Options, Failure> {
-    let mut options = Options {
-        pieces: 2,
-        only_rust: false,
-    };
+    let mut options = Options { pieces: 2, only_rust: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--rust" => options.only_rust = true,
             "--pieces" => {
-                let pieces = args
-                    .next()
-                    .and_then(|number| number.parse().ok())
-                    .filter(|pieces| *pieces > 0);
-                options.pieces =
-                    pieces.ok_or_else(|| Failure::usage("`--pieces` needs a number, 1 or more"))?;
+                let pieces = args.next().and_then(|number| number.parse().ok()).filter(|pieces| *pieces > 0);
+                options.pieces = pieces.ok_or_else(|| Failure::usage("`--pieces` needs a number, 1 or more"))?;
             }
             other => return Err(Failure::usage(format!("`demo` has no option `{other}`"))),
         }
@@ -103,24 +86,9 @@ fn parse(args: &[String]) -> Result<Options, Failure> {
 }
 
 /// Writes the graph with the Python SDK, or with the Rust SDK where Python is missing.
-fn write_graph(
-    graph: &Path,
-    files: &[PathBuf],
-    options: &Options,
-    present: &[Language],
-) -> Result<(), Failure> {
-    let component = |language: Language, name: &str| {
-        guests::path(if present.contains(&language) {
-            name
-        } else {
-            "flights"
-        })
-    };
-    let python = if options.only_rust {
-        None
-    } else {
-        tools::python("venv", "guests.txt")?
-    };
+fn write_graph(graph: &Path, files: &[PathBuf], options: &Options, present: &[Language]) -> Result<(), Failure> {
+    let component = |language: Language, name: &str| guests::path(if present.contains(&language) { name } else { "flights" });
+    let python = if options.only_rust { None } else { tools::python("venv", "guests.txt")? };
     let mut command = if let Some(python) = python {
         let mut command = Command::new(python);
         command
@@ -165,42 +133,24 @@ fn submit(graph: &Path, scheduler: Option<&str>) -> Result<Report, Failure> {
     let start = Instant::now();
     let printed = capture(&mut command)?;
     let time = start.elapsed();
-    let outputs: Value = serde_json::from_str(&printed).map_err(|error| {
-        Failure::step(format!(
-            "`wasm-tasks submit` printed no JSON ({error}): {printed}"
-        ))
-    })?;
+    let outputs: Value = serde_json::from_str(&printed)
+        .map_err(|error| Failure::step(format!("`wasm-tasks submit` printed no JSON ({error}): {printed}")))?;
     let field = |name: &str| {
         outputs[OUTPUT][name]
             .as_str()
             .map(str::to_owned)
-            .ok_or_else(|| {
-                Failure::step(format!(
-                    "the outputs have no text `{OUTPUT}.{name}`: {printed}"
-                ))
-            })
+            .ok_or_else(|| Failure::step(format!("the outputs have no text `{OUTPUT}.{name}`: {printed}")))
     };
-    Ok(Report {
-        table: field("table")?,
-        svg: field("svg")?,
-        time,
-    })
+    Ok(Report { table: field("table")?, svg: field("svg")?, time })
 }
 
 /// The table as a plain program computes it, and that program's language.
 fn expected(files: &[PathBuf], options: &Options) -> Result<(String, &'static str), Failure> {
-    let python = if options.only_rust {
-        None
-    } else {
-        tools::python("venv", "guests.txt")?
-    };
+    let python = if options.only_rust { None } else { tools::python("venv", "guests.txt")? };
     match python {
         Some(python) => {
             let script = tools::root().join("guest-examples/flights/plain.py");
-            Ok((
-                capture(Command::new(python).arg(script).args(files))?,
-                "plain Python",
-            ))
+            Ok((capture(Command::new(python).arg(script).args(files))?, "plain Python"))
         }
         None => Ok((plain::table(files)?, "plain Rust")),
     }

@@ -21,19 +21,11 @@ enum Kind {
 
 impl Failure {
     pub(crate) fn usage(what: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Usage,
-            what: what.into(),
-            hint: None,
-        }
+        Self { kind: Kind::Usage, what: what.into(), hint: None }
     }
 
     pub(crate) fn step(what: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Step,
-            what: what.into(),
-            hint: None,
-        }
+        Self { kind: Kind::Step, what: what.into(), hint: None }
     }
 
     /// An operation on a file that failed.

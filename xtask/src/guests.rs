@@ -33,9 +33,7 @@ impl Language {
             "python" => Ok(Self::Python),
             "js" => Ok(Self::JavaScript),
             "c" => Ok(Self::C),
-            other => Err(Failure::usage(format!(
-                "no guests are written in `{other}`; there are rust, python, js, c"
-            ))),
+            other => Err(Failure::usage(format!("no guests are written in `{other}`; there are rust, python, js, c"))),
         }
     }
 }
@@ -56,9 +54,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         match (arg.as_str(), arg.strip_prefix("--only=")) {
             (_, Some(name)) => only.push(Language::parse(name)?),
             ("--only", None) => {
-                let name = args
-                    .next()
-                    .ok_or_else(|| Failure::usage("`--only` needs a language"))?;
+                let name = args.next().ok_or_else(|| Failure::usage("`--only` needs a language"))?;
                 only.push(Language::parse(name)?);
             }
             (other, None) => {
@@ -66,12 +62,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             }
         }
     }
-    build(if only.is_empty() {
-        &Language::ALL
-    } else {
-        &only
-    })
-    .map(drop)
+    build(if only.is_empty() { &Language::ALL } else { &only }).map(drop)
 }
 
 /// Builds the guests in these languages and returns the languages that were there.
@@ -95,36 +86,19 @@ pub(crate) fn build(languages: &[Language]) -> Result<Vec<Language>, Failure> {
 
 fn rust() -> Result<(), Failure> {
     let guests = tools::root().join("guest-examples");
-    let sources = [
-        guests.join("Cargo.toml"),
-        guests.join("Cargo.lock"),
-        guests.join("rust"),
-        guests.join("hostile"),
-    ];
+    let sources = [guests.join("Cargo.toml"), guests.join("Cargo.lock"), guests.join("rust"), guests.join("hostile")];
     unless_fresh("rust", "cargo", &sources, &RUST, || {
         tools::ensure_guest_target()?;
         let build = tools::target().join("guests-rust");
         execute(
             tools::cargo()
-                .args([
-                    "build",
-                    "--quiet",
-                    "--locked",
-                    "--release",
-                    "--target",
-                    GUEST_TARGET,
-                    "--target-dir",
-                ])
+                .args(["build", "--quiet", "--locked", "--release", "--target", GUEST_TARGET, "--target-dir"])
                 .arg(&build)
                 .current_dir(&guests),
         )?;
         for name in RUST {
-            let made = build
-                .join(GUEST_TARGET)
-                .join("release")
-                .join(format!("{name}.wasm"));
-            std::fs::copy(&made, path(name))
-                .map_err(|error| Failure::file("copy", &made, &error))?;
+            let made = build.join(GUEST_TARGET).join("release").join(format!("{name}.wasm"));
+            std::fs::copy(&made, path(name)).map_err(|error| Failure::file("copy", &made, &error))?;
         }
         Ok(())
     })
@@ -150,10 +124,7 @@ fn unless_fresh(
     let start = Instant::now();
     build()?;
     if let Some(missing) = built.iter().find(|path| !path.is_file()) {
-        return Err(Failure::step(format!(
-            "building {language} guests made no `{}`",
-            missing.display()
-        )));
+        return Err(Failure::step(format!("building {language} guests made no `{}`", missing.display())));
     }
     stamp.write()?;
     println!("   {language}: built in {}", seconds(start.elapsed()));

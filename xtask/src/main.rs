@@ -1,8 +1,5 @@
 //! `cargo xtask`: tasks of the project itself. Here is only the command line; each task has its file.
-#![allow(
-    clippy::print_stdout,
-    reason = "what a task prints is what it is run for"
-)]
+#![allow(clippy::print_stdout, reason = "what a task prints is what it is run for")]
 
 mod bench;
 mod counts;
@@ -61,8 +58,6 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
             println!("{HELP}");
             Ok(())
         }
-        other => Err(Failure::usage(format!(
-            "there is no task `{other}`; `cargo xtask --help` lists them"
-        ))),
+        other => Err(Failure::usage(format!("there is no task `{other}`; `cargo xtask --help` lists them"))),
     }
 }

@@ -17,12 +17,7 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// The stamp `name` in `folder` for something built from `sources` (files and folders) with `tool`.
-    pub(crate) fn of(
-        folder: &Path,
-        name: &str,
-        tool: &str,
-        sources: &[PathBuf],
-    ) -> Result<Self, Failure> {
+    pub(crate) fn of(folder: &Path, name: &str, tool: &str, sources: &[PathBuf]) -> Result<Self, Failure> {
         let mut hasher = DefaultHasher::new();
         tool.hash(&mut hasher);
         let mut files = Vec::new();
@@ -32,26 +27,20 @@ impl Stamp {
         files.sort();
         for file in files {
             file.hash(&mut hasher);
-            let bytes =
-                std::fs::read(&file).map_err(|error| Failure::file("read", &file, &error))?;
+            let bytes = std::fs::read(&file).map_err(|error| Failure::file("read", &file, &error))?;
             bytes.hash(&mut hasher);
         }
-        Ok(Self {
-            path: folder.join(format!(".{name}.stamp")),
-            wanted: format!("{:016x}\n", hasher.finish()),
-        })
+        Ok(Self { path: folder.join(format!(".{name}.stamp")), wanted: format!("{:016x}\n", hasher.finish()) })
     }
 
     /// Whether the stamp is the one wanted and every file in `built` is there.
     pub(crate) fn is_fresh(&self, built: &[PathBuf]) -> bool {
-        std::fs::read_to_string(&self.path).is_ok_and(|found| found == self.wanted)
-            && built.iter().all(|path| path.is_file())
+        std::fs::read_to_string(&self.path).is_ok_and(|found| found == self.wanted) && built.iter().all(|path| path.is_file())
     }
 
     /// To be called once all is built.
     pub(crate) fn write(&self) -> Result<(), Failure> {
-        std::fs::write(&self.path, &self.wanted)
-            .map_err(|error| Failure::file("write", &self.path, &error))
+        std::fs::write(&self.path, &self.wanted).map_err(|error| Failure::file("write", &self.path, &error))
     }
 }
 

@@ -22,18 +22,12 @@ type Tests = fn() -> Result<Option<Outcome>, Failure>;
 
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if let Some(arg) = args.first() {
-        return Err(Failure::usage(format!(
-            "`test` takes no arguments, not `{arg}`; `cargo test` runs single tests"
-        )));
+        return Err(Failure::usage(format!("`test` takes no arguments, not `{arg}`; `cargo test` runs single tests")));
     }
     phase("build the workspace", workspace::build_everything)?;
     phase("build the guests", || guests::build(&Language::ALL))?;
 
-    let phases: [(&str, Tests); 3] = [
-        ("cargo test --workspace", rust),
-        ("pytest", python),
-        ("node --test", javascript),
-    ];
+    let phases: [(&str, Tests); 3] = [("cargo test --workspace", rust), ("pytest", python), ("node --test", javascript)];
     let mut counts = Counts::default();
     let mut failed = Vec::new();
     for (name, tests) in phases {
@@ -47,15 +41,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             }
         }
     }
-    println!(
-        "{} passed, {} failed, {} skipped",
-        counts.passed, counts.failed, counts.skipped
-    );
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::step(format!("failed: {}", failed.join("; "))))
-    }
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    if failed.is_empty() { Ok(()) } else { Err(Failure::step(format!("failed: {}", failed.join("; ")))) }
 }
 
 fn rust() -> Result<Option<Outcome>, Failure> {
@@ -66,16 +53,11 @@ fn rust() -> Result<Option<Outcome>, Failure> {
 
 fn python() -> Result<Option<Outcome>, Failure> {
     let Some(python) = tools::python("venv", "guests.txt")? else {
-        println!(
-            "   python3 (3.9 or newer) not found: tests of the Python SDK and of the demo's graph skipped"
-        );
+        println!("   python3 (3.9 or newer) not found: tests of the Python SDK and of the demo's graph skipped");
         return Ok(None);
     };
     let sdk = tools::root().join("sdk/python");
-    let mut both = Outcome {
-        succeeded: true,
-        counts: Counts::default(),
-    };
+    let mut both = Outcome { succeeded: true, counts: Counts::default() };
     for folder in [sdk.clone(), tools::root().join("guest-examples/flights")] {
         let mut command = Command::new(&python);
         command
@@ -94,15 +76,11 @@ fn python() -> Result<Option<Outcome>, Failure> {
 
 fn javascript() -> Result<Option<Outcome>, Failure> {
     if !tools::is_node_present() {
-        println!(
-            "   node (20 or newer) with npm not found: tests of the JavaScript guests skipped"
-        );
+        println!("   node (20 or newer) with npm not found: tests of the JavaScript guests skipped");
         return Ok(None);
     }
     let mut command = Command::new("node");
-    command
-        .arg("--test")
-        .current_dir(tools::root().join("guest-examples/js"));
+    command.arg("--test").current_dir(tools::root().join("guest-examples/js"));
     counted(&mut command, Counts::of_node).map(Some)
 }
 

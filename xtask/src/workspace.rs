@@ -31,17 +31,8 @@ pub(crate) fn build_example(name: &str) -> Result<(), Failure> {
 pub(crate) fn build_everything() -> Result<(), Failure> {
     let mut engines = build(cargo().args(["build", "--workspace", "--all-targets"]))?;
     // What the tests themselves will ask for, and the command alone as `demo` does: both must find it built.
-    engines.append(&mut build(cargo().args([
-        "test",
-        "--workspace",
-        "--no-run",
-    ]))?);
-    engines.append(&mut build(cargo().args([
-        "build",
-        "--workspace",
-        "--bin",
-        "wasm-tasks",
-    ]))?);
+    engines.append(&mut build(cargo().args(["test", "--workspace", "--no-run"]))?);
+    engines.append(&mut build(cargo().args(["build", "--workspace", "--bin", "wasm-tasks"]))?);
     check(&engines)
 }
 
@@ -59,12 +50,8 @@ fn build(command: &mut Command) -> Result<BTreeSet<String>, Failure> {
     })?;
     match (succeeded, odd) {
         (true, None) => Ok(engines),
-        (true, Some(line)) => Err(Failure::step(format!(
-            "cargo printed a line that is no JSON: {line}"
-        ))),
-        (false, _) => Err(Failure::step(
-            "the workspace does not build; cargo says why above",
-        )),
+        (true, Some(line)) => Err(Failure::step(format!("cargo printed a line that is no JSON: {line}"))),
+        (false, _) => Err(Failure::step("the workspace does not build; cargo says why above")),
     }
 }
 
@@ -78,11 +65,7 @@ fn engine_file(message: &Value) -> Option<String> {
         return None;
     }
     let files = message["filenames"].as_array()?;
-    files
-        .iter()
-        .filter_map(Value::as_str)
-        .find(|file| file.ends_with(".rlib"))
-        .map(str::to_owned)
+    files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".rlib")).map(str::to_owned)
 }
 
 fn check(engines: &BTreeSet<String>) -> Result<(), Failure> {
@@ -90,17 +73,11 @@ fn check(engines: &BTreeSet<String>) -> Result<(), Failure> {
                 worker/sandbox/Cargo.toml lists the dependencies that hold them level \
                 (compare `cargo tree -e features -p wasmtime` of both)";
     match engines.len() {
-        0 => Err(Failure::step(format!(
-            "cargo's messages name no `{ENGINE}`: it cannot be checked that it is compiled once"
-        ))),
+        0 => Err(Failure::step(format!("cargo's messages name no `{ENGINE}`: it cannot be checked that it is compiled once"))),
         1 => Ok(()),
         more => {
             let files: Vec<&str> = engines.iter().map(String::as_str).collect();
-            Err(Failure::step(format!(
-                "{ENGINE} is compiled {more} times: {}",
-                files.join(", ")
-            ))
-            .with_hint(hint))
+            Err(Failure::step(format!("{ENGINE} is compiled {more} times: {}", files.join(", "))).with_hint(hint))
         }
     }
 }
@@ -119,19 +96,10 @@ mod tests {
 
     #[test]
     fn the_engine_is_found_among_artifacts() {
-        assert_eq!(
-            engine_file(&artifact("wasmtime", "lib", "a.rlib")),
-            Some("a.rlib".to_owned())
-        );
-        assert_eq!(
-            engine_file(&artifact("wasmtime", "custom-build", "a.rlib")),
-            None
-        );
+        assert_eq!(engine_file(&artifact("wasmtime", "lib", "a.rlib")), Some("a.rlib".to_owned()));
+        assert_eq!(engine_file(&artifact("wasmtime", "custom-build", "a.rlib")), None);
         assert_eq!(engine_file(&artifact("serde", "lib", "a.rlib")), None);
-        assert_eq!(
-            engine_file(&serde_json::json!({"reason": "build-finished"})),
-            None
-        );
+        assert_eq!(engine_file(&serde_json::json!({"reason": "build-finished"})), None);
     }
 
     #[test]
@@ -140,9 +108,6 @@ mod tests {
         assert!(check(&engines(&["a.rlib"])).is_ok());
         assert!(check(&engines(&[])).is_err());
         let failure = check(&engines(&["a.rlib", "b.rlib"])).expect_err("two are refused");
-        assert!(
-            failure.to_string().contains("2 times: a.rlib, b.rlib"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("2 times: a.rlib, b.rlib"), "{failure}");
     }
 }

@@ -26,9 +26,7 @@ pub(crate) fn allocate_without_end() {
 /// Holds `mib` MiB at once and returns their number of bytes.
 pub(crate) fn allocate(mib: u32) -> u64 {
     let held: Vec<Vec<u8>> = (0..mib).map(|_| touched_mib()).collect();
-    held.iter()
-        .map(|part| std::hint::black_box(part).len() as u64)
-        .sum()
+    held.iter().map(|part| std::hint::black_box(part).len() as u64).sum()
 }
 
 fn touched_mib() -> Vec<u8> {

@@ -14,13 +14,7 @@ pub(crate) fn write_file(path: &str) -> Result<(), String> {
 pub(crate) fn list_folder(path: &str) -> Result<Vec<String>, String> {
     std::fs::read_dir(path)
         .map_err(text)?
-        .map(|entry| {
-            Ok(entry
-                .map_err(text)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned())
-        })
+        .map(|entry| Ok(entry.map_err(text)?.file_name().to_string_lossy().into_owned()))
         .collect()
 }
 
@@ -34,18 +28,11 @@ pub(crate) fn listen(address: &str) -> Result<(), String> {
 
 pub(crate) fn send_datagram(address: &str) -> Result<(), String> {
     let socket = UdpSocket::bind("0.0.0.0:0").map_err(text)?;
-    socket
-        .send_to(b"sent by a task", address)
-        .map(drop)
-        .map_err(text)
+    socket.send_to(b"sent by a task", address).map(drop).map_err(text)
 }
 
 pub(crate) fn look_up(host: &str) -> Result<Vec<String>, String> {
-    Ok((host, 80)
-        .to_socket_addrs()
-        .map_err(text)?
-        .map(|address| address.to_string())
-        .collect())
+    Ok((host, 80).to_socket_addrs().map_err(text)?.map(|address| address.to_string()).collect())
 }
 
 fn text(error: impl Display) -> String {

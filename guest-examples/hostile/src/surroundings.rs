@@ -12,9 +12,7 @@ pub(crate) fn stdin() -> Vec<u8> {
 }
 
 pub(crate) fn wall_clock_ns() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
 pub(crate) fn monotonic_clock_ns() -> u64 {

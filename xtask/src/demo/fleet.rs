@@ -14,19 +14,12 @@ impl Fleet {
     /// Returns once the workers are connected.
     pub(crate) fn up(workers: u32) -> Result<Self, Failure> {
         let printed = capture(tools::wasm_tasks().args(["up", "--workers", &workers.to_string()]))?;
-        let address = printed
-            .lines()
-            .find_map(|line| line.strip_prefix("scheduler "));
+        let address = printed.lines().find_map(|line| line.strip_prefix("scheduler "));
         match address {
-            Some(address) => Ok(Self {
-                scheduler: address.trim().to_owned(),
-                is_up: true,
-            }),
+            Some(address) => Ok(Self { scheduler: address.trim().to_owned(), is_up: true }),
             None => {
                 take_down()?;
-                Err(Failure::step(format!(
-                    "`wasm-tasks up` printed no line `scheduler HOST:PORT`: {printed}"
-                )))
+                Err(Failure::step(format!("`wasm-tasks up` printed no line `scheduler HOST:PORT`: {printed}")))
             }
         }
     }

@@ -16,46 +16,29 @@ pub(super) fn build() -> Result<bool, Failure> {
     let cli = tools::cli();
     if !cli.is_file() {
         println!("   {} not built yet: C guest skipped", cli.display());
-        println!(
-            "   (`cargo build --workspace --bin wasm-tasks` builds it; it makes the component)"
-        );
+        println!("   (`cargo build --workspace --bin wasm-tasks` builds it; it makes the component)");
         return Ok(false);
     }
     let source = tools::root().join("guest-examples/c/stats");
-    unless_fresh(
-        "c",
-        compiler.name(),
-        std::slice::from_ref(&source),
-        &["stats"],
-        || {
-            let core = folder().join("stats.core.wasm");
-            execute_quietly(
-                compiler
-                    .command()
-                    .args([
-                        "-mexec-model=reactor",
-                        "-std=c11",
-                        "-O2",
-                        "-s",
-                        "-Wall",
-                        "-Wextra",
-                        "-Werror",
-                        "-o",
-                    ])
-                    .arg(&core)
-                    .arg(source.join("stats.c")),
-            )?;
-            execute_quietly(
-                Command::new(&cli)
-                    .arg("componentize")
-                    .arg(&core)
-                    .arg("--wit")
-                    .arg(wit())
-                    .args(["--world", "stats", "-o"])
-                    .arg(path("stats")),
-            )
-        },
-    )?;
+    unless_fresh("c", compiler.name(), std::slice::from_ref(&source), &["stats"], || {
+        let core = folder().join("stats.core.wasm");
+        execute_quietly(
+            compiler
+                .command()
+                .args(["-mexec-model=reactor", "-std=c11", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o"])
+                .arg(&core)
+                .arg(source.join("stats.c")),
+        )?;
+        execute_quietly(
+            Command::new(&cli)
+                .arg("componentize")
+                .arg(&core)
+                .arg("--wit")
+                .arg(wit())
+                .args(["--world", "stats", "-o"])
+                .arg(path("stats")),
+        )
+    })?;
     Ok(true)
 }
 
@@ -68,10 +51,7 @@ enum CCompiler {
 }
 
 fn c_compiler() -> Result<Option<CCompiler>, Failure> {
-    if is_present("clang-19")
-        && is_present("wasm-ld-19")
-        && Path::new("/usr/include/wasm32-wasi").is_dir()
-    {
+    if is_present("clang-19") && is_present("wasm-ld-19") && Path::new("/usr/include/wasm32-wasi").is_dir() {
         return Ok(Some(CCompiler::Clang));
     }
     Ok(tools::python("venv", "guests.txt")?.map(CCompiler::Zig))

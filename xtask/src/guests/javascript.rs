@@ -22,43 +22,20 @@ pub(super) fn build() -> Result<bool, Failure> {
 
     let runner = root.join("guest-examples/js/runner");
     let interface = root.join("wit/runner");
-    let sources = [
-        runner.clone(),
-        interface.clone(),
-        report.join("package-lock.json"),
-    ];
-    unless_fresh(
-        "js runner",
-        "componentize-qjs",
-        &sources,
-        &["js-runner"],
-        || componentize_qjs(&runner, &interface, "runner-bare", &report, "js-runner"),
-    )?;
+    let sources = [runner.clone(), interface.clone(), report.join("package-lock.json")];
+    unless_fresh("js runner", "componentize-qjs", &sources, &["js-runner"], || {
+        componentize_qjs(&runner, &interface, "runner-bare", &report, "js-runner")
+    })?;
     Ok(true)
 }
 
 /// Makes the component `name` of the script that `package` is called after, with the tool installed in `tools`.
-fn componentize_qjs(
-    package: &Path,
-    wit: &Path,
-    world: &str,
-    tools: &Path,
-    name: &str,
-) -> Result<(), Failure> {
+fn componentize_qjs(package: &Path, wit: &Path, world: &str, tools: &Path, name: &str) -> Result<(), Failure> {
     tools::ensure_npm(tools)?;
-    let script = package
-        .file_name()
-        .expect("a package is a folder below the root");
+    let script = package.file_name().expect("a package is a folder below the root");
     execute_quietly(
         Command::new("npx")
-            .args([
-                "--no-install",
-                "componentize-qjs",
-                "--sync",
-                "--world",
-                world,
-                "--wit",
-            ])
+            .args(["--no-install", "componentize-qjs", "--sync", "--world", world, "--wit"])
             .arg(wit)
             .arg("--js")
             .arg(package.join(script).with_extension("js"))

@@ -16,50 +16,25 @@ pub(super) fn build() -> Result<bool, Failure> {
     let root = tools::root();
     let tool = root.join("xtask/requirements/guests.txt");
     let combine = root.join("guest-examples/python/combine");
-    unless_fresh(
-        "python",
-        "componentize-py",
-        &[combine.clone(), tool.clone()],
-        &["combine"],
-        || componentize_py(&python, &wit(), "combine", &[combine], "combine"),
-    )?;
+    unless_fresh("python", "componentize-py", &[combine.clone(), tool.clone()], &["combine"], || {
+        componentize_py(&python, &wit(), "combine", &[combine], "combine")
+    })?;
 
     let runner = root.join("guest-examples/python/runner");
     let interface = root.join("wit/runner");
     let sdk = root.join("sdk/python/src");
     let sources = [runner.clone(), interface.clone(), sdk.clone(), tool];
-    unless_fresh(
-        "python runner",
-        "componentize-py",
-        &sources,
-        &["python-runner"],
-        || {
-            let msgpack = pure_msgpack(&python)?;
-            componentize_py(
-                &python,
-                &interface,
-                "runner",
-                &[runner, sdk, msgpack],
-                "python-runner",
-            )
-        },
-    )?;
+    unless_fresh("python runner", "componentize-py", &sources, &["python-runner"], || {
+        let msgpack = pure_msgpack(&python)?;
+        componentize_py(&python, &interface, "runner", &[runner, sdk, msgpack], "python-runner")
+    })?;
     Ok(true)
 }
 
 /// Makes the component `name` of the module `app` on the given Python path.
-fn componentize_py(
-    python: &Path,
-    wit: &Path,
-    world: &str,
-    paths: &[PathBuf],
-    name: &str,
-) -> Result<(), Failure> {
+fn componentize_py(python: &Path, wit: &Path, world: &str, paths: &[PathBuf], name: &str) -> Result<(), Failure> {
     let mut command = Command::new(python.with_file_name("componentize-py"));
-    command
-        .arg("--wit-path")
-        .arg(wit)
-        .args(["--world", world, "componentize"]);
+    command.arg("--wit-path").arg(wit).args(["--world", world, "componentize"]);
     for path in paths {
         command.arg("--python-path").arg(path);
     }
@@ -76,12 +51,8 @@ fn pure_msgpack(python: &Path) -> Result<PathBuf, Failure> {
     let list = |error| Failure::file("list", &installed, &error);
     for entry in std::fs::read_dir(&installed).map_err(list)? {
         let file = entry.map_err(list)?.path();
-        if let (Some("py"), Some(name)) = (
-            file.extension().and_then(|end| end.to_str()),
-            file.file_name(),
-        ) {
-            std::fs::copy(&file, package.join(name))
-                .map_err(|error| Failure::file("copy", &file, &error))?;
+        if let (Some("py"), Some(name)) = (file.extension().and_then(|end| end.to_str()), file.file_name()) {
+            std::fs::copy(&file, package.join(name)).map_err(|error| Failure::file("copy", &file, &error))?;
         }
     }
     Ok(folder)

@@ -44,11 +44,7 @@ impl Guest for Calc {
 }
 
 fn refusal(a: i64, b: i64) -> String {
-    if b == 0 {
-        format!("cannot divide {a} by zero")
-    } else {
-        format!("{a} / {b} does not fit")
-    }
+    if b == 0 { format!("cannot divide {a} by zero") } else { format!("{a} / {b} does not fit") }
 }
 
 export!(Calc);

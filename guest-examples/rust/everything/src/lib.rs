@@ -2,9 +2,7 @@
 
 wit_bindgen::generate!({ path: "../../../wit/examples", world: "everything-guest" });
 
-use exports::wasm_tasks::examples::everything::{
-    AllOptional, Blob, Color, Guest, Many, Perms, Point, Row, Shape, Wide,
-};
+use exports::wasm_tasks::examples::everything::{AllOptional, Blob, Color, Guest, Many, Perms, Point, Row, Shape, Wide};
 
 struct Everything;
 
@@ -230,11 +228,7 @@ impl Guest for Everything {
 }
 
 fn row(i: u32) -> Row {
-    Row {
-        id: i,
-        x: f64::from(i),
-        label: format!("row-{i}"),
-    }
+    Row { id: i, x: f64::from(i), label: format!("row-{i}") }
 }
 
 export!(Everything);

@@ -12,16 +12,9 @@ impl Columns {
     pub(crate) fn of_header(header: &str) -> Result<Self, String> {
         let names: Vec<&str> = header.trim_end().split(',').collect();
         let find = |name: &str| {
-            names
-                .iter()
-                .position(|found| *found == name)
-                .ok_or_else(|| format!("the header has no column `{name}`: {header}"))
+            names.iter().position(|found| *found == name).ok_or_else(|| format!("the header has no column `{name}`: {header}"))
         };
-        Ok(Self {
-            hour: find("hour")?,
-            delay: find("dep_delay")?,
-            count: names.len(),
-        })
+        Ok(Self { hour: find("hour")?, delay: find("dep_delay")?, count: names.len() })
     }
 
     /// The scheduled hour and the delay of a line; none when the flight did not depart.
@@ -40,24 +33,13 @@ impl Columns {
             count += 1;
         }
         if count != self.count {
-            return Err(format!(
-                "{count} fields where the header has {}: {}",
-                self.count,
-                String::from_utf8_lossy(line)
-            ));
+            return Err(format!("{count} fields where the header has {}: {}", self.count, String::from_utf8_lossy(line)));
         }
         if delay.is_empty() || delay == b"NA" {
             return Ok(None);
         }
-        let refusal = |name: &str, field: &[u8]| {
-            format!(
-                "`{name}` is not a whole number: {}",
-                String::from_utf8_lossy(field)
-            )
-        };
-        let hour_read = number(hour)
-            .and_then(|hour| u32::try_from(hour).ok())
-            .filter(|hour| *hour < 24);
+        let refusal = |name: &str, field: &[u8]| format!("`{name}` is not a whole number: {}", String::from_utf8_lossy(field));
+        let hour_read = number(hour).and_then(|hour| u32::try_from(hour).ok()).filter(|hour| *hour < 24);
         let hour = hour_read.ok_or_else(|| refusal("hour", hour))?;
         let delay = number(delay).ok_or_else(|| refusal("dep_delay", delay))?;
         Ok(Some((hour, delay)))

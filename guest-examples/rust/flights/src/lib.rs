@@ -9,9 +9,7 @@ mod sums;
 
 wit_bindgen::generate!({ path: "../../../wit/examples", world: "flights-all" });
 
-use exports::wasm_tasks::examples::{
-    flights_combine, flights_parse, flights_report, flights_stats,
-};
+use exports::wasm_tasks::examples::{flights_combine, flights_parse, flights_report, flights_stats};
 use wasm_tasks::examples::flights::{HourSum, Report, Summary};
 
 struct Flights;
@@ -37,10 +35,7 @@ impl flights_stats::Guest for Flights {
 
 impl flights_report::Guest for Flights {
     fn make(sums: Vec<HourSum>, all: Summary) -> Report {
-        Report {
-            table: plot::table(&sums),
-            svg: plot::svg(&sums, &all),
-        }
+        Report { table: plot::table(&sums), svg: plot::svg(&sums, &all) }
     }
 }
 

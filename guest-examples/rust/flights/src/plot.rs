@@ -13,9 +13,7 @@ const BOTTOM: f64 = 36.0;
 
 /// One line an hour: hour, flights, mean delay with four decimals.
 pub(crate) fn table(sums: &[HourSum]) -> String {
-    sums.iter()
-        .map(|sum| format!("{:02} {:6} {:8.4}\n", sum.hour, sum.flights, mean(sum)))
-        .collect()
+    sums.iter().map(|sum| format!("{:02} {:6} {:8.4}\n", sum.hour, sum.flights, mean(sum))).collect()
 }
 
 pub(crate) fn svg(sums: &[HourSum], all: &Summary) -> String {
@@ -26,10 +24,7 @@ pub(crate) fn svg(sums: &[HourSum], all: &Summary) -> String {
     let step = (WIDTH - LEFT - 12.0) / 24.0;
 
     let mut svg = String::new();
-    let mut put = |part: std::fmt::Arguments<'_>| {
-        svg.write_fmt(part)
-            .expect("a string takes all that is written")
-    };
+    let mut put = |part: std::fmt::Arguments<'_>| svg.write_fmt(part).expect("a string takes all that is written");
     put(format_args!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\

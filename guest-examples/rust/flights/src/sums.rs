@@ -13,9 +13,7 @@ pub(crate) fn of_lines(columns: Columns, csv: &[u8]) -> Result<Vec<HourSum>, Str
         if line.is_empty() {
             continue;
         }
-        let read = columns
-            .read(line)
-            .map_err(|reason| format!("line {} of this part: {reason}", i + 1))?;
+        let read = columns.read(line).map_err(|reason| format!("line {} of this part: {reason}", i + 1))?;
         if let Some((hour, delay)) = read {
             hours.add(hour, 1, delay);
         }
@@ -47,12 +45,7 @@ pub(crate) fn describe(sums: &[HourSum]) -> Result<Summary, String> {
             worst = sum;
         }
     }
-    Ok(Summary {
-        flights,
-        mean: delay as f64 / flights as f64,
-        best_hour: best.hour,
-        worst_hour: worst.hour,
-    })
+    Ok(Summary { flights, mean: delay as f64 / flights as f64, best_hour: best.hour, worst_hour: worst.hour })
 }
 
 pub(crate) fn mean(sum: &HourSum) -> f64 {
@@ -72,13 +65,6 @@ impl Hours {
 
     fn into_sums(self) -> Vec<HourSum> {
         let hours = (0..).zip(self.0);
-        hours
-            .filter(|(_, sum)| sum.0 > 0)
-            .map(|(hour, (flights, delay))| HourSum {
-                hour,
-                flights,
-                delay,
-            })
-            .collect()
+        hours.filter(|(_, sum)| sum.0 > 0).map(|(hour, (flights, delay))| HourSum { hour, flights, delay }).collect()
     }
 }
