@@ -11,7 +11,11 @@ mod generated;
 mod guests;
 #[path = "tidy/pure.rs"]
 mod pure;
+#[path = "tidy/purity.rs"]
+mod purity;
 #[path = "tidy/sources.rs"]
 mod sources;
+#[path = "tidy/wasm.rs"]
+mod wasm;
 #[path = "tidy/words.rs"]
 mod words;
