@@ -93,10 +93,13 @@ pub(crate) async fn data(graph: GraphId, position: u32, len: u64, scheduler: Pee
 fn answer(what: &str, answer: Result<(ReplyHead, Bytes), LinkError>) -> Result<Bytes, TaskError> {
     match answer {
         Ok((ReplyHead::Ok { .. }, body)) => Ok(body),
-        Ok((ReplyHead::NotFound, _)) => {
-            Err(TaskError::new(ErrorCode::NotUploaded, format!("the scheduler does not have {what} any more; submit the graph again")))
-        }
+        Ok((ReplyHead::NotFound, _)) => Err(TaskError::new(
+            ErrorCode::NotUploaded,
+            format!("the scheduler does not have {what} any more; submit the graph again"),
+        )),
         Ok((ReplyHead::Refused(refusal), _)) => Err(TaskError::new(refusal.code, refusal.messages.join("\n"))),
-        Err(error) => Err(TaskError::new(ErrorCode::WorkerFault, format!("{what} cannot be fetched from the scheduler: {error}"))),
+        Err(error) => {
+            Err(TaskError::new(ErrorCode::WorkerFault, format!("{what} cannot be fetched from the scheduler: {error}")))
+        }
     }
 }

@@ -77,7 +77,8 @@ impl<R: Runner> Graphs<R> {
             None => (Vec::new(), Vec::new()),
         };
         let new_functions = functions.into_iter().skip(old_functions.len());
-        old_functions.extend(new_functions.map(|spec| Arc::new(FunctionEntry { spec, bound: [OnceLock::new(), OnceLock::new()] })));
+        old_functions
+            .extend(new_functions.map(|spec| Arc::new(FunctionEntry { spec, bound: [OnceLock::new(), OnceLock::new()] })));
         let new_data = data.into_iter().skip(old_data.len());
         old_data.extend(new_data.map(|spec| {
             let bytes = spec.inline.map_or_else(OnceLock::new, OnceLock::from);

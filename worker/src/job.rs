@@ -41,7 +41,8 @@ impl<R: Runner> Job<R> {
         let inputs = std::mem::take(&mut self.inputs);
         let called = catch_unwind(AssertUnwindSafe(|| self.call(runner, inputs, cancel)));
         let outcome = called.unwrap_or_else(|panic| {
-            let what = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+            let what =
+                panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
             let what = what.unwrap_or_else(|| "no message".to_owned());
             Err(TaskError::new(ErrorCode::WorkerFault, format!("the worker failed while it ran the task: {what}")))
         });
@@ -62,9 +63,8 @@ impl<R: Runner> Job<R> {
     fn completion(&self, outcome: CallOutcome) -> Completion {
         let CallOutcome { result, stdout, stderr, memory_peak_bytes, fuel_used, wall } = outcome;
         let has_logs = !stdout.is_empty() || !stderr.is_empty();
-        let logs = has_logs.then(|| {
-            Box::new(TaskLogs { graph: self.key, task: self.task, stdout: stdout.into(), stderr: stderr.into() })
-        });
+        let logs = has_logs
+            .then(|| Box::new(TaskLogs { graph: self.key, task: self.task, stdout: stdout.into(), stderr: stderr.into() }));
         let run = Duration::from(wall);
         let result = result.and_then(|value| {
             let limit = self.graph.settings[self.settings as usize].result_bytes_max;

@@ -67,7 +67,12 @@ impl<R: Runner> Lanes<R> {
     ///
     /// # Errors
     /// What the system says when the lane's thread cannot be started, with the jobs.
-    pub(crate) fn execute(&mut self, lane: LaneId, run: Vec<Job<R>>, report_at: u32) -> Result<(), (std::io::Error, Vec<Job<R>>)> {
+    pub(crate) fn execute(
+        &mut self,
+        lane: LaneId,
+        run: Vec<Job<R>>,
+        report_at: u32,
+    ) -> Result<(), (std::io::Error, Vec<Job<R>>)> {
         let shared = match self.lane(lane) {
             Ok(shared) => shared,
             Err(error) => return Err((error, run)),

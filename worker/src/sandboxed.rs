@@ -80,7 +80,9 @@ impl Runner for Sandboxed {
 }
 
 fn parse(text: &str) -> Result<Type, TaskError> {
-    text.parse().map_err(|error| TaskError::new(ErrorCode::WorkerFault, format!("the declared result type `{text}` cannot be read: {error}")))
+    text.parse().map_err(|error| {
+        TaskError::new(ErrorCode::WorkerFault, format!("the declared result type `{text}` cannot be read: {error}"))
+    })
 }
 
 /// Where the references of a task lead.

@@ -53,7 +53,14 @@ struct Sources<R: Runner> {
 }
 
 impl<R: Runner> Shell<R> {
-    pub(crate) fn new(settings: &WorkerSettings, runner: Arc<R>, lanes: Lanes<R>, peers: Peers, scheduler: Peer, inbox: Inbox<R>) -> Shell<R> {
+    pub(crate) fn new(
+        settings: &WorkerSettings,
+        runner: Arc<R>,
+        lanes: Lanes<R>,
+        peers: Peers,
+        scheduler: Peer,
+        inbox: Inbox<R>,
+    ) -> Shell<R> {
         Shell {
             core: WorkerCore::new(settings.core()),
             runner,
@@ -189,7 +196,9 @@ impl<R: Runner> Shell<R> {
         match message {
             Message::Asked(request) => self.serve(request),
             Message::Fetched { fetch, value } => {
-                if let Some(entry) = self.fetches.get_mut(fetch.index()).filter(|entry| entry.as_ref().is_some_and(|(at, _)| *at == fetch)) {
+                if let Some(entry) =
+                    self.fetches.get_mut(fetch.index()).filter(|entry| entry.as_ref().is_some_and(|(at, _)| *at == fetch))
+                {
                     *entry = None;
                 }
                 self.feed(Event::FetchEnded { fetch, value });

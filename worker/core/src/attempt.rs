@@ -134,7 +134,20 @@ impl AttemptRecord {
     /// A record in [`State::New`].
     pub(crate) fn new(assignment: Assigned, inputs: Vec<LaunchInput>) -> AttemptRecord {
         let Assigned { number, graph, task, function, settings, shape, component, priority, args, output } = assignment;
-        AttemptRecord { number, graph, task, function, settings, shape, component, priority, args, inputs, output, state: State::New }
+        AttemptRecord {
+            number,
+            graph,
+            task,
+            function,
+            settings,
+            shape,
+            component,
+            priority,
+            args,
+            inputs,
+            output,
+            state: State::New,
+        }
     }
 
     pub(crate) const fn state(&self) -> State {

@@ -24,7 +24,8 @@ impl WorkerCore {
             let Some(shape) = self.best_shape(&done) else { break };
             let uses = self.ready.shape(shape).uses();
             let lacking = self.resources.lacking(self.ready.shape(shape));
-            let Some(lane) = self.lanes.iter().position(Lane::is_idle).filter(|_| lacking.is_empty() && !uses.meets(reserved)) else {
+            let Some(lane) = self.lanes.iter().position(Lane::is_idle).filter(|_| lacking.is_empty() && !uses.meets(reserved))
+            else {
                 if shape == ShapeId::DEFAULT && !uses.meets(reserved) {
                     self.top_up(now, out);
                 }

@@ -26,7 +26,11 @@ impl WorkerCore {
             State::Ready => vec![self.why_not_running(id)],
             State::Running(place) => {
                 let at = self.lanes[place.lane.0 as usize].queue.iter().position(|queued| *queued == id).unwrap_or(0);
-                vec![if at == 0 { format!("runs in lane {}", place.lane.0) } else { format!("{at} attempts are before it in lane {}", place.lane.0) }]
+                vec![if at == 0 {
+                    format!("runs in lane {}", place.lane.0)
+                } else {
+                    format!("{at} attempts are before it in lane {}", place.lane.0)
+                }]
             }
             State::New | State::Stopping(_) | State::Gone => Vec::new(),
         };

@@ -105,7 +105,12 @@ impl WorkerCore {
         graph.has_remote_data = graph.data.iter().any(|data| !matches!(data, Data::Here));
         for function in functions.iter().skip(graph.functions.len()) {
             let bound_data = if graph.has_remote_data { remote_data(&function.bind, &graph.data) } else { Vec::new() };
-            graph.functions.push(Function { digest: function.component, components: [None; 2], bound_data, mean: Mean::default() });
+            graph.functions.push(Function {
+                digest: function.component,
+                components: [None; 2],
+                bound_data,
+                mean: Mean::default(),
+            });
         }
         out.perform.push(Action::DefineGraph { graph: key, graph_id: id, tenant, functions, data, settings });
     }
@@ -116,7 +121,13 @@ impl WorkerCore {
     }
 
     /// The component that a function needs. `None`: there is no such function.
-    pub(crate) fn component_of(&mut self, graph: GraphKey, function: u32, is_metered: bool, out: &mut Actions) -> Option<ComponentId> {
+    pub(crate) fn component_of(
+        &mut self,
+        graph: GraphKey,
+        function: u32,
+        is_metered: bool,
+        out: &mut Actions,
+    ) -> Option<ComponentId> {
         let entry = self.graphs[graph].functions.get(function as usize)?;
         if let Some(component) = entry.components[usize::from(is_metered)] {
             return Some(component);

@@ -45,7 +45,10 @@ impl WorkerCore {
                 State::New | State::Gone => panic!("attempt {} is neither coming nor going", record.number.0),
             }
             if matches!(record.state(), State::Ready | State::Running(_)) {
-                assert!(record.uses().all(|result| self.results[result].arrival == Arrival::Held), "whatever runs has its inputs");
+                assert!(
+                    record.uses().all(|result| self.results[result].arrival == Arrival::Held),
+                    "whatever runs has its inputs"
+                );
             }
         }
         for shape in self.ready.shapes() {

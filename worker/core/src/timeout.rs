@@ -1,8 +1,8 @@
 //! What is due when: heartbeats, lanes that stall, attempts that the scheduler should know to have begun.
 
+use crate::WorkerCore;
 use crate::action::{Action, Actions, TimerName};
 use crate::lane::LaneId;
-use crate::WorkerCore;
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::message::FromWorker;
 

@@ -1,8 +1,8 @@
 //! What a task costs in shell and core: many tasks that do nothing.
 
 use crate::scheduler::{GRAPH, Scheduler, args, settings, task};
-use wasm_tasks_protocol::message::ToWorker;
 use wasm_tasks_protocol::TaskIndex;
+use wasm_tasks_protocol::message::ToWorker;
 
 const TASKS: u32 = 200_000;
 const BATCH: u32 = 1_000;

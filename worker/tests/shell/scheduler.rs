@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::message::{
-    Assignment, AttemptFailed, AttemptFinished, DataSpec, FromWorker, FunctionSpec, Input, InputSource, Priority, ReplyHead, Request, ToWorker,
+    Assignment, AttemptFailed, AttemptFinished, DataSpec, FromWorker, FunctionSpec, Input, InputSource, Priority, ReplyHead,
+    Request, ToWorker,
 };
 use wasm_tasks_protocol::msgpack::Writer;
 use wasm_tasks_protocol::time::Duration;
@@ -107,7 +108,8 @@ impl Scheduler {
     /// Welcomes the worker and defines a graph with all exports and two data entries, the second of which is not sent along.
     pub(crate) async fn open(&mut self) {
         assert!(matches!(self.hear().await, FromWorker::Joined(_)));
-        let function = |export: &str| FunctionSpec { component: component(), export: export.into(), bind: Bytes::new(), dynamic: None };
+        let function =
+            |export: &str| FunctionSpec { component: component(), export: export.into(), bind: Bytes::new(), dynamic: None };
         let data = vec![
             DataSpec { is_raw: false, len: 1, inline: Some(Bytes::from_static(&[5])) },
             DataSpec { is_raw: true, len: 10_000, inline: None },

@@ -182,7 +182,8 @@ impl Shell {
         if batch.is_empty() {
             return;
         }
-        let outcome = || if how == 0 { failed() } else { finished([0, 3, 10, 10, 90, 400, 6_000, 80_000][usize::from(how)], b"result") };
+        let outcome =
+            || if how == 0 { failed() } else { finished([0, 3, 10, 10, 90, 400, 6_000, 80_000][usize::from(how)], b"result") };
         let ended = batch.into_iter().map(|id| ended(id, outcome())).collect();
         self.feed(Event::AttemptsEnded { lane, ended });
     }
