@@ -5,7 +5,7 @@
 //! cluster changes them by making a new folder.
 
 mod create;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use crate::error::ListenError;
@@ -42,7 +42,9 @@ pub enum CredentialsError {
         directory: PathBuf,
     },
     /// Others may read a key.
-    #[error("the key {path} may be read by others (mode {mode:03o})\nhint: run `chmod 600 {path}`, and make new credentials if others had access")]
+    #[error(
+        "the key {path} may be read by others (mode {mode:03o})\nhint: run `chmod 600 {path}`, and make new credentials if others had access"
+    )]
     Readable {
         /// The key.
         path: PathBuf,
@@ -123,8 +125,10 @@ impl Credentials {
                 }
                 Err(error) => return Err(CredentialsError::Malformed { path: paths.0, problem: error.to_string() }),
             }
-            let secret = PrivateKeyDer::from_pem_slice(&secret)
-                .map_err(|error| CredentialsError::Malformed { path: paths.1, problem: format!("is not a private key: {error}") })?;
+            let secret = PrivateKeyDer::from_pem_slice(&secret).map_err(|error| CredentialsError::Malformed {
+                path: paths.1,
+                problem: format!("is not a private key: {error}"),
+            })?;
             keys.push(RoleKey { role, certificate, secret });
         }
         Ok(Credentials(Arc::new(Loaded { directory: directory.to_owned(), authority, keys })))

@@ -70,7 +70,10 @@ impl LinkError {
     pub fn is_retryable(&self) -> bool {
         match self {
             LinkError::Closed { .. } | LinkError::Stalled { .. } | LinkError::Abandoned { .. } => true,
-            LinkError::Malformed { .. } | LinkError::Framing { .. } | LinkError::TooLarge { .. } | LinkError::Unencodable { .. } => false,
+            LinkError::Malformed { .. }
+            | LinkError::Framing { .. }
+            | LinkError::TooLarge { .. }
+            | LinkError::Unencodable { .. } => false,
         }
     }
 
@@ -84,7 +87,9 @@ impl LinkError {
         match self {
             LinkError::Closed { .. } | LinkError::Stalled { .. } | LinkError::Abandoned { .. } => ErrorCode::Unreachable,
             LinkError::TooLarge { .. } => ErrorCode::LimitExceeded,
-            LinkError::Malformed { .. } | LinkError::Framing { .. } | LinkError::Unencodable { .. } => ErrorCode::ProtocolViolation,
+            LinkError::Malformed { .. } | LinkError::Framing { .. } | LinkError::Unencodable { .. } => {
+                ErrorCode::ProtocolViolation
+            }
         }
     }
 }
@@ -183,7 +188,9 @@ pub enum ListenError {
         source: std::io::Error,
     },
     /// The credentials have nothing for this role.
-    #[error("there is no certificate for a {role} in {directory}\nhint: copy `{role}.pem` and `{role}.key` there from where the cluster's credentials were created")]
+    #[error(
+        "there is no certificate for a {role} in {directory}\nhint: copy `{role}.pem` and `{role}.key` there from where the cluster's credentials were created"
+    )]
     NoCertificate {
         /// The role.
         role: Role,

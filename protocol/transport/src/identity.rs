@@ -97,9 +97,15 @@ mod tests {
             assert_eq!(Identity::from_uri(&identity.to_uri(), "ada".into()), Some(identity));
         }
         for uri in [
-            "", "wasm-tasks:role=worker", "wasm-tasks:role=worker;tenant=", "wasm-tasks:role=worker;tenant=+0",
-            "wasm-tasks:role=worker;tenant=00", "wasm-tasks:role=root;tenant=0", "wasm-tasks:role=worker;tenant=0;role=scheduler",
-            "spiffe://worker", "wasm-tasks:role=worker;tenant=4294967296",
+            "",
+            "wasm-tasks:role=worker",
+            "wasm-tasks:role=worker;tenant=",
+            "wasm-tasks:role=worker;tenant=+0",
+            "wasm-tasks:role=worker;tenant=00",
+            "wasm-tasks:role=root;tenant=0",
+            "wasm-tasks:role=worker;tenant=0;role=scheduler",
+            "spiffe://worker",
+            "wasm-tasks:role=worker;tenant=4294967296",
         ] {
             assert_eq!(Identity::from_uri(uri, String::new()), None, "{uri}");
         }

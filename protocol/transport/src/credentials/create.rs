@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 /// They are written beside it and moved there as a whole, so nobody ever sees a part of them.
 pub(super) fn create(directory: &Path) -> Result<(), CredentialsError> {
     let directory = &std::path::absolute(directory).map_err(io("find", directory))?;
-    let no_name = || CredentialsError::Malformed { path: directory.clone(), problem: "cannot be a folder of credentials".to_owned() };
+    let no_name =
+        || CredentialsError::Malformed { path: directory.clone(), problem: "cannot be a folder of credentials".to_owned() };
     let parent = directory.parent().ok_or_else(no_name)?;
     let name = directory.file_name().ok_or_else(no_name)?.to_string_lossy().into_owned();
     std::fs::create_dir_all(parent).map_err(io("create", parent))?;
@@ -88,10 +89,8 @@ fn leaf(identity: &Identity) -> Result<CertificateParams, CredentialsError> {
     let text = |text: String| Ia5String::try_from(text).map_err(|error| CredentialsError::Generate(error.to_string()));
     let mut params = CertificateParams::default();
     params.distinguished_name = called(&identity.name);
-    params.subject_alt_names = vec![
-        SanType::URI(text(identity.to_uri())?),
-        SanType::DnsName(text(crate::quic::server_name(identity.role))?),
-    ];
+    params.subject_alt_names =
+        vec![SanType::URI(text(identity.to_uri())?), SanType::DnsName(text(crate::quic::server_name(identity.role))?)];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     // Nobody dials a client, so its certificate is good for dialling only.
     params.extended_key_usages = match identity.role {

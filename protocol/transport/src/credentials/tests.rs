@@ -31,7 +31,8 @@ fn they_are_made_once_and_private() {
     assert_eq!(made.authority(), again.authority());
     assert!(!format!("{made:?}").contains("secret"), "keys are not printed");
     // Nothing but the folder and its lock is left beside it.
-    let beside: BTreeSet<_> = std::fs::read_dir(root.path().join("a/b")).expect("lists").map(|e| e.expect("lists").file_name()).collect();
+    let beside: BTreeSet<_> =
+        std::fs::read_dir(root.path().join("a/b")).expect("lists").map(|e| e.expect("lists").file_name()).collect();
     assert_eq!(beside, [".credentials.lock".into(), "credentials".into()].into());
 }
 

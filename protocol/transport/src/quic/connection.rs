@@ -50,12 +50,8 @@ pub(super) fn link<S, R>(
     let (to_incoming, requests) = mpsc::channel(QUEUE_LEN);
     let (dropped, is_dropped) = oneshot::channel();
     tokio::spawn(accept_requests(connection.clone(), to_incoming, is_dropped));
-    let wire = Connection {
-        quinn: connection,
-        closed_here: OnceLock::new(),
-        unflushed: Mutex::new(None),
-        dropped: Some(dropped),
-    };
+    let wire =
+        Connection { quinn: connection, closed_here: OnceLock::new(), unflushed: Mutex::new(None), dropped: Some(dropped) };
     let peer = Peer::new(identity, Wire::Quic(wire));
     Link {
         sender: control::ControlSender::quic(ControlSender::new(control.0, peer.clone())),

@@ -18,6 +18,9 @@ use wasm_tasks_protocol::limits::MESSAGE_BYTES_MAX;
 pub(crate) const FINISHED: &str = "the peer has sent all it had to say";
 const WHAT: &str = "control message";
 
+/// Messages of one batch. A message of one byte may take a hundred in memory, and a frame may hold 64 million of them.
+const BATCH_MESSAGES_MAX: usize = 1 << 16;
+
 /// The first message each way: a batch of nothing.
 pub(super) const HELLO: [u8; LENGTH_BYTES + 1] = [1, 0, 0, 0, 0];
 
@@ -104,19 +107,24 @@ impl Drop for ControlSender {
 
 /// Encodes a batch into an empty buffer as one frame, or as several when it is too long for one.
 fn frames<S: Serialize>(batch: &[S], buffer: Vec<u8>) -> Result<Vec<u8>, LinkError> {
+    if batch.len() > BATCH_MESSAGES_MAX {
+        return halves(batch);
+    }
     match codec::encode(&batch, buffer) {
         Ok(frame) => Ok(frame),
         Err(CodecError::TooLong(bytes)) if batch.len() < 2 => {
             Err(LinkError::TooLarge { what: WHAT, bytes, limit: MESSAGE_BYTES_MAX as u64 })
         }
-        Err(CodecError::TooLong(_)) => {
-            let (first, second) = batch.split_at(batch.len() / 2);
-            let mut all = frames(first, Vec::new())?;
-            all.extend_from_slice(&frames(second, Vec::new())?);
-            Ok(all)
-        }
+        Err(CodecError::TooLong(_)) => halves(batch),
         Err(source @ (CodecError::Malformed(_) | CodecError::Trailing(_))) => Err(LinkError::Unencodable { what: WHAT, source }),
     }
+}
+
+fn halves<S: Serialize>(batch: &[S]) -> Result<Vec<u8>, LinkError> {
+    let (first, second) = batch.split_at(batch.len() / 2);
+    let mut all = frames(first, Vec::new())?;
+    all.extend_from_slice(&frames(second, Vec::new())?);
+    Ok(all)
 }
 
 #[derive(Debug)]
@@ -239,7 +247,24 @@ fn frame_len(head: [u8; LENGTH_BYTES]) -> Result<usize, LinkError> {
 }
 
 fn decode<R: DeserializeOwned>(frame: &[u8]) -> Result<Vec<R>, LinkError> {
+    let messages = announced(frame);
+    if messages > BATCH_MESSAGES_MAX as u64 {
+        return Err(LinkError::Framing { what: WHAT, problem: "has more than 65536 messages in a batch" });
+    }
     codec::decode(frame).map_err(|source| LinkError::Malformed { what: WHAT, source })
+}
+
+/// The number of messages that a frame says it has: a varint of postcard, low 7 bits first. What is no number is found by
+/// decoding it.
+fn announced(frame: &[u8]) -> u64 {
+    let mut count = 0;
+    for (position, byte) in frame.iter().take(10).enumerate() {
+        count |= u64::from(byte & 0x7f) << (7 * position).min(63);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    count
 }
 
 fn closed_error(peer: &Peer, error: &quinn::ConnectionError) -> LinkError {

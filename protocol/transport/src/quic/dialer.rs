@@ -141,7 +141,9 @@ impl Dialer {
             ConnectionError::VersionMismatch => version(None),
             ConnectionError::TransportError(error) => match alert(error.code) {
                 Some(ALERT_NO_APPLICATION_PROTOCOL) => version(None),
-                Some(alert) if is_distrust(alert) => unauthenticated(address, expected, format!("its certificate is not believed: {}", plain(&error.reason))),
+                Some(alert) if is_distrust(alert) => {
+                    unauthenticated(address, expected, format!("its certificate is not believed: {}", plain(&error.reason)))
+                }
                 _ => DialError::Closed { address, expected, reason: error.to_string() },
             },
             ConnectionError::ConnectionClosed(close) => match alert(close.error_code) {

@@ -3,7 +3,9 @@
 use super::codes::{CLOSE_DONE, CLOSE_VERSION, CLOSE_VIOLATION};
 use super::connection::link;
 use super::control::HELLO;
-use super::settings::{ALPN_VERSION, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SOCKET_BUFFER_BYTES, alpn, endpoint_config, server_config};
+use super::settings::{
+    ALPN_VERSION, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SOCKET_BUFFER_BYTES, alpn, endpoint_config, server_config,
+};
 use super::trust::identity_of;
 use crate::credentials::Credentials;
 use crate::error::{LinkError, ListenError};
@@ -128,9 +130,10 @@ async fn accept(
             let address = incoming.remote_address();
             match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(incoming, &version)).await {
                 Ok(Ok(Some(peer))) => {
-                    drop(permit);
                     // Fails when the listener is closed: the peer is told by the connection that is dropped.
                     let _ = accepted.send(peer).await;
+                    // Held until here, so that peers that nobody accepts are bounded too.
+                    drop(permit);
                 }
                 Ok(Ok(None)) => tracing::debug!(%address, "a peer asked for our version"),
                 Ok(Err(reason)) => tracing::warn!(%address, reason, "a peer failed to connect"),

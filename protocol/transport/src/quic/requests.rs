@@ -12,6 +12,9 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use wasm_tasks_protocol::message::{ReplyHead, Request};
 
+/// Bodies up to this wait for no others: the number of streams bounds them enough.
+const SMALL_BODY_BYTES: usize = 1 << 20;
+
 /// Asks, and waits for the answer.
 pub(super) async fn request(
     connection: &quinn::Connection,
@@ -66,13 +69,15 @@ async fn receive(reader: &mut Reader, budget: &Arc<Semaphore>) -> Result<(Reques
     let request = reader.frame("request", REQUEST_HEAD_BYTES_MAX).await?;
     let what = "request's body";
     let len = reader.body_len(what, body::request_body_max(&request)).await?;
+    if len <= SMALL_BODY_BYTES {
+        return Ok((request, reader.body(what, len).await?));
+    }
     // Held until all of it is here.
     let permits = u32::try_from(len).unwrap_or(u32::MAX);
     let Ok(Ok(_permit)) = tokio::time::timeout(BUDGET_TIMEOUT, budget.acquire_many(permits)).await else {
         return Err(LinkError::Stalled { what, waited: BUDGET_TIMEOUT }.into());
     };
-    let body = reader.body(what, len).await?;
-    Ok((request, body))
+    Ok((request, reader.body(what, len).await?))
 }
 
 /// The way back of a request.

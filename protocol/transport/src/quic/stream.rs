@@ -40,9 +40,8 @@ impl Failure {
             Failure::Link(LinkError::TooLarge { .. }) => GiveUp::TooLarge,
             Failure::Link(LinkError::Malformed { .. } | LinkError::Framing { .. }) => GiveUp::Malformed,
             Failure::Link(LinkError::Stalled { .. }) => GiveUp::Stalled,
-            Failure::Link(LinkError::Closed { .. } | LinkError::Abandoned { .. } | LinkError::Unencodable { .. }) | Failure::Lost(_) => {
-                GiveUp::Dropped
-            }
+            Failure::Link(LinkError::Closed { .. } | LinkError::Abandoned { .. } | LinkError::Unencodable { .. })
+            | Failure::Lost(_) => GiveUp::Dropped,
         }
     }
 }

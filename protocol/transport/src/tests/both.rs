@@ -7,8 +7,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use wasm_tasks_protocol::limits::LOG_BYTES_MAX;
-use wasm_tasks_protocol::message::{FromWorker, Refusal, ReplyHead, Request, ToWorker};
-use wasm_tasks_protocol::{Attempt, ComponentDigest, ErrorCode, GraphId, TaskIndex};
+use wasm_tasks_protocol::message::{FromWorker, FunctionSpec, Refusal, ReplyHead, Request, ToWorker};
+use wasm_tasks_protocol::{Attempt, ComponentDigest, ErrorCode, GraphId, TaskIndex, TenantId};
 
 fn started(attempt: u64) -> FromWorker {
     FromWorker::AttemptsStarted(vec![Attempt(attempt)])
@@ -16,6 +16,19 @@ fn started(attempt: u64) -> FromWorker {
 
 fn cancel(attempt: u64) -> ToWorker {
     ToWorker::CancelAttempts(vec![Attempt(attempt)])
+}
+
+/// An order of a little more than this many bytes.
+fn define(graph: u8, bytes: usize) -> ToWorker {
+    let component = ComponentDigest([0; 32]);
+    let function = FunctionSpec { component, export: "run".into(), bind: vec![graph; bytes].into(), dynamic: None };
+    ToWorker::DefineGraph {
+        graph: GraphId([graph; 16]),
+        tenant: TenantId::DEFAULT,
+        functions: vec![function],
+        data: Vec::new(),
+        settings: Vec::new(),
+    }
 }
 
 fn fetch(len: u64) -> Request {
@@ -69,6 +82,39 @@ async fn empty_batches_are_not_delivered() {
         pair.scheduler.sender.send(vec![cancel(1)]).await.expect(kind);
         assert_eq!(pair.worker.receiver.recv().await.expect(kind), [cancel(1)], "{kind}");
     }
+}
+
+#[tokio::test]
+async fn batches_too_long_for_a_message_are_split() {
+    for (kind, mut pair) in messages().await {
+        // Too many messages; then too many bytes, of which one message may have 64 MiB.
+        let many: Vec<_> = (0..150_000).map(cancel).collect();
+        let large: Vec<_> = (0..3).map(|graph| define(graph, 40 << 20)).collect();
+        let expected = [many.clone(), large.clone()].concat();
+        let sender = &mut pair.scheduler.sender;
+        let sending = async {
+            sender.send(many).await.expect(kind);
+            sender.send(large).await.expect(kind);
+        };
+        let receiving = async {
+            let mut orders = Vec::new();
+            while orders.len() < expected.len() {
+                orders.extend(pair.worker.receiver.recv().await.expect(kind));
+            }
+            orders
+        };
+        let ((), orders) = tokio::join!(sending, receiving);
+        assert!(orders == expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_too_long_to_send_is_refused_and_the_link_goes_on() {
+    let mut pair = super::cluster::quic_pair::<ToWorker, FromWorker>().await;
+    let refused = pair.scheduler.sender.send(vec![cancel(1), define(0, 65 << 20)]).await;
+    assert!(matches!(refused, Err(LinkError::TooLarge { what: "control message", .. })), "{refused:?}");
+    pair.scheduler.sender.send(vec![cancel(2)]).await.expect("goes on");
+    assert_eq!(pair.worker.receiver.recv().await.expect("goes on"), [cancel(2)], "nothing of the refused batch");
 }
 
 #[tokio::test]
@@ -332,19 +378,7 @@ async fn receiving_can_be_cancelled_at_any_moment() {
 async fn a_full_link_makes_the_sender_wait() {
     for (kind, pair) in messages().await {
         let (mut sender, mut receiver) = (pair.scheduler.sender, pair.worker.receiver);
-        let logs = vec![0u8; LOG_BYTES_MAX];
-        let message = ToWorker::DefineGraph {
-            graph: GraphId([0; 16]),
-            tenant: wasm_tasks_protocol::TenantId::DEFAULT,
-            functions: vec![wasm_tasks_protocol::message::FunctionSpec {
-                component: ComponentDigest([0; 32]),
-                export: "run".into(),
-                bind: logs.into(),
-                dynamic: None,
-            }],
-            data: Vec::new(),
-            settings: Vec::new(),
-        };
+        let message = define(0, LOG_BYTES_MAX);
         // 256 batches in memory, 16 MiB of a stream over QUIC: far less than this.
         let sending = async move {
             for _ in 0..3_000 {

@@ -31,7 +31,12 @@ async fn roles_are_admitted_as_they_should_be_and_no_others() {
                     assert!(!listener.admits(role), "a {listener} did not let a {role} in: {error}");
                     assert_eq!(error.code(), ErrorCode::Unauthenticated, "{error}");
                     assert!(!error.is_retryable());
-                    assert!(error.to_string().contains(&format!("it refused this program: wrong role: a {listener} does not let a {role} in\n")), "{error}");
+                    assert!(
+                        error
+                            .to_string()
+                            .contains(&format!("it refused this program: wrong role: a {listener} does not let a {role} in\n")),
+                        "{error}"
+                    );
                 }
             }
         }
@@ -75,7 +80,8 @@ async fn another_cluster_is_not_trusted_by_either_side() {
     // Had the dialer not looked, the listener would have.
     let config = no_questions_asked(&theirs, true);
     let endpoint = Endpoint::client(ANY).expect("binds");
-    let connection = endpoint.connect_with(config, ours.address(), "scheduler.wasm-tasks").expect("dials").await.expect("connects");
+    let connection =
+        endpoint.connect_with(config, ours.address(), "scheduler.wasm-tasks").expect("dials").await.expect("connects");
     assert!(matches!(connection.closed().await, ConnectionError::ConnectionClosed(_)));
 }
 
@@ -143,10 +149,13 @@ async fn versions_that_differ_are_both_named() {
     let newer = Dialer::speaking(&cluster.credentials, Role::Worker, 9).expect("has a certificate");
     let error = dial(&cluster, &newer, Role::Scheduler).await.expect_err("speaks 1");
     assert!(matches!(error, DialError::ProtocolVersion { .. }), "{error}");
-    assert!(error.to_string().starts_with(&format!(
-        "the scheduler at {} speaks `wasm-tasks/1`, this program speaks `wasm-tasks/9`\nhint: ",
-        cluster.address()
-    )), "{error}");
+    assert!(
+        error.to_string().starts_with(&format!(
+            "the scheduler at {} speaks `wasm-tasks/1`, this program speaks `wasm-tasks/9`\nhint: ",
+            cluster.address()
+        )),
+        "{error}"
+    );
     assert_eq!(error.code(), ErrorCode::ProtocolVersion);
 
     let newer = Listener::bind_speaking(ANY, &cluster.credentials, Role::Scheduler, 2).expect("binds");

@@ -38,7 +38,8 @@ pub(super) struct RawWorker {
 
 pub(super) async fn raw_worker() -> RawWorker {
     let cluster = Cluster::new();
-    let connection = connect(&cluster.credentials, Role::Worker, &[ALPN], cluster.address(), Role::Scheduler).await.expect("connects");
+    let connection =
+        connect(&cluster.credentials, Role::Worker, &[ALPN], cluster.address(), Role::Scheduler).await.expect("connects");
     let (mut send, mut recv) = connection.open_bi().await.expect("opens");
     send.write_all(HELLO).await.expect("writes");
     let mut hello = [0; 5];
