@@ -52,9 +52,8 @@ pub(crate) fn identity_of(certificate: &CertificateDer<'_>) -> Result<Identity, 
     let (rest, certificate) = X509Certificate::from_der(certificate).map_err(|_| Distrust::NoRole)?;
     let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).unwrap_or_default();
     let names = certificate.subject_alternative_name().ok().flatten().ok_or(Distrust::NoRole)?;
-    let mut identities = names.value.general_names.iter().filter_map(|general| match general {
-        GeneralName::URI(uri) => Some(Identity::from_uri(uri, name.to_owned())),
-        _ => None,
+    let mut identities = names.value.general_names.iter().filter_map(|general| {
+        if let GeneralName::URI(uri) = general { Some(Identity::from_uri(uri, name.to_owned())) } else { None }
     });
     // Exactly one, so that nobody reads another one than we do.
     match (identities.next(), identities.next(), rest.is_empty()) {

@@ -35,13 +35,9 @@ async fn control_error(bytes: &[u8], is_finished: bool) -> LinkError {
         send.finish().expect("finishes");
     }
     let error = scheduler.receiver.recv().await.expect_err("not a message");
-    match connection.closed().await {
-        ConnectionError::ApplicationClosed(close) => {
-            assert_eq!(close.error_code, VarInt::from_u32(1));
-            assert_eq!(String::from_utf8_lossy(&close.reason), error.to_string());
-        }
-        other => panic!("closed by {other}"),
-    }
+    let ConnectionError::ApplicationClosed(close) = connection.closed().await else { panic!("not sent away") };
+    assert_eq!(close.error_code, VarInt::from_u32(1));
+    assert_eq!(String::from_utf8_lossy(&close.reason), error.to_string());
     assert_eq!(scheduler.receiver.recv().await, Err(LinkError::Closed { reason: error.to_string() }));
     assert_eq!(scheduler.peer.close_reason(), Some(error.to_string()));
     error

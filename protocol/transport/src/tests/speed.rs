@@ -18,10 +18,8 @@ async fn ping_pong_and_bulk() {
     let count = 2_000;
     let echo = tokio::spawn(async move {
         for _ in 0..count {
-            let attempts = match pair.worker.receiver.recv().await.expect("pinged").remove(0) {
-                ToWorker::CancelAttempts(attempts) => attempts,
-                other => panic!("{other:?}"),
-            };
+            let order = pair.worker.receiver.recv().await.expect("pinged").remove(0);
+            let ToWorker::CancelAttempts(attempts) = order else { panic!("{order:?}") };
             pair.worker.sender.send(vec![FromWorker::AttemptsStarted(attempts)]).await.expect("sends");
         }
         pair.worker
