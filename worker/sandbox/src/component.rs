@@ -229,10 +229,11 @@ pub(crate) fn check_bytes(digest: ComponentDigest, bytes: &[u8]) -> Result<(), L
 /// What a failure to compile means.
 pub(crate) fn compile_error(error: &wasmtime::Error) -> LoadError {
     let text = format!("{error:#}");
-    if error.downcast_ref::<wasmparser::BinaryReaderError>().is_none() {
+    let invalid = error.chain().any(|cause| cause.is::<wasmparser::BinaryReaderError>()) || text.contains("Invalid input WebAssembly");
+    if !invalid {
         return LoadError::component(ErrorCode::CompileFailed, format!("the component cannot be compiled: {text}"));
     }
-    if ["feature", "not enabled", "disabled", "not supported", "require"].iter().any(|word| text.contains(word)) {
+    if ["feature", "not enabled", "be enabled", "disabled", "not supported", "require"].iter().any(|word| text.contains(word)) {
         return LoadError::component(ErrorCode::UnsupportedComponent, format!("the component needs what tasks do not have: {text}"));
     }
     LoadError::component(ErrorCode::NotAComponent, format!("the component is not valid: {text}"))

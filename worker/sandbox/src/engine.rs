@@ -6,7 +6,7 @@ mod config;
 mod probe;
 mod ticker;
 
-pub(crate) use config::Runtime;
+pub(crate) use config::{FRAMES_MAX, Runtime};
 
 use crate::cache::DiskCache;
 use crate::component::{Component, LoadError};

@@ -2,6 +2,7 @@
 
 use crate::abi::{ArgumentFault, ResultFault};
 use crate::call::Limits;
+use crate::engine::FRAMES_MAX;
 use crate::function::Function;
 use crate::state::Stop;
 use wasm_tasks_protocol::msgpack::{Kind, ReadError, Reader};
@@ -47,11 +48,12 @@ pub(crate) fn translate(failed: &Failed<'_>) -> TaskError {
     } else if failed.memory_refused {
         (ErrorCode::OutOfMemory, out_of_memory(failed.limits))
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
-        trapped(*trap, failed.limits)
+        let endless = *trap == Trap::MemoryOutOfBounds && is_endless_recursion(error);
+        trapped(if endless { Trap::StackOverflow } else { *trap }, failed.limits)
     } else if error.is::<PoolConcurrencyLimitError>() {
         (ErrorCode::WorkerFault, format!("the worker runs more tasks at once than it has slots for: {error:#}"))
     } else {
-        other(&format!("{error:#}"))
+        other(&error.root_cause().to_string())
     };
     TaskError { backtrace: backtrace(error), ..TaskError::new(code, message) }
 }
@@ -119,6 +121,17 @@ fn other(text: &str) -> (ErrorCode, String) {
         return (ErrorCode::LimitExceeded, "the task handed more data to the host at once than it may".to_owned());
     }
     (ErrorCode::Trap, format!("the task broke the rules of its interface: {text}"))
+}
+
+/// Compiled languages keep a stack of their own in linear memory. Where that is exhausted before the real one, the guest
+/// traps outside its memory, under frames of a few functions over and over.
+fn is_endless_recursion(error: &wasmtime::Error) -> bool {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let mut functions: Vec<u32> = backtrace.frames().iter().map(|frame| frame.func_index()).collect();
+    let frames = functions.len();
+    functions.sort_unstable();
+    functions.dedup();
+    frames >= FRAMES_MAX && functions.len() <= 4
 }
 
 /// Names of the guest's functions, innermost first.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use wasm_tasks_protocol::ComponentDigest;
+use wasm_tasks_protocol::{ComponentDigest, ErrorCode};
 
 /// Where a component came from.
 pub(crate) enum Origin {
@@ -144,5 +144,9 @@ fn compile(
 }
 
 fn engine_error(error: wasmtime::Error) -> LoadError {
-    LoadError::Engine(format!("compiled code cannot be loaded: {error:#}"))
+    let text = format!("{error:#}");
+    if text.contains("pooling allocator requirements") {
+        return LoadError::component(ErrorCode::UnsupportedComponent, format!("the component is too large for a slot: {text}"));
+    }
+    LoadError::Engine(format!("compiled code cannot be loaded: {text}"))
 }

@@ -256,7 +256,11 @@ fn string(cx: &mut LiftContext<'_>, pointer: u32, len: u32, out: &mut Output) ->
         return Ok(());
     }
     // The high bit tells Latin-1 from UTF-16 in one of the encodings; a unit makes a byte or more.
-    out.room((len & !(1 << 31)) as usize)?;
+    let units = (len & !(1 << 31)) as usize;
+    if units > cx.memory().len() {
+        return Err(bad(format!("a string of {units} units at {pointer:#x} lies outside the memory")));
+    }
+    out.room(units)?;
     let pair = [ValRaw::u32(pointer), ValRaw::u32(len)];
     let text = String::linear_lift_from_flat(cx, InterfaceType::String, &pair).map_err(|error| {
         match error.to_string() {

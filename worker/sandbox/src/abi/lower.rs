@@ -151,7 +151,8 @@ impl<T: 'static> Lowering<'_, '_, T> {
                 Resolved::Value(bytes) => Reader::new(bytes),
                 Resolved::Element(element) => Reader::new(element.as_bytes()),
             };
-            self.plain(shape, &mut inner, None, place)?;
+            // Without a resolver: what a reference leads to has no references of its own.
+            self.value(shape, &mut inner, None, place)?;
             return Ok(ended(&inner)?);
         }
         self.plain(shape, reader, resolve, place)

@@ -13,7 +13,7 @@ use wasmtime::{
 };
 
 /// Frames of a backtrace.
-const FRAMES_MAX: usize = 20;
+pub(crate) const FRAMES_MAX: usize = 20;
 /// Memory of a slot that stays resident between tasks, where the machine can find the pages that were used. With it 127,900
 /// isolated Rust tasks a second run on 2 cores, without it 24,700 (measured 2026-11-22).
 const KEEP_MEMORY_BYTES: usize = 64 << 20;
@@ -110,6 +110,8 @@ fn pooling(slots: usize, keep_resident: bool) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)
         .max_tables_per_component(TABLES_MAX)
+        .max_memories_per_module(MEMORIES_MAX)
+        .max_tables_per_module(TABLES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(2 << 20)

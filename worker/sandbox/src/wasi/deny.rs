@@ -15,10 +15,22 @@ const DENIALS: [&str; 3] = ["access-denied", "access", "not-permitted"];
 /// Defines a function that denies, whatever its type.
 pub(super) fn define(linker: &mut LinkerInstance<'_, TaskState>, import: &str, name: &str) -> Result<()> {
     let full_name = format!("{import}#{name}");
-    linker.func_new(name, move |store, ty, _, results| deny(store, &full_name, &ty, results))
+    linker.func_new(name, move |store, ty, params, results| deny(store, &full_name, &ty, params, results))
 }
 
-fn deny(mut store: StoreContextMut<'_, TaskState>, name: &str, ty: &ComponentFunc, results: &mut [Val]) -> Result<()> {
+fn deny(
+    mut store: StoreContextMut<'_, TaskState>,
+    name: &str,
+    ty: &ComponentFunc,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<()> {
+    // Borrowed handles must be given back before the call ends, and owned ones are ours now.
+    for param in params {
+        if let Val::Resource(handle) = param {
+            handle.resource_drop(&mut store)?;
+        }
+    }
     for (ty, result) in ty.results().zip(results) {
         let Some(answer) = answer(&mut store, &ty)? else {
             return Err(Stop::Denied(name.to_owned()).into());
