@@ -1,6 +1,8 @@
 //! Tests of the workspace's shape, in one program. What they demand is said in `docs/architecture.md`.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "tidy/documents.rs"]
+mod documents;
 #[path = "tidy/edges.rs"]
 mod edges;
 #[path = "tidy/errors.rs"]

@@ -56,7 +56,7 @@ fn readable(limit: &Limit) -> String {
     if limit.name.contains("_bytes") {
         let unit = [(30, "GiB"), (20, "MiB"), (10, "KiB")]
             .into_iter()
-            .find(|(shift, _)| value >> shift > 0 && value % (1 << shift) == 0);
+            .find(|(shift, _)| value >> shift > 0 && value.is_multiple_of(1 << shift));
         return unit
             .map_or_else(|| format!("{} bytes", grouped(value)), |(shift, unit)| format!("{} {unit}", grouped(value >> shift)));
     }

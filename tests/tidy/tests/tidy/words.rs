@@ -49,20 +49,3 @@ fn packages_come_from_the_public_registries() {
         assert!(!is_setting || other.is_none(), "{} chooses a registry by `{}`", file.path, other.unwrap_or_default());
     }
 }
-
-#[test]
-fn links_between_documents_lead_somewhere() {
-    let repository = Repository::open();
-    let mut broken = Vec::new();
-    for file in repository.texts(".md").filter(|file| !file.path.contains("node_modules")) {
-        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for target in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = target.split('#').next().unwrap_or_default();
-            let is_elsewhere = path.is_empty() || path.contains("://") || path.contains(' ') || path.starts_with('`');
-            if !is_elsewhere && !repository.root().join(folder).join(path).exists() {
-                broken.push(format!("{}: `{target}`", file.path));
-            }
-        }
-    }
-    assert!(broken.is_empty(), "links to nothing:\n{}", broken.join("\n"));
-}
