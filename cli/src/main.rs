@@ -1,3 +1,67 @@
-//! The `wasm-tasks` command.
+//! The `wasm-tasks` command: reads the command line and hands it to one of `commands`.
 
-fn main() {}
+mod commands;
+mod componentize;
+mod failure;
+mod fleet;
+mod follow;
+mod format;
+mod output;
+mod pages;
+mod place;
+mod report;
+mod signals;
+mod values;
+
+use crate::commands::Command;
+use crate::failure::{Exit, Failure};
+use clap::Parser;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Runs graphs of sandboxed WebAssembly tasks, in this process or on a fleet.
+#[derive(Parser)]
+#[command(name = "wasm-tasks", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  wasm-tasks run calc.wasm add 1 2              call one export
+  wasm-tasks inspect calc.wasm                  what a component exports
+  wasm-tasks check graph.msgpack                everything that can be checked without running
+  wasm-tasks submit graph.msgpack               run a graph on all cores of this machine
+  wasm-tasks up --workers 2                     start a fleet on this machine
+  wasm-tasks submit graph.msgpack --scheduler 127.0.0.1:7077
+
+Exit codes: 0 done, 1 a task failed, 2 bad input, 3 no connection, 130 interrupted.
+Logs go to standard error; WASM_TASKS_LOG=debug shows more of them.")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let CommandLine { command } = CommandLine::parse();
+    start_logging(command.default_log_level());
+    let ended = start_runtime().and_then(|runtime| {
+        let ended = runtime.block_on(command.run());
+        // What still runs must not keep the process: threads of the sandbox end with it.
+        runtime.shutdown_background();
+        ended
+    });
+    let exit = ended.unwrap_or_else(|failure| {
+        failure.print();
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_env("WASM_TASKS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+fn start_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::system(format!("cannot start threads: {error}")))
+}
+
+/// Every command ends with one of these.
+type Ended = Result<Exit, Failure>;

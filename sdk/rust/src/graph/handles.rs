@@ -91,3 +91,9 @@ impl From<&Part> for Part {
         part.clone()
     }
 }
+
+impl From<Reference> for Part {
+    fn from(reference: Reference) -> Part {
+        Part { reference }
+    }
+}

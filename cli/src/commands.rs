@@ -1,0 +1,99 @@
+//! The commands, one file each.
+
+mod attach;
+mod cancel;
+mod check;
+mod completions;
+mod componentize;
+mod down;
+mod explain;
+mod explain_error;
+mod inspect;
+mod logs;
+mod results;
+mod run;
+mod scheduler;
+mod show;
+mod status;
+mod submit;
+mod up;
+mod worker;
+mod workers;
+
+use crate::Ended;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Submit(submit::Submit),
+    Run(run::Run),
+    Check(check::Check),
+    Show(show::Show),
+    Inspect(inspect::Inspect),
+    Attach(attach::Attach),
+    Results(results::Results),
+    Cancel(cancel::Cancel),
+    Status(status::Status),
+    Explain(explain::Explain),
+    Logs(logs::Logs),
+    Workers(workers::Workers),
+    Up(up::Up),
+    Down(down::Down),
+    Scheduler(scheduler::Scheduler),
+    Worker(worker::Worker),
+    Componentize(componentize::Componentize),
+    ExplainError(explain_error::ExplainError),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// What is logged unless `WASM_TASKS_LOG` says otherwise: servers tell what they do, commands only what is wrong.
+    pub(crate) fn default_log_level(&self) -> &'static str {
+        match self {
+            Command::Scheduler(_) | Command::Worker(_) => "info",
+            Command::Submit(_)
+            | Command::Run(_)
+            | Command::Check(_)
+            | Command::Show(_)
+            | Command::Inspect(_)
+            | Command::Attach(_)
+            | Command::Results(_)
+            | Command::Cancel(_)
+            | Command::Status(_)
+            | Command::Explain(_)
+            | Command::Logs(_)
+            | Command::Workers(_)
+            | Command::Up(_)
+            | Command::Down(_)
+            | Command::Componentize(_)
+            | Command::ExplainError(_)
+            | Command::Completions(_) => "error",
+        }
+    }
+
+    /// Does it.
+    pub(crate) async fn run(self) -> Ended {
+        match self {
+            Command::Submit(command) => command.run().await,
+            Command::Run(command) => command.run().await,
+            Command::Check(command) => command.run(),
+            Command::Show(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Attach(command) => command.run().await,
+            Command::Results(command) => command.run().await,
+            Command::Cancel(command) => command.run().await,
+            Command::Status(command) => command.run().await,
+            Command::Explain(command) => command.run().await,
+            Command::Logs(command) => command.run().await,
+            Command::Workers(command) => command.run().await,
+            Command::Up(command) => command.run().await,
+            Command::Down(command) => command.run().await,
+            Command::Scheduler(command) => command.run().await,
+            Command::Worker(command) => command.run().await,
+            Command::Componentize(command) => command.run(),
+            Command::ExplainError(command) => command.run(),
+            Command::Completions(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `wasm-tasks attach`: follows a graph that was submitted before.
+
+use super::results::{no_such_run, parse_id};
+use crate::Ended;
+use crate::failure::Failure;
+use crate::follow::{self, Sink, or_interrupt};
+use crate::place::Place;
+use crate::report::Voice;
+use crate::signals::Interrupts;
+use crate::values::Format;
+use clap::Args;
+use std::path::PathBuf;
+use wasm_tasks::{Event, GraphId};
+
+/// Follows a graph of a fleet to its end and prints its outputs
+#[derive(Args)]
+#[command(after_help = "Examples:
+  id=$(wasm-tasks submit graph.msgpack --detach)
+  wasm-tasks attach $id
+
+Ctrl-C leaves the graph running; `wasm-tasks cancel ID` stops it.")]
+pub(crate) struct Attach {
+    /// The graph's id
+    #[arg(value_parser = parse_id)]
+    graph: GraphId,
+    /// How outputs are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// File for the outputs instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// No progress, no summary
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Attach {
+    pub(crate) async fn run(self) -> Ended {
+        if self.place.scheduler().is_none() {
+            let hint = "an embedded run ends with its command; `wasm-tasks results ID` shows what it left";
+            return Err(no_such_run(self.graph, hint));
+        }
+        let voice = Voice::new(self.quiet);
+        let mut interrupts = Interrupts::listen()?;
+        follow::check_file(self.output.as_deref())?;
+        let client = or_interrupt(&mut interrupts, self.place.fleet()).await?;
+        let submission = client.attach(self.graph).await?;
+        submission.detach();
+        self.format.check(submission.output_names().len(), self.output.as_deref())?;
+        let bar = voice.bar();
+        let mut events = submission.events();
+        loop {
+            tokio::select! {
+                event = events.next() => match event? {
+                    Some(Event::Finished(_)) | None => break,
+                    Some(Event::Progress(_) | Event::Failed(_) | Event::Output(_)) => bar.progress(&submission.progress()),
+                },
+                () = interrupts.next() => {
+                    drop(bar);
+                    let failure = Failure::interrupted(format!("interrupted; the graph `{}` goes on", self.graph));
+                    return Err(failure.hint(Some("`wasm-tasks cancel ID` stops it")));
+                }
+            }
+        }
+        let outcome = submission.wait().await?;
+        drop(bar);
+        let sink = Sink { format: self.format, file: self.output, is_bare: false };
+        follow::finish(&outcome, &sink, voice, false)
+    }
+}

@@ -1,0 +1,69 @@
+//! `wasm-tasks check`: everything that can be found wrong with a graph without running it.
+
+use crate::Ended;
+use crate::failure::{Exit, Failure};
+use crate::format::counted;
+use crate::output::{note, print_json, print_line};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use wasm_tasks::{CheckFailure, Checked, Upload, check_graph, folder_of};
+
+/// Checks a graph: format, references, cycles, files, exports and types
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks check graph.msgpack
+  wasm-tasks check graph.msgpack --json
+
+Reads the components and data files that the graph names. Components that were uploaded apart are not here,
+so the types of their functions are left to the scheduler.")]
+pub(crate) struct Check {
+    /// The graph file
+    graph: PathBuf,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Ended {
+        match self.check() {
+            Ok((upload, checked)) => {
+                let graph = &upload.graph;
+                let missing = match checked {
+                    Checked::Whole(_) => Vec::new(),
+                    Checked::Without(missing) => missing,
+                };
+                if self.json {
+                    print_json(&json!({
+                        "ok": true, "tasks": graph.len(), "functions": graph.functions().len(),
+                        "components": graph.components().len(), "outputs": graph.outputs().len(), "unchecked": missing,
+                    }))?;
+                } else {
+                    let (tasks, functions) = (counted(graph.len() as u64, "task"), counted(graph.functions().len() as u64, "function"));
+                    print_line(format!("ok: {tasks}, {functions}, {}", counted(graph.outputs().len() as u64, "output")))?;
+                    if !missing.is_empty() {
+                        note(format!("note: types were not checked; not on this machine: {}", missing.join(", ")));
+                    }
+                }
+                Ok(Exit::Done)
+            }
+            Err(error) => {
+                if self.json {
+                    let messages: Vec<String> = match &error {
+                        CheckFailure::Types(errors) => errors.errors.iter().map(ToString::to_string).collect(),
+                        CheckFailure::Upload(_) | CheckFailure::Interface { .. } => vec![error.to_string()],
+                    };
+                    print_json(&json!({"ok": false, "code": error.code().as_str(), "messages": messages}))?;
+                }
+                Err(Failure::bad_input(error.code(), &error).hint(error.hint()))
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(Upload, Checked), CheckFailure> {
+        let upload = Upload::from_file(&self.graph)?;
+        let checked = check_graph(&upload.graph, folder_of(&self.graph))?;
+        Ok((upload, checked))
+    }
+}

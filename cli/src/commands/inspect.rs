@@ -1,0 +1,51 @@
+//! `wasm-tasks inspect`: what a component exports.
+
+use super::run::component_failure;
+use crate::Ended;
+use crate::failure::{Exit, Failure};
+use crate::format::bytes;
+use crate::output::{print, print_json};
+use clap::Args;
+use serde_json::{Value as Json, json};
+use std::fs;
+use std::path::PathBuf;
+use wasm_tasks::ComponentDigest;
+use wasm_tasks_interface::{Interface, example};
+
+/// Shows a component's exports as WIT, and how to call them
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks inspect calc.wasm
+  wasm-tasks inspect calc.wasm --json | jq '.exports[].name'")]
+pub(crate) struct Inspect {
+    /// The component's file
+    component: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    pub(crate) fn run(self) -> Ended {
+        let content = fs::read(&self.component).map_err(|error| Failure::unreadable(&self.component, &error))?;
+        let interface = Interface::read(&content).map_err(|error| component_failure(&self.component, &error))?;
+        let digest = ComponentDigest::of(&content);
+        if self.json {
+            let mut json = json!({"digest": digest.to_string(), "bytes": content.len()});
+            if let (Json::Object(json), Json::Object(interface)) = (&mut json, interface.to_json()) {
+                json.extend(interface);
+            }
+            print_json(&json)?;
+            return Ok(Exit::Done);
+        }
+        let mut text = format!("// {}, {digest}\n", bytes(content.len() as u64));
+        interface.imports().iter().for_each(|import| text.push_str(&format!("import {import};\n")));
+        text.push_str(&interface.to_wit());
+        if let Some(export) = interface.exports().first() {
+            let args: String = export.params.iter().map(|(_, ty)| format!(" '{}'", example(ty).replace('\'', "'\\''"))).collect();
+            text.push_str(&format!("// wasm-tasks run {} '{}'{args}\n", self.component.display(), export.name));
+        }
+        print(text.as_bytes())?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,93 @@
+//! `wasm-tasks submit`: runs a graph.
+
+use crate::Ended;
+use crate::failure::Exit;
+use crate::follow::{self, Sink, or_interrupt, until_end};
+use crate::output::print_line;
+use crate::place::{Place, Size};
+use crate::report::Voice;
+use crate::signals::Interrupts;
+use crate::values::Format;
+use clap::Args;
+use std::path::PathBuf;
+use wasm_tasks::runs::Runs;
+use wasm_tasks::{Client, Home, Outcome, Submission, Upload};
+
+/// Runs a graph and prints its outputs
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks submit graph.msgpack
+  wasm-tasks submit graph.msgpack --format msgpack -o outputs.msgpack
+  wasm-tasks submit graph.msgpack --format raw > plot.svg
+  wasm-tasks submit graph.msgpack --scheduler 127.0.0.1:7077 --detach
+
+Finished outputs are printed also when another task fails. Ctrl-C cancels the graph.")]
+pub(crate) struct Submit {
+    /// The graph file; paths in it are relative to its folder
+    graph: PathBuf,
+    /// How outputs are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// File for the outputs instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print the graph's id and leave; `attach` and `results` take it. Needs a fleet
+    #[arg(long)]
+    detach: bool,
+    /// No progress, no summary
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    size: Size,
+}
+
+impl Submit {
+    pub(crate) async fn run(self) -> Ended {
+        let voice = Voice::new(self.quiet);
+        let mut interrupts = Interrupts::listen()?;
+        follow::check_file(self.output.as_deref())?;
+        if self.detach && self.place.scheduler().is_none() {
+            // The embedded cluster ends with this process, so there would be nothing to come back to.
+            self.place.fleet().await?;
+        }
+        let bar = voice.bar();
+        bar.phase("reading the graph");
+        let upload = Upload::from_file(&self.graph)?;
+        if !self.detach {
+            self.format.check(upload.graph.outputs().len(), self.output.as_deref())?;
+        }
+        bar.phase("checking and compiling");
+        let client = or_interrupt(&mut interrupts, self.place.open(&self.size)).await?;
+        let submission = or_interrupt(&mut interrupts, async { Ok(client.submit_upload(upload).await?) }).await?;
+        if self.detach {
+            drop(bar);
+            submission.detach();
+            print_line(submission.id())?;
+            voice.say(format!("hint: `wasm-tasks attach {}` follows it", submission.id()));
+            return Ok(Exit::Done);
+        }
+        let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
+        drop(bar);
+        if client.is_embedded() {
+            record(&client, &submission, &outcome, &self.graph.display().to_string()).await;
+        }
+        let sink = Sink { format: self.format, file: self.output, is_bare: false };
+        let ended = follow::finish(&outcome, &sink, voice, is_interrupted);
+        drop(submission);
+        client.close().await;
+        ended
+    }
+}
+
+/// Keeps an embedded run for `status`, `logs`, `explain` and `results`. Its results are not worth less when that fails.
+pub(super) async fn record(client: &Client, submission: &Submission, outcome: &Outcome, source: &str) {
+    let kept = match Home::from_env() {
+        Ok(home) => Runs::new(home.runs()).record(client, submission, outcome, source).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = kept {
+        tracing::warn!("`status`, `logs` and `explain` will not know this run: {error}");
+    }
+}

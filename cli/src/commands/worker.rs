@@ -1,0 +1,180 @@
+//! `wasm-tasks worker`: a worker of a fleet, as a process.
+
+use crate::Ended;
+use crate::failure::{Exit, Failure};
+use crate::format::parse_bytes;
+use crate::output::print_line;
+use crate::place::Trust;
+use crate::signals::Interrupts;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use wasm_tasks::{ClientError, ErrorCode, Home, Resource};
+use wasm_tasks_protocol::message::{FromWorker, ToWorker};
+use wasm_tasks_sandbox::{Engine, EngineSettings};
+use wasm_tasks_transport::{Credentials, DialError, Dialer, Link, Listener, Role};
+use wasm_tasks_worker::{PeerServer, Worker as Running, WorkerError, WorkerHandle, WorkerSettings};
+
+/// How often to look whether the worker has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a scheduler that was lost is dialled again.
+const REDIAL_FOR: Duration = Duration::from_secs(60);
+/// Wait between two attempts to dial it; doubles up to the longest.
+const REDIAL_WAIT: Duration = Duration::from_millis(100);
+const REDIAL_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Runs a worker of a fleet in the foreground
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks worker 127.0.0.1:7077
+  wasm-tasks worker scheduler.internal:7077 --slots 8 --memory '24 GiB' --label gpu=yes --name rack3
+  wasm-tasks worker 10.0.0.1:7077 --listen 10.0.0.7:7100
+
+Prints `worker NAME` when it is connected. It dials the scheduler and needs no open port. With `--listen`, other
+workers fetch results from it directly; without, they come through the scheduler. Ctrl-C lets it finish what runs.")]
+pub(crate) struct Worker {
+    /// The scheduler
+    #[arg(value_name = "HOST:PORT")]
+    scheduler: String,
+    /// Tasks that run at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    slots: Option<u32>,
+    /// Memory for tasks and results, such as `4 GiB` [default: what the machine has]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory: Option<u64>,
+    /// A label that tasks may ask for; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
+    label: Vec<(String, String)>,
+    /// A named resource and how much of it there is; may be given several times
+    #[arg(long, value_name = "NAME=AMOUNT", value_parser = parse_resource)]
+    resource: Vec<Resource>,
+    /// Name, for people [default: the machine's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Address for other workers; port 0 takes a free one [default: a free port when the scheduler is on loopback]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+    /// Folder for results that do not fit into memory
+    #[arg(long, value_name = "DIR")]
+    spill: Option<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+impl Worker {
+    pub(crate) async fn run(self) -> Ended {
+        let mut interrupts = Interrupts::listen()?;
+        let home = Home::from_env()?;
+        let settings = self.settings(&home);
+        let address = self.address().await?;
+        let folder = self.trust.folder()?;
+        let listen = self.listen.or(address.ip().is_loopback().then(|| SocketAddr::new(address.ip(), 0)));
+        let credentials = match listen {
+            Some(listen) => Credentials::for_listener(&folder, listen),
+            None => Credentials::load_or_create(&folder),
+        };
+        let credentials = credentials.map_err(|error| Failure::from(ClientError::from(error)))?;
+        let dialer = Dialer::new(&credentials, Role::Worker).map_err(|error| Failure::from(ClientError::from(error)))?;
+        let mut link: Link<FromWorker, ToWorker> = dialer.dial(address, Role::Scheduler).await.map_err(ClientError::from)?;
+
+        let engine = EngineSettings { cache_dir: Some(home.modules()), slots: settings.lanes() as usize, ..EngineSettings::default() };
+        let engine = tokio::task::spawn_blocking(|| Engine::new(engine)).await;
+        let engine = engine.map_err(Failure::system)?.map_err(|error| Failure::bad_input(ErrorCode::WorkerFault, error))?;
+        let mut is_first = true;
+        loop {
+            let listener = match listen {
+                Some(listen) => Some(Listener::bind(listen, &credentials, Role::Worker).map_err(|error| Failure::from(ClientError::from(error)))?),
+                None => None,
+            };
+            let peers = PeerServer::new(listener, dialer.clone());
+            let handle = Running::start(settings.clone(), engine.clone(), link, Some(peers));
+            if std::mem::take(&mut is_first) {
+                print_line(format!("worker {}", settings.name))?;
+            }
+            tracing::info!(name = settings.name, slots = settings.slots, scheduler = %address, "connected");
+            match follow(handle, &mut interrupts).await {
+                Ok(()) => return Ok(Exit::Done),
+                Err(error) if error.is_retryable() => tracing::warn!(%error, "lost the scheduler; dialling it again"),
+                Err(error) => return Err(Failure::new(Exit::NoConnection, ErrorCode::Unreachable, error)),
+            }
+            link = redial(&dialer, address, &mut interrupts).await?;
+        }
+    }
+
+    fn settings(&self, home: &Home) -> WorkerSettings {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let name = self.name.clone().unwrap_or_else(machine_name);
+        let mut settings = WorkerSettings::new(name, self.slots.unwrap_or(cores));
+        settings.memory_bytes = self.memory.unwrap_or(settings.memory_bytes);
+        settings.labels.clone_from(&self.label);
+        settings.pools.clone_from(&self.resource);
+        settings.spill_dir = Some(self.spill.clone().unwrap_or_else(|| home.spill()));
+        settings
+    }
+
+    async fn address(&self) -> Result<SocketAddr, Failure> {
+        let bad = |reason: String| Failure::from(ClientError::Address { address: self.scheduler.clone(), reason });
+        let mut found = tokio::net::lookup_host(&self.scheduler).await.map_err(|error| bad(error.to_string()))?;
+        found.next().ok_or_else(|| bad("the name has no address".to_owned()))
+    }
+}
+
+/// Waits for the worker to end. The first interrupt lets it finish what runs, the second ends at once.
+async fn follow(handle: WorkerHandle, interrupts: &mut Interrupts) -> Result<(), WorkerError> {
+    while !handle.has_ended() {
+        tokio::select! {
+            () = interrupts.next() => {
+                tracing::info!("finishing what runs; interrupt again to leave at once");
+                handle.drain();
+                return tokio::select! {
+                    // That the scheduler is gone meanwhile is no news to a worker that leaves.
+                    ended = handle.end() => ended.or(Ok(())),
+                    () = interrupts.next() => Ok(()),
+                };
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+    handle.end().await
+}
+
+/// Dials a scheduler that was lost until it is back.
+async fn redial(dialer: &Dialer, address: SocketAddr, interrupts: &mut Interrupts) -> Result<Link<FromWorker, ToWorker>, Failure> {
+    let until = Instant::now() + REDIAL_FOR;
+    let mut wait = REDIAL_WAIT;
+    loop {
+        let dialled: Result<_, DialError> = tokio::select! {
+            dialled = dialer.dial(address, Role::Scheduler) => dialled,
+            () = interrupts.next() => return Err(Failure::interrupted("interrupted while the scheduler was dialled")),
+        };
+        match dialled {
+            Ok(link) => return Ok(link),
+            Err(error) if error.is_retryable() && Instant::now() < until => tokio::time::sleep(wait).await,
+            Err(error) => return Err(ClientError::from(error).into()),
+        }
+        wait = (wait * 2).min(REDIAL_WAIT_MAX);
+    }
+}
+
+fn machine_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    let fits = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:".contains(c));
+    match text.split_once('=') {
+        Some((key, value)) if fits(key) && fits(value) => Ok((key.to_owned(), value.to_owned())),
+        Some(_) | None => Err("a label is KEY=VALUE, of letters, digits and `-_./:`".to_owned()),
+    }
+}
+
+fn parse_resource(text: &str) -> Result<Resource, String> {
+    let parsed = text.split_once('=').and_then(|(name, amount)| Some((name, amount.parse::<f64>().ok()?)));
+    match parsed {
+        Some((name, amount)) if !name.is_empty() && (0.001..1e12).contains(&amount) && name != "slots" && name != "memory" => {
+            Ok(Resource { name: name.to_owned(), milli: (amount * 1000.0).round() as u64 })
+        }
+        Some(_) | None => Err("a resource is NAME=AMOUNT, such as `gpu=2`; slots and memory have options of their own".to_owned()),
+    }
+}

@@ -1,0 +1,45 @@
+//! `wasm-tasks workers`: the workers of a fleet.
+
+use crate::Ended;
+use crate::failure::Exit;
+use crate::format;
+use crate::output::{note, print, print_json};
+use crate::place::Place;
+use clap::Args;
+use serde_json::Value as Json;
+use wasm_tasks::Query;
+
+/// Lists the workers of a fleet
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks workers --scheduler 127.0.0.1:7077
+  wasm-tasks workers --json | jq '.[].name'")]
+pub(crate) struct Workers {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Workers {
+    pub(crate) async fn run(self) -> Ended {
+        let answer = self.place.fleet().await?.ask(Query::Workers).await?;
+        if self.json {
+            print_json(&answer)?;
+            return Ok(Exit::Done);
+        }
+        let workers: Vec<Json> = answer.as_array().into_iter().flatten().map(row).collect();
+        if workers.is_empty() {
+            note("no worker is connected");
+        }
+        print(format::table(&workers).as_bytes())?;
+        Ok(Exit::Done)
+    }
+}
+
+fn row(worker: &Json) -> Json {
+    const COLUMNS: [&str; 9] =
+        ["id", "name", "slots", "assigned", "memory_bytes", "stored_bytes", "resident_bytes", "labels", "pid"];
+    Json::Object(COLUMNS.iter().map(|name| ((*name).to_owned(), worker[*name].clone())).collect())
+}

@@ -1,0 +1,110 @@
+//! Follows a graph to its end: progress, Ctrl-C, outputs, failures, the summary. Shared by `submit`, `run` and `attach`.
+
+use crate::failure::{Exit, Failure};
+use crate::output::write_to;
+use crate::report::{self, Bar, Voice};
+use crate::signals::Interrupts;
+use crate::values::Format;
+use bytes::Bytes;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use wasm_tasks::{Outcome, Output, OutputError, Submission};
+
+/// Where outputs go.
+#[derive(Clone, Debug)]
+pub(crate) struct Sink {
+    /// How they are written.
+    pub(crate) format: Format,
+    /// The file; standard output when there is none.
+    pub(crate) file: Option<PathBuf>,
+    /// Whether the only output is written without its name.
+    pub(crate) is_bare: bool,
+}
+
+/// Waits for what cannot be cancelled by the scheduler, unless somebody presses Ctrl-C.
+pub(crate) async fn or_interrupt<T>(interrupts: &mut Interrupts, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        result = work => result,
+        () = interrupts.next() => Err(Failure::interrupted("interrupted before the graph was accepted; nothing has run")),
+    }
+}
+
+/// Waits for the end. The first interrupt cancels the graph, the second gives up at once.
+pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &mut Interrupts) -> Result<(Outcome, bool), Failure> {
+    let mut events = submission.events();
+    let mut is_interrupted = false;
+    loop {
+        tokio::select! {
+            event = events.next() => match event? {
+                Some(_) => bar.progress(&submission.progress()),
+                None => break,
+            },
+            () = interrupts.next() => {
+                if is_interrupted {
+                    return Err(Failure::interrupted("interrupted twice; the graph may not have been cancelled everywhere"));
+                }
+                is_interrupted = true;
+                bar.line("cancelling the graph; interrupt again to leave at once");
+                submission.cancel().await?;
+            }
+        }
+    }
+    bar.phase("fetching outputs");
+    tokio::select! {
+        outcome = submission.wait() => Ok((outcome?, is_interrupted)),
+        () = interrupts.next() => Err(Failure::interrupted("interrupted while outputs were fetched")),
+    }
+}
+
+/// Writes outputs, failures and the summary; says what the process ends with.
+pub(crate) fn finish(outcome: &Outcome, sink: &Sink, voice: Voice, is_interrupted: bool) -> Result<Exit, Failure> {
+    let ready = outcome.outputs.iter().filter_map(|output| Some((output.name.clone(), output.value.clone().ok()?)));
+    let ready: Vec<(String, Bytes)> = ready.collect();
+    report::failures(&outcome.failures, outcome.failures_omitted);
+    if !is_interrupted || !ready.is_empty() {
+        write(&ready, sink)?;
+    }
+    report::summary(voice, &outcome.summary);
+    if let Some(failure) = outcome.outputs.iter().find_map(unavailable) {
+        return Err(failure);
+    }
+    Ok(match (is_interrupted, outcome.summary.is_cancelled, outcome.is_success()) {
+        (true, _, _) => Exit::Interrupted,
+        (false, false, true) => Exit::Done,
+        (false, _, _) => Exit::TaskFailed,
+    })
+}
+
+/// Writes outputs that have a value.
+pub(crate) fn write(ready: &[(String, Bytes)], sink: &Sink) -> Result<(), Failure> {
+    let bytes = match ready {
+        [(_, value)] if sink.is_bare => sink.format.encode_one(value)?,
+        [] if sink.is_bare || sink.format == Format::Raw => return Ok(()),
+        _ => sink.format.encode(ready)?,
+    };
+    write_to(sink.file.as_deref(), &bytes)
+}
+
+/// An output that was computed and cannot be had.
+fn unavailable(output: &Output) -> Option<Failure> {
+    match &output.value {
+        Err(OutputError::Client(error)) => {
+            let failure = Failure::new(Exit::NoConnection, error.code(), format!("output `{}`: {error}", output.name));
+            Some(failure.hint(error.hint()))
+        }
+        Err(OutputError::Failed) | Ok(_) => None,
+    }
+}
+
+/// The file of `-o`, refused early where it cannot become one.
+pub(crate) fn check_file(file: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = file else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return Err(Failure::bad_arguments(format!("`-o {}` names a folder, not a file", path.display())));
+    }
+    if !folder.is_dir() {
+        return Err(Failure::bad_arguments(format!("`-o {}`: there is no folder `{}`", path.display(), folder.display())));
+    }
+    Ok(())
+}

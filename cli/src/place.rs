@@ -1,0 +1,76 @@
+//! Where a command does its work: on a fleet that was named, or in this process. Nothing is discovered by magic.
+
+use crate::failure::Failure;
+use crate::format::parse_bytes;
+use clap::Args;
+use std::path::PathBuf;
+use wasm_tasks::{Client, EmbeddedSettings, Home};
+
+/// Which scheduler, if any.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// Scheduler of a fleet [env: WASM_TASKS_SCHEDULER] [default: everything happens in this process]
+    #[arg(long, value_name = "HOST:PORT", default_value_t = from_env("WASM_TASKS_SCHEDULER"), hide_default_value = true)]
+    scheduler: String,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// What a process shows to those of its cluster.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Trust {
+    /// Folder with the cluster's credentials [env: WASM_TASKS_CREDENTIALS] [default: in the state folder]
+    #[arg(long, value_name = "DIR", default_value_os_t = PathBuf::from(from_env("WASM_TASKS_CREDENTIALS")), hide_default_value = true)]
+    credentials: PathBuf,
+}
+
+impl Trust {
+    /// The folder.
+    pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
+        if self.credentials.as_os_str().is_empty() { Ok(Home::from_env()?.credentials()) } else { Ok(self.credentials.clone()) }
+    }
+}
+
+fn from_env(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
+/// How large the embedded cluster is.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Size {
+    /// Tasks that run at once in this process [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    slots: Option<u32>,
+    /// Memory for tasks and results in this process, such as `4 GiB` [default: most of the machine's]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory: Option<u64>,
+}
+
+impl Place {
+    /// The fleet's address, where one was named.
+    pub(crate) fn scheduler(&self) -> Option<&str> {
+        Some(self.scheduler.as_str()).filter(|address| !address.is_empty())
+    }
+
+    /// Connects to the fleet that was named.
+    pub(crate) async fn fleet(&self) -> Result<Client, Failure> {
+        let Some(address) = self.scheduler() else {
+            let failure = Failure::bad_arguments("this needs the scheduler of a fleet");
+            return Err(failure.hint(Some("name it with `--scheduler HOST:PORT` or `WASM_TASKS_SCHEDULER`; `wasm-tasks up` starts a fleet")));
+        };
+        Ok(Client::connect(address, &self.trust.folder()?).await?)
+    }
+
+    /// Connects to the fleet that was named, or starts the embedded cluster.
+    pub(crate) async fn open(&self, size: &Size) -> Result<Client, Failure> {
+        if self.scheduler().is_some() {
+            if size.slots.is_some() || size.memory.is_some() {
+                return Err(Failure::bad_arguments("`--slots` and `--memory` are of the embedded cluster; a fleet's workers have their own"));
+            }
+            return self.fleet().await;
+        }
+        let modules = Home::from_env().ok().map(|home| home.modules());
+        let settings = EmbeddedSettings { slots: size.slots, memory_bytes: size.memory, modules };
+        Ok(Client::embedded(settings).await?)
+    }
+}

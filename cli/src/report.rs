@@ -1,0 +1,154 @@
+//! What people see of a run on standard error: progress, failures, the summary.
+
+use crate::format::{bytes, count, counted, seconds};
+use crate::output::note;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+use wasm_tasks::{GraphState, GraphSummary, TaskFailure, msgpack_to_json};
+
+/// Failures that are shown; `logs` and `explain` have the rest.
+const FAILURES_SHOWN: usize = 10;
+/// Lines of a task's standard error that are shown.
+const STDERR_LINES: usize = 20;
+/// Frames of a backtrace that are shown.
+const FRAMES: usize = 10;
+
+/// How much people want to see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Voice {
+    is_quiet: bool,
+}
+
+impl Voice {
+    /// Quiet when asked to be.
+    pub(crate) fn new(is_quiet: bool) -> Voice {
+        Voice { is_quiet }
+    }
+
+    /// A line that is not needed to understand an error.
+    pub(crate) fn say(self, line: impl std::fmt::Display) {
+        if !self.is_quiet {
+            note(line);
+        }
+    }
+
+    /// A bar on a terminal, nothing anywhere else.
+    pub(crate) fn bar(self) -> Bar {
+        if self.is_quiet || !io::stderr().is_terminal() {
+            return Bar(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Bar(bar)
+    }
+}
+
+/// A progress bar that clears itself.
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    /// Before there are numbers.
+    pub(crate) fn phase(&self, what: &'static str) {
+        self.0.set_message(what);
+    }
+
+    /// How far a graph is.
+    pub(crate) fn progress(&self, state: &GraphState) {
+        if state.tasks == 0 {
+            return;
+        }
+        if self.0.length().is_none() {
+            let template = "{bar:30.green} {pos}/{len} tasks  {elapsed}{msg}";
+            self.0.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        }
+        self.0.set_length(state.tasks);
+        self.0.set_position(state.finished + state.failed);
+        let failed = if state.failed > 0 { format!(", {} failed", count(state.failed)) } else { String::new() };
+        self.0.set_message(format!("  {} running{failed}", count(state.assigned)));
+    }
+
+    /// A line above the bar.
+    pub(crate) fn line(&self, line: impl std::fmt::Display) {
+        self.0.suspend(|| note(line));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Shows why tasks failed.
+pub(crate) fn failures(failures: &[TaskFailure], omitted: u64) {
+    failures.iter().take(FAILURES_SHOWN).for_each(|failure| note(failure_text(failure)));
+    let more = failures.len().saturating_sub(FAILURES_SHOWN) as u64 + omitted;
+    if more > 0 {
+        note(format!("… and {} more", counted(more, "failure")));
+    }
+    if let Some(first) = failures.first() {
+        note(format!("hint: `wasm-tasks explain-error {}` says what that means", first.error.code));
+    }
+}
+
+fn failure_text(failure: &TaskFailure) -> String {
+    let error = &failure.error;
+    let mut message = error.message.lines();
+    let mut text = format!("task `{}` failed [{}]: {}\n", failure.key, error.code, message.next().unwrap_or_default());
+    message.for_each(|line| text.push_str(&format!("  {line}\n")));
+    text.push_str(&format!("  in `{}`", failure.function));
+    if let Some(worker) = &failure.worker {
+        text.push_str(&format!(" on worker `{worker}`"));
+    }
+    if failure.attempts > 1 {
+        text.push_str(&format!(", after {} attempts", failure.attempts));
+    }
+    text.push('\n');
+    if let Some(value) = error.value.as_deref().and_then(|bytes| msgpack_to_json(bytes).ok()).filter(|value| !value.is_null()) {
+        text.push_str(&format!("  err: {value}\n"));
+    }
+    if error.memory_peak_bytes > 0 {
+        text.push_str(&format!("  peak memory {}", bytes(error.memory_peak_bytes)));
+        text.push_str(&error.fuel_used.map_or_else(|| "\n".to_owned(), |fuel| format!(", {} units of fuel\n", count(fuel))));
+    }
+    let lines: Vec<&str> = error.stderr_tail.lines().collect();
+    if !lines.is_empty() {
+        text.push_str("  stderr:\n");
+        lines.iter().skip(lines.len().saturating_sub(STDERR_LINES)).for_each(|line| text.push_str(&format!("    {line}\n")));
+    }
+    if !error.backtrace.is_empty() {
+        text.push_str("  backtrace:\n");
+        error.backtrace.iter().take(FRAMES).for_each(|frame| text.push_str(&format!("    {frame}\n")));
+    }
+    if failure.dependents > 0 {
+        text.push_str(&format!("  {} failed because of it\n", counted(u64::from(failure.dependents), "dependent task")));
+    }
+    text.pop();
+    text
+}
+
+/// Shows the numbers of a graph that ended.
+pub(crate) fn summary(voice: Voice, summary: &GraphSummary) {
+    let failed = summary.failed + summary.dependents_failed;
+    let state = match (summary.is_cancelled, failed) {
+        (true, _) => format!("cancelled after {} of {}", count(summary.finished), counted(summary.tasks, "task")),
+        (false, 0) => counted(summary.tasks, "task"),
+        (false, _) => format!("{}, {} failed, {} failed with them", counted(summary.tasks, "task"), summary.failed, summary.dependents_failed),
+    };
+    let mut parts = vec![state, seconds(summary.elapsed.as_secs_f64())];
+    if summary.bytes_moved > 0 {
+        parts.push(format!("{} moved", bytes(summary.bytes_moved)));
+    }
+    if summary.memory_peak_bytes > 0 {
+        parts.push(format!("peak memory {}", bytes(summary.memory_peak_bytes)));
+    }
+    if let Some((function, run, tasks)) = &summary.slowest {
+        parts.push(format!("slowest `{function}` {} in {}", seconds(run.as_secs_f64()), counted(*tasks, "task")));
+    }
+    if summary.attempts > summary.finished + summary.failed {
+        parts.push(counted(summary.attempts, "attempt"));
+    }
+    voice.say(parts.join(" · "));
+}
