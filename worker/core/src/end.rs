@@ -16,6 +16,7 @@ impl WorkerCore {
     /// # Panics
     /// When the lane was not handed one of them.
     pub(crate) fn on_ended(&mut self, now: Time, lane: LaneId, ended: Vec<Ended>, out: &mut Actions) {
+        let front = self.lanes[lane.0 as usize].queue.front().copied();
         for Ended { id, outcome } in ended {
             self.leave_lane(lane, id);
             let is_wanted = matches!(self.attempts[id].state(), State::Running(_));
@@ -34,7 +35,7 @@ impl WorkerCore {
                 Outcome::NotRun => self.make_ready(id),
             }
         }
-        self.settle_lane(now, lane);
+        self.settle_lane(now, lane, front);
     }
 
     /// Takes an attempt out of a lane's queue.
@@ -51,9 +52,11 @@ impl WorkerCore {
         }
     }
 
-    fn settle_lane(&mut self, now: Time, id: LaneId) {
+    fn settle_lane(&mut self, now: Time, id: LaneId, front: Option<AttemptId>) {
         let lane = &mut self.lanes[id.0 as usize];
-        lane.since = now;
+        if lane.queue.front().copied() != front {
+            lane.since = now;
+        }
         lane.is_recalled &= lane.queue.len() > 1;
         match lane.queue.front().map(|front| self.attempts[*front].state()) {
             Some(State::Running(place) | State::Stopping(place)) => lane.front_us = place.expected_us,

@@ -67,10 +67,10 @@ impl WorkerCore {
     fn why_not_running(&self, id: AttemptId) -> String {
         let record = &self.attempts[id];
         let shape = self.ready.shape(record.shape);
-        if self.resources.lacking(shape).is_empty() {
+        let lacking = self.resources.describe_lacking(shape);
+        if lacking.is_empty() {
             return format!("{} attempts are ready, and better ones go first", self.ready.total());
         }
-        let used = self.resources.used();
-        format!("needs {shape:?}; {used:?} are in use")
+        lacking
     }
 }

@@ -13,7 +13,7 @@ use wasm_tasks_protocol::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId(pub u32);
 
-/// How long a lane may be silent before what queues in it is taken back, unless more was expected.
+/// How long an attempt may run before what queues behind it is taken back, unless more was expected.
 pub(crate) const STALL_AFTER: Duration = Duration::from_millis(2);
 /// How long an attempt runs before the scheduler is told that it began.
 pub(crate) const STARTED_AFTER: Duration = Duration::from_millis(10);
@@ -31,7 +31,7 @@ pub(crate) struct Lane {
     pub(crate) expected_us: u64,
     /// What the attempt in front is expected to take.
     pub(crate) front_us: u32,
-    /// When the lane last said something, or got its first attempt.
+    /// When the attempt in front began, as far as the lane has told.
     pub(crate) since: Time,
     /// The shape of what runs in it.
     pub(crate) shape: ShapeId,

@@ -124,6 +124,29 @@ impl Resources {
         ResourceSet(bits)
     }
 
+    /// What there is too little of for a shape, for people; empty when it fits.
+    pub(crate) fn describe_lacking(&self, shape: &Shape) -> String {
+        let mut lacking = Vec::new();
+        let mut compare = |wanted: u64, used: u64, total: u64, write: &dyn Fn(u64) -> String, what: &str| {
+            if used + wanted > total {
+                lacking.push(format!("needs {} {what}, and {} of {} are taken", write(wanted), write(used), write(total)));
+            }
+        };
+        compare(shape.slots_milli, self.used.slots_milli, self.total.slots_milli, &milli, "slots");
+        compare(
+            shape.memory_bytes,
+            self.used.memory_bytes,
+            self.total.memory_bytes,
+            &|bytes| bytes.to_string(),
+            "bytes of memory",
+        );
+        for (pool, wanted) in &shape.pools {
+            let at = *pool as usize;
+            compare(*wanted, self.used.pools[at].1, self.total.pools[at].1, &milli, &format!("of `{}`", self.pools[at].name));
+        }
+        lacking.join("; ")
+    }
+
     pub(crate) fn take(&mut self, shape: &Shape) {
         assert!(self.lacking(shape).is_empty(), "resources were checked before they are taken");
         self.used.slots_milli += shape.slots_milli;

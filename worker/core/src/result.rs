@@ -139,6 +139,8 @@ impl WorkerCore {
         let entry = &mut self.results[result];
         entry.arrival = Arrival::Missing;
         let (task, tried) = (entry.task, std::mem::take(&mut entry.tried));
+        // Whoever has it now is somebody that the scheduler is yet to name.
+        entry.holders = Vec::new();
         let attempts = &self.attempts;
         entry.waiters.retain(|id| attempts.get(*id).is_some());
         for id in &entry.waiters {
