@@ -90,3 +90,43 @@ fn tasks_of_the_project_in_documents_exist() {
         }
     }
 }
+
+/// Calls of the command: in code blocks where a line begins with it, and in backticks.
+fn calls(text: &str) -> Vec<&str> {
+    let mut is_code = false;
+    let mut calls: Vec<&str> = quoted(text).filter_map(|word| word.strip_prefix("wasm-tasks ")).collect();
+    for line in text.lines().map(str::trim_start) {
+        is_code ^= line.starts_with("```");
+        let starts = line.strip_prefix("wasm-tasks ").or_else(|| Some(line.split_once("$(wasm-tasks ")?.1));
+        calls.extend(starts.filter(|_| is_code));
+    }
+    let without_the_rest = calls.into_iter().map(|call| call.split(['#', ')', '|', ';']).next().unwrap_or_default());
+    without_the_rest.filter(|call| call.starts_with(|first: char| first.is_ascii_lowercase())).collect()
+}
+
+#[test]
+fn commands_and_options_in_documents_exist() {
+    let repository = Repository::open();
+    let commands = repository.text("cli/src/commands.rs");
+    let modules = commands.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let commands: BTreeSet<String> = modules.map(|module| module.replace('_', "-")).collect();
+    let sources: String =
+        repository.texts(".rs").filter(|file| file.path.starts_with("cli/src/")).map(|file| file.text).collect();
+    let is_option = |option: &str| {
+        let name = option.split('=').next().unwrap_or_default();
+        ["help", "version"].contains(&name) || sources.contains(&format!("    {}: ", name.replace('-', "_")))
+    };
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for file in repository.texts(".md").filter(|file| !file.path.contains("node_modules")) {
+        for call in calls(&file.text) {
+            seen += 1;
+            let command = call.split_whitespace().next().unwrap_or_default();
+            let mut options = call.split_whitespace().filter_map(|word| word.strip_prefix("--"));
+            if !(commands.contains(command) || command == "help") || !options.all(is_option) {
+                wrong.push(format!("{}: `wasm-tasks {call}`", file.path));
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} calls were found");
+    assert!(wrong.is_empty(), "documents call what the command does not have:\n{}", wrong.join("\n"));
+}
