@@ -98,7 +98,7 @@ fn clippy_is_told_the_same() {
         text.push_str("]\n");
     }
     text.push_str(
-        "# A task's error is data, moved once when a task fails: its size does not matter.\nlarge-error-threshold = 256\n",
+        "# A task's error is data, moved once when a task fails: its size does not matter.\nlarge-error-threshold = 256\nallow-unwrap-in-tests = true\n",
     );
     for folder in PURE {
         check(&format!("{folder}/clippy.toml"), &text);
