@@ -97,6 +97,7 @@ impl Graph {
                 attempts: 0,
                 retries: 0,
                 faults: 0,
+                steals: 0,
                 deaths: 0,
                 was_counted: false,
                 was_done: false,

@@ -79,6 +79,7 @@ impl SchedulerCore {
     fn check_worker(&self, index: WorkerIndex) {
         let worker = self.worker(index);
         let (mut slots, mut memory, mut occupancy, mut suspects) = (0, 0, 0, 0);
+        let (mut ahead, mut retracting) = (0, 0);
         for attempt in &worker.attempts {
             let live = self.attempts.at(*attempt);
             let graph = self.graph(live.task.graph);
@@ -87,12 +88,15 @@ impl SchedulerCore {
             memory += shape.memory_bytes;
             occupancy += u64::from(live.expected_us);
             suspects += u32::from(graph.task(live.task.task).deaths > 0);
+            ahead += u32::from(live.is_ahead);
+            retracting += u32::from(live.is_retracting);
         }
         assert_eq!(
             (worker.slots_used_milli, worker.memory_used, worker.occupancy_us, worker.suspects),
             (slots, memory, occupancy, suspects),
             "a worker's use is the sum of its attempts'"
         );
+        assert_eq!((worker.ahead, worker.retracting), (ahead, retracting), "a worker's special attempts are counted");
         assert_eq!(worker.indexed_load.is_some(), worker.has_room(true), "workers with room are indexed");
         if let Some(load) = worker.indexed_load {
             assert!(self.free_workers.contains(&(load, index)), "workers are indexed by their load");

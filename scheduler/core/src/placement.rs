@@ -119,7 +119,7 @@ impl SchedulerCore {
     }
 
     /// What the task's function took so far, in microseconds.
-    fn length_us(&self, id: TaskId) -> Option<u64> {
+    pub(crate) fn length_us(&self, id: TaskId) -> Option<u64> {
         let graph = self.graph(id.graph);
         graph.functions[graph.task(id.task).function as usize].mean_us.map(|mean| mean as u64)
     }
@@ -170,6 +170,7 @@ impl SchedulerCore {
         target.attempts.push(index);
         target.occupancy_us += u64::from(expected_us);
         target.suspects += u32::from(is_suspect);
+        target.ahead += u32::from(is_ahead);
         target.account(self.queues.key(shape), true);
         let worker_id = target.id;
         self.reindex(worker);

@@ -124,6 +124,8 @@ pub(crate) struct Task {
     pub(crate) retries: u8,
     /// Retries for reasons of workers.
     pub(crate) faults: u8,
+    /// How often it was given back.
+    pub(crate) steals: u8,
     /// Workers that died while they had it.
     pub(crate) deaths: u8,
     /// Whether it was counted as needed before.

@@ -31,6 +31,10 @@ pub(crate) struct Worker {
     pub(crate) occupancy_us: u64,
     /// Attempts of tasks on whose workers something died before: they run alone.
     pub(crate) suspects: u32,
+    /// Attempts that were sent before their inputs existed.
+    pub(crate) ahead: u32,
+    /// Attempts that were asked back and not answered for.
+    pub(crate) retracting: u32,
     pub(crate) is_leaving: bool,
     /// The load under which it stands in the index of free workers, when it does.
     pub(crate) indexed_load: Option<u64>,
@@ -48,6 +52,8 @@ impl Worker {
             pools_used,
             occupancy_us: 0,
             suspects: 0,
+            ahead: 0,
+            retracting: 0,
             is_leaving: false,
             indexed_load: None,
         }

@@ -6,6 +6,8 @@ use crate::worker::WorkerIndex;
 
 /// Less waiting work than this is not worth asking for, in microseconds.
 const WORTH_US: u64 = 2_000;
+/// A task is moved at most this often.
+const STEALS_MAX: u8 = 2;
 
 impl SchedulerCore {
     /// Asks the busiest worker for half of what it cannot start yet, once for each idle worker at most.
@@ -25,18 +27,13 @@ impl SchedulerCore {
         }
         for thief in idle {
             let Some(victim) = self.busiest(thief) else { return };
-            let waiting = self.worker(victim).attempts.len() as u64 - self.worker(victim).slots();
+            let surplus = self.surplus(victim);
             let newest = self.worker(victim).attempts.iter().rev().copied();
-            let attempts: Vec<u32> = newest
-                .filter(|attempt| {
-                    let live = self.attempts.at(*attempt);
-                    !live.is_ahead && !live.is_retracting
-                })
-                .take(waiting.div_ceil(2) as usize)
-                .collect();
+            let attempts: Vec<u32> = newest.filter(|attempt| self.may_be_stolen(*attempt)).take(surplus.div_ceil(2) as usize).collect();
             if attempts.is_empty() {
                 return;
             }
+            self.worker_mut(victim).retracting += attempts.len() as u32;
             for attempt in &attempts {
                 self.attempts.at_mut(*attempt).is_retracting = true;
             }
@@ -45,18 +42,33 @@ impl SchedulerCore {
         }
     }
 
+    /// Not what was sent ahead, which belongs where its inputs are made, and nothing that was moved often enough already.
+    fn may_be_stolen(&self, attempt: u32) -> bool {
+        let live = self.attempts.at(attempt);
+        !live.is_ahead && !live.is_retracting && self.graph(live.task.graph).task(live.task.task).steals < STEALS_MAX
+    }
+
+    /// Tasks of a worker that wait for a slot and could run elsewhere.
+    fn surplus(&self, worker: WorkerIndex) -> u64 {
+        let worker = self.worker(worker);
+        (worker.attempts.len() as u64 - u64::from(worker.ahead)).saturating_sub(worker.slots())
+    }
+
+    /// Microseconds until a slot is free, by what is known of durations now rather than when tasks were assigned.
+    fn wait_as_known_now(&self, index: WorkerIndex) -> u64 {
+        let worker = self.worker(index);
+        let newest = worker.attempts.last().and_then(|attempt| self.length_us(self.attempts.at(*attempt).task));
+        worker.wait_us().max(newest.unwrap_or(0).saturating_mul(self.surplus(index)) / worker.slots())
+    }
+
     /// The worker with the most waiting work, if that is worth moving. Looks at all workers, but only when somebody idles
     /// and nothing is queued.
     fn busiest(&self, thief: WorkerIndex) -> Option<WorkerIndex> {
         let workers = self.worker_ids.values().copied().filter(|worker| *worker != thief);
-        let waiting = |index: WorkerIndex| {
-            let worker = self.worker(index);
-            let is_asked = worker.attempts.iter().any(|attempt| self.attempts.at(*attempt).is_retracting);
-            (!is_asked && worker.attempts.len() as u64 > worker.slots()).then(|| worker.wait_us())
-        };
         let round_trip = self.worker(thief).round_trip().0;
         workers
-            .filter_map(|index| waiting(index).map(|wait| (wait, index)))
+            .filter(|index| self.worker(*index).retracting == 0 && self.surplus(*index) > 0)
+            .map(|index| (self.wait_as_known_now(index), index))
             .max()
             .filter(|(wait, _)| *wait > WORTH_US.max(4 * round_trip))
             .map(|(_, index)| index)

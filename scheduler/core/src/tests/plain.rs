@@ -85,3 +85,29 @@ fn higher_priority_goes_first() {
     let placed = world.finish(1, 0, 1);
     assert_eq!(placed, "output 0 ready; 0 -> w1", "the urgent graph's task goes before task 2");
 }
+
+#[test]
+fn an_idle_worker_steals_what_waits_and_never_a_chain() {
+    // A chain sent ahead to one worker stays there while the other idles.
+    let mut world = World::new(&[1, 1]);
+    world.run = wasm_tasks_protocol::Duration(10);
+    let placed = world.submit(plan(&[&[], &[0], &[1], &[2], &[3]], &[4]));
+    assert!(!placed.contains("retract"), "{placed}");
+    let at = world.assigned.keys().next().expect("placed").0;
+    for task in 0..4 {
+        let text = world.finish(at, task, 100);
+        assert!(!text.contains("retract") && !text.contains("cancel"), "{text}");
+    }
+    // Independent tasks that turn out to be long are asked back for a worker that joins.
+    let mut world = World::new(&[1]);
+    world.run = wasm_tasks_protocol::Duration(10);
+    let edges: Vec<&[u32]> = vec![&[]; 20];
+    world.submit(plan(&edges, &(0..20).collect::<Vec<_>>()));
+    world.finish(1, 0, 8);
+    world.run = wasm_tasks_protocol::Duration(10_000_000);
+    world.finish(1, 1, 8);
+    world.join(2, 1);
+    let text = world.finish(1, 2, 8);
+    assert!(text.contains("retract"), "{text}");
+    assert_eq!(world.settle(), "", "asked once");
+}

@@ -153,7 +153,8 @@ impl World {
     }
 
     pub(super) fn lose(&mut self, worker: u64) -> String {
+        self.handle(Event::WorkerLost(WorkerId(worker)));
         self.assigned.remove(&WorkerId(worker));
-        self.event(Event::WorkerLost(WorkerId(worker)))
+        self.settle()
     }
 }

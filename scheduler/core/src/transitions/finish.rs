@@ -82,6 +82,8 @@ impl SchedulerCore {
         }
         worker.occupancy_us -= u64::from(ended.expected_us);
         worker.suspects -= u32::from(is_suspect);
+        worker.ahead -= u32::from(ended.is_ahead);
+        worker.retracting -= u32::from(ended.is_retracting);
         worker.account(self.queues.key(shape), false);
         self.reindex(ended.worker);
         if let State::Assigned(attempts) = &mut self.graph_mut(graph).task_mut(task).state {

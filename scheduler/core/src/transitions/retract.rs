@@ -12,7 +12,8 @@ impl SchedulerCore {
         };
         for attempt in asked {
             if let Some(index) = mine(self, attempt) {
-                self.attempts.at_mut(index).is_retracting = false;
+                let was_retracting = std::mem::replace(&mut self.attempts.at_mut(index).is_retracting, false);
+                self.worker_mut(worker).retracting -= u32::from(was_retracting);
             }
         }
         for attempt in returned {
@@ -20,6 +21,8 @@ impl SchedulerCore {
             let Some(index) = mine(self, attempt).filter(|_| asked.contains(attempt)) else { continue };
             let id = self.end_attempt(index).task;
             self.counters.retracted += 1;
+            let task = self.graph_mut(id.graph).task_mut(id.task);
+            task.steals = task.steals.saturating_add(1);
             if self.graph(id.graph).task(id.task).attempts_live().is_empty() {
                 self.requeue(id);
                 self.withdraw_dependents(id, out);
