@@ -10,8 +10,8 @@ use wasm_tasks::{Client, EmbeddedSettings, Home};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Place {
     /// Scheduler of a fleet [env: WASM_TASKS_SCHEDULER] [default: everything happens in this process]
-    #[arg(long, value_name = "HOST:PORT", default_value_t = from_env("WASM_TASKS_SCHEDULER"), hide_default_value = true)]
-    scheduler: String,
+    #[arg(long, value_name = "HOST:PORT")]
+    scheduler: Option<String>,
     #[command(flatten)]
     trust: Trust,
 }
@@ -20,19 +20,23 @@ pub(crate) struct Place {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Trust {
     /// Folder with the cluster's credentials [env: WASM_TASKS_CREDENTIALS] [default: in the state folder]
-    #[arg(long, value_name = "DIR", default_value_os_t = PathBuf::from(from_env("WASM_TASKS_CREDENTIALS")), hide_default_value = true)]
-    credentials: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
 }
 
 impl Trust {
     /// The folder.
     pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
-        if self.credentials.as_os_str().is_empty() { Ok(Home::from_env()?.credentials()) } else { Ok(self.credentials.clone()) }
+        match self.credentials.clone().or_else(|| from_env("WASM_TASKS_CREDENTIALS").map(PathBuf::from)) {
+            Some(folder) => Ok(folder),
+            None => Ok(Home::from_env()?.credentials()),
+        }
     }
 }
 
-fn from_env(name: &str) -> String {
-    std::env::var(name).unwrap_or_default()
+/// A variable of the environment; empty is as good as absent.
+fn from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// How large the embedded cluster is.
@@ -48,8 +52,8 @@ pub(crate) struct Size {
 
 impl Place {
     /// The fleet's address, where one was named.
-    pub(crate) fn scheduler(&self) -> Option<&str> {
-        Some(self.scheduler.as_str()).filter(|address| !address.is_empty())
+    pub(crate) fn scheduler(&self) -> Option<String> {
+        self.scheduler.clone().or_else(|| from_env("WASM_TASKS_SCHEDULER")).filter(|address| !address.is_empty())
     }
 
     /// Connects to the fleet that was named.
@@ -58,7 +62,7 @@ impl Place {
             let failure = Failure::bad_arguments("this needs the scheduler of a fleet");
             return Err(failure.hint(Some("name it with `--scheduler HOST:PORT` or `WASM_TASKS_SCHEDULER`; `wasm-tasks up` starts a fleet")));
         };
-        Ok(Client::connect(address, &self.trust.folder()?).await?)
+        Ok(Client::connect(&address, &self.trust.folder()?).await?)
     }
 
     /// Connects to the fleet that was named, or starts the embedded cluster.
