@@ -22,6 +22,7 @@ mod function;
 mod loading;
 mod log;
 mod memory;
+mod numbers;
 mod reading;
 mod resolve;
 mod run;

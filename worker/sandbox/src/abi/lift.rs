@@ -6,6 +6,7 @@
 use super::slots::{Lifted, Signature};
 use crate::canonical::{write_case_head, write_flags, write_scalar};
 use crate::fault::{Fault, Part};
+use crate::numbers;
 use crate::shape::{Cases, FLAT_MAX, Fields, Form, Scalar, Shape, Style};
 use std::fmt;
 use std::sync::Arc;
@@ -191,7 +192,7 @@ fn lift(cx: &mut LiftContext<'_>, shape: &Shape, bytes: &[u8], out: &mut Output)
             let list = elements(cx, element, bytes)?;
             out.room(list.len())?;
             out.writer.reserve(list.len() + 6);
-            out.writer.packed(*packed, list);
+            numbers::write(*packed, list, &mut out.writer);
         }
         Form::List(element) => {
             let list = elements(cx, element, bytes)?;

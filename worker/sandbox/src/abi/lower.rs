@@ -4,12 +4,13 @@ use crate::arguments;
 use crate::call::Arguments;
 use crate::canonical::{array, ended, packed_payload, raw_mismatch};
 use crate::fault::{Fault, Part};
+use crate::numbers;
 use crate::reading::{self, Payload};
 use crate::resolve::{Resolve, Resolved, resolve_next};
 use crate::shape::{Cases, FLAT_MAX, Field, Fields, Form, Shape};
 use std::fmt;
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::msgpack::{Kind, NAN_F32, NAN_F64, Packed, Reader};
+use wasm_tasks_protocol::msgpack::{Kind, Packed, Reader};
 use wasmtime::component::__internal::{InterfaceType, LowerContext};
 use wasmtime::component::Lower;
 use wasmtime::{ValRaw, bail};
@@ -315,32 +316,8 @@ impl<T: 'static> Lowering<'_, '_, T> {
 
     /// Allocates packed numbers in the guest and copies them there, with every NaN made canonical.
     fn copy_numbers(&mut self, packed: Packed, payload: &[u8]) -> Result<usize> {
-        let at = self.copy_in(packed.width() as u32, payload)?;
-        match packed {
-            Packed::F32 if has_nan_f32(payload) => {
-                for element in guest(self.cx, at, payload.len())?.as_chunks_mut::<4>().0 {
-                    if f32::from_le_bytes(*element).is_nan() {
-                        *element = NAN_F32.to_le_bytes();
-                    }
-                }
-            }
-            Packed::F64 if has_nan_f64(payload) => {
-                for element in guest(self.cx, at, payload.len())?.as_chunks_mut::<8>().0 {
-                    if f64::from_le_bytes(*element).is_nan() {
-                        *element = NAN_F64.to_le_bytes();
-                    }
-                }
-            }
-            Packed::S8
-            | Packed::U16
-            | Packed::S16
-            | Packed::U32
-            | Packed::S32
-            | Packed::U64
-            | Packed::S64
-            | Packed::F32
-            | Packed::F64 => {}
-        }
+        let at = self.cx.realloc(0, 0, packed.width() as u32, payload.len())?;
+        numbers::copy(packed, payload, guest(self.cx, at, payload.len())?);
         Ok(at)
     }
 
@@ -396,17 +373,3 @@ fn guest<'m, T: 'static>(cx: &'m mut LowerContext<'_, T>, at: usize, len: usize)
         None => bail!("the guest's allocation lies outside its memory"),
     }
 }
-
-/// Without a branch for each element, so that it compiles to vector instructions.
-fn has_nan_f64(payload: &[u8]) -> bool {
-    payload.as_chunks::<64>().0.iter().any(|block| {
-        block.as_chunks::<8>().0.iter().fold(false, |found, element| found | f64::from_le_bytes(*element).is_nan())
-    }) || payload.as_chunks::<64>().1.as_chunks::<8>().0.iter().any(|element| f64::from_le_bytes(*element).is_nan())
-}
-
-fn has_nan_f32(payload: &[u8]) -> bool {
-    payload.as_chunks::<64>().0.iter().any(|block| {
-        block.as_chunks::<4>().0.iter().fold(false, |found, element| found | f32::from_le_bytes(*element).is_nan())
-    }) || payload.as_chunks::<64>().1.as_chunks::<4>().0.iter().any(|element| f32::from_le_bytes(*element).is_nan())
-}
-

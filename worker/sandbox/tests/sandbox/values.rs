@@ -99,6 +99,20 @@ fn lists_of_numbers_are_packed() {
     assert_eq!(error.code, ErrorCode::BadValue, "{error}");
     let nans = floats(&[f64::from_bits(0x7ff0_0000_0000_0001), 1.0]);
     assert_eq!(echo("echo-list-f64", packed(Packed::F64, &nans)), packed(Packed::F64, &floats(&[f64::from_bits(0x7ff8 << 48), 1.0])));
+    // Long lists are copied in pieces; a NaN in any of them becomes the canonical one, and nothing else changes.
+    for (count, at) in [(1_024, 0), (1_025, 1_024), (10_000, 5_000), (20_000, 19_999)] {
+        let mut long: Vec<f64> = (0..count).map(|i| f64::from(i) - 0.5).collect();
+        (long[0], long[1], long[2]) = (f64::INFINITY, f64::NEG_INFINITY, f64::MAX);
+        long[at] = f64::from_bits(0xfff8_dead_beef_0001);
+        let found = echo("echo-list-f64", packed(Packed::F64, &floats(&long)));
+        long[at] = f64::from_bits(0x7ff8 << 48);
+        assert_eq!(found, packed(Packed::F64, &floats(&long)));
+        let mut short: Vec<u8> = long.iter().flat_map(|float| (*float as f32).to_le_bytes()).collect();
+        short[4 * at..4 * at + 4].copy_from_slice(&0x7f80_0001u32.to_le_bytes());
+        let found = echo("echo-list-f32", packed(Packed::F32, &short));
+        short[4 * at..4 * at + 4].copy_from_slice(&0x7fc0_0000u32.to_le_bytes());
+        assert_eq!(found, packed(Packed::F32, &short));
+    }
     // Bytes as an array, and other lists.
     assert_eq!(echo("echo-bytes", Value::Array(vec![int(1), int(255)])), Value::Bin(vec![1, 255]));
     let lists = Value::Array(vec![packed(Packed::S64, &7i64.to_le_bytes()), packed(Packed::S64, &[])]);
