@@ -139,3 +139,10 @@ fn the_simulator_and_the_tools_build_without_the_engine() {
     // Otherwise the test above would pass because it finds nothing anywhere.
     assert!(packages.closure(packages.member("wasm-tasks-cli")).contains("wasmtime"));
 }
+
+#[test]
+fn errors_have_types() {
+    for package in packages().members() {
+        assert!(all(package).all(|name| !["anyhow", "eyre"].contains(&name)), "`{}` hides its errors' types", package.name);
+    }
+}

@@ -65,3 +65,26 @@ fn only_denials_use_dynamic_values() {
     }
     assert_eq!(named, ["worker/sandbox/src/wasi/deny.rs"], "`component::Val` is a thousand times slower than typed calls");
 }
+
+#[test]
+fn no_module_is_called_nothing_in_particular() {
+    for path in Repository::open().files().filter(|path| path.ends_with(".rs")) {
+        let vague =
+            path.trim_end_matches(".rs").split('/').find(|part| ["utils", "util", "common", "helpers", "misc"].contains(part));
+        assert!(vague.is_none(), "{path}: call it by its noun");
+    }
+}
+
+#[test]
+fn no_test_sleeps() {
+    let repository = Repository::open();
+    let is_test = |path: &str| path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs");
+    for file in repository.texts(".rs").filter(|file| is_test(&file.path)) {
+        for (number, line) in code_lines(&file.text) {
+            let sleeps = ["thread::sleep(", "time::sleep("].into_iter().any(|call| line.contains(call));
+            // This file, which has to name them.
+            let is_here = file.path.ends_with("tidy/sources.rs") || file.path.ends_with("tidy/pure.rs");
+            assert!(!sleeps || is_here, "{}:{number} sleeps: wait for what is to happen instead", file.path);
+        }
+    }
+}
