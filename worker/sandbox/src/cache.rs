@@ -4,6 +4,7 @@
 //! BLAKE3 digest was made with a key that only this user can read. What does not count is compiled again.
 
 mod entry;
+mod eviction;
 mod key;
 
 pub(crate) use entry::Entry;
@@ -24,17 +25,23 @@ const FOLDER: &str = "compiled-1";
 pub(crate) struct DiskCache {
     folder: PathBuf,
     key: Key,
+    bytes_max: u64,
 }
 
 impl DiskCache {
     /// Opens the cache in a folder, making what is missing.
-    pub(crate) fn open(cache_dir: &Path) -> Result<DiskCache, EngineError> {
+    pub(crate) fn open(cache_dir: &Path, bytes_max: u64) -> Result<DiskCache, EngineError> {
         let folder = cache_dir.join(FOLDER);
         let failed = |reason: String| EngineError::Cache { path: folder.clone(), reason };
         private_folder(&folder).map_err(|error| failed(error.to_string()))?;
         check_private(&fs::symlink_metadata(&folder).map_err(|error| failed(error.to_string()))?, true).map_err(failed)?;
         let key = Key::open(&folder.join("key")).map_err(|error| failed(error.to_string()))?;
-        Ok(DiskCache { folder, key })
+        Ok(DiskCache { folder, key, bytes_max })
+    }
+
+    /// Makes room after an entry was written, but not by removing that one.
+    pub(crate) fn make_room(&self, written: &Entry<'_>) {
+        eviction::make_room(&self.folder, self.bytes_max, written.code_path());
     }
 
     /// The entry of a component for an engine.

@@ -77,7 +77,7 @@ pub(crate) fn write_resolved(shape: &Shape, resolved: Resolved<'_>, out: &mut Wr
 }
 
 pub(crate) fn raw_mismatch(shape: &Shape) -> Fault {
-    Fault::new(ErrorCode::TypeMismatch, format!("expected {:.200}, found raw bytes, which are list<u8>", shape.ty))
+    Fault::mismatch(&shape.ty, "raw bytes, which are list<u8>")
 }
 
 pub(crate) fn ended(reader: &Reader<'_>) -> Result<(), Fault> {

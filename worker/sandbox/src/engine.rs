@@ -24,6 +24,8 @@ use wasm_tasks_protocol::ComponentDigest;
 pub struct EngineSettings {
     /// Where compiled code is kept between runs; none: nowhere. A folder inside it is made with mode 0700.
     pub cache_dir: Option<PathBuf>,
+    /// Bytes that the cache folder may have; the code that was not used for the longest time goes first.
+    pub cache_bytes_max: u64,
     /// How many calls run at once. More than that fail with `worker-fault`.
     pub slots: usize,
     /// How many components stay loaded.
@@ -33,7 +35,7 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> EngineSettings {
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
-        EngineSettings { cache_dir: None, slots, components_max: 256 }
+        EngineSettings { cache_dir: None, cache_bytes_max: 8 << 30, slots, components_max: 256 }
     }
 }
 
@@ -152,7 +154,7 @@ impl Engine {
     pub fn new(settings: EngineSettings) -> Result<Engine, EngineError> {
         let ticker = Arc::new(Ticker::start()?);
         let plain = Arc::new(Runtime::new(&settings, Profile::Plain, &ticker)?);
-        let disk = settings.cache_dir.as_deref().map(DiskCache::open).transpose()?;
+        let disk = settings.cache_dir.as_deref().map(|dir| DiskCache::open(dir, settings.cache_bytes_max)).transpose()?;
         let loading = Loading::new(disk, settings.components_max);
         Ok(Engine(Arc::new(Inner { plain, metered: Mutex::new(None), settings, ticker, loading, counters: Counters::default() })))
     }

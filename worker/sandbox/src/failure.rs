@@ -25,7 +25,7 @@ pub(crate) struct Failed<'a> {
 pub(crate) fn guest_error(value: Vec<u8>) -> TaskError {
     let message = match Reader::new(&value).kind() {
         Ok(Kind::Nil) | Err(_) => "the function returned an error without a value".to_owned(),
-        Ok(Kind::Str) => Reader::new(&value).str().map_or_else(|_| String::new(), |text| shorten(text)),
+        Ok(Kind::Str) => Reader::new(&value).str().map_or_else(|_| String::new(), shorten),
         Ok(_) => {
             let mut text = String::new();
             match render(&mut Reader::new(&value), &mut text) {

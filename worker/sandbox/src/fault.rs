@@ -41,10 +41,15 @@ impl Fault {
         match reader.kind() {
             Ok(found) => {
                 let found = found_text(found, reader);
-                Fault::new(ErrorCode::TypeMismatch, format!("expected {expected:.200}, found {found}"))
+                Fault::new(ErrorCode::TypeMismatch, format!("expected {}, found {found}", shorten(&expected)))
             }
             Err(error) => Fault::from(error),
         }
+    }
+
+    /// Another type was expected than `found` says.
+    pub(crate) fn mismatch(expected: impl fmt::Display, found: impl fmt::Display) -> Fault {
+        Fault::new(ErrorCode::TypeMismatch, format!("expected {}, found {found}", shorten(&expected)))
     }
 
     pub(crate) fn code(&self) -> ErrorCode {
@@ -59,6 +64,16 @@ impl Fault {
     pub(crate) fn in_place(mut self, place: String) -> Fault {
         self.0.place.get_or_insert(place);
         self
+    }
+}
+
+/// The first characters: types can be long.
+fn shorten(text: &impl fmt::Display) -> String {
+    const CHARS: usize = 200;
+    let text = text.to_string();
+    match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

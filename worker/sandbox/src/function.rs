@@ -4,7 +4,7 @@ use crate::abi::Signature;
 use crate::arguments;
 use crate::call::{Arguments, Call, Outcome};
 use crate::component::{BindError, Linked, exports};
-use crate::component_types::translate;
+use crate::component_types::Translation;
 use crate::fault::Fault;
 use crate::shape::{Fields, Shape};
 use crate::{dynamic, run};
@@ -45,12 +45,13 @@ impl Function {
             let message = format!("`{full_name}` cannot be a task: it is an async function (WASI 0.3)");
             return Err(BindError::new(ErrorCode::UnsupportedExport, message));
         }
+        let mut types = Translation::new();
         let params = ty
             .params()
-            .map(|(name, ty)| Ok((name.to_owned(), translate(&ty)?)))
+            .map(|(name, ty)| Ok((name.to_owned(), types.translate(&ty)?)))
             .collect::<Result<Vec<_>, String>>()
             .map_err(unsupported)?;
-        let declared = ty.results().next().map(|ty| translate(&ty)).transpose().map_err(unsupported)?;
+        let declared = ty.results().next().map(|ty| types.translate(&ty)).transpose().map_err(unsupported)?;
         let signature = signature(&params, declared.as_ref()).map_err(unsupported)?;
         let unit = |ty: &Option<Arc<Type>>| ty.as_deref().cloned().unwrap_or(Type::Unit);
         let (result, error) = match &declared {

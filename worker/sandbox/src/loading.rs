@@ -6,6 +6,7 @@ use crate::component::{Component, LoadError, check_bytes, compile_error};
 use crate::engine::{Profile, Runtime};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -100,6 +101,7 @@ impl Loading {
         }
         let (code, time) = compile(runtime, digest, bytes)?;
         let loaded = store(&entry, runtime, &code)?;
+        disk.make_room(&entry);
         linked(runtime, digest, loaded, Origin::Compiled(time))
     }
 }
@@ -138,7 +140,10 @@ fn compile(
     let bytes = bytes().ok_or(LoadError::NotAvailable(digest))?;
     check_bytes(digest, &bytes)?;
     let start = Instant::now();
-    let code = runtime.engine().precompile_component(&bytes).map_err(|error| compile_error(&error))?;
+    // wasmtime does not promise that its compiler never panics on hostile input.
+    let compiled = catch_unwind(AssertUnwindSafe(|| runtime.engine().precompile_component(&bytes)))
+        .map_err(|_| LoadError::component(ErrorCode::CompileFailed, "the compiler failed on this component"))?;
+    let code = compiled.map_err(|error| compile_error(&error))?;
     tracing::info!(%digest, profile = runtime.profile().as_str(), seconds = start.elapsed().as_secs_f64(), "compiled a component");
     Ok((code, start.elapsed()))
 }

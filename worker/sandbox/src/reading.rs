@@ -192,7 +192,7 @@ pub(crate) fn tuple(shape: &Shape, fields: &Fields, reader: &mut Reader<'_>) -> 
     if len == fields.fields.len() {
         return Ok(());
     }
-    Err(Fault::new(ErrorCode::TypeMismatch, format!("expected {:.200}, found an array of {len}", shape.ty)))
+    Err(Fault::mismatch(&shape.ty, format_args!("an array of {len}")))
 }
 
 /// Reads a record: calls `each` for every field in the order of the type, with a reader at its value or none where it is

@@ -199,7 +199,9 @@ impl Form {
                 let align = payloads().map(|payload| payload.align).max().unwrap_or(1).max(cases.tag_bytes);
                 let payload = payloads().map(|payload| payload.size).max().unwrap_or(0);
                 let flat = payloads().map(|payload| payload.flat).max().unwrap_or(0);
-                ((cases.payload_offset.saturating_add(payload)).next_multiple_of(align), align, 1 + flat)
+                let size = cases.payload_offset.checked_add(payload).and_then(|size| size.checked_next_multiple_of(align));
+                // No type is that large: `agreement` then finds another size than wasmtime's.
+                (size.unwrap_or(u32::MAX), align, 1 + flat)
             }
         }
     }

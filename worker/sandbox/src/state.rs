@@ -17,7 +17,7 @@ pub(crate) struct TaskState {
     pub(crate) clock: Clock,
     pub(crate) pollables: Pollables,
     /// Made when it is first asked for.
-    pub(crate) random: Option<Box<Random>>,
+    pub(crate) random: Option<Random>,
     /// The first thing that was denied, for the message of a failure after it.
     pub(crate) denied: Option<String>,
     /// When the wall time is used up; none when that is beyond what a clock can say.

@@ -1,4 +1,5 @@
 //! The sandbox's tests, as one binary because linking wasmtime takes a minute. Knows the crate from outside only.
+#![allow(clippy::print_stdout, reason = "tests say what they did when asked with `--nocapture`")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "sandbox/attacks.rs"]

@@ -37,27 +37,13 @@ pub(super) struct Lifting {
 
 /// Lifts the result of a call from its slot: the value, or a pointer to it.
 pub(super) fn result(cx: &mut LiftContext<'_>, lifting: &Lifting, slot: ValRaw) -> wasmtime::Result<Lifted> {
-    lift_result(cx, lifting, slot).map_err(|error| match error {
-        Error::Value(fault) => wasmtime::Error::new(ResultFault(fault.in_place("result".to_owned()))),
-        Error::Engine(error) => error,
-    })
+    lift_result(cx, lifting, slot).map_err(|fault| wasmtime::Error::new(ResultFault(fault.in_place("result".to_owned()))))
 }
 
-enum Error {
-    Value(Fault),
-    Engine(wasmtime::Error),
-}
+type Result<T = (), E = Fault> = std::result::Result<T, E>;
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Error {
-        Error::Value(fault)
-    }
-}
-
-type Result<T = (), E = Error> = std::result::Result<T, E>;
-
-fn bad(message: impl Into<String>) -> Error {
-    Error::Value(Fault::new(ErrorCode::BadResult, message))
+fn bad(message: impl Into<String>) -> Fault {
+    Fault::new(ErrorCode::BadResult, message)
 }
 
 fn lift_result(cx: &mut LiftContext<'_>, lifting: &Lifting, slot: ValRaw) -> Result<Lifted> {
@@ -96,10 +82,15 @@ impl Output {
     #[inline]
     fn room(&self, more: usize) -> Result {
         if self.writer.as_bytes().len() as u64 + more as u64 > self.bytes_max {
-            let message = format!("the result is larger than {} bytes, the limit that `result-bytes-max` sets", self.bytes_max);
-            return Err(Error::Value(Fault::new(ErrorCode::ResultTooLarge, message)));
+            return Err(self.too_large());
         }
         Ok(())
+    }
+
+    #[cold]
+    fn too_large(&self) -> Fault {
+        let message = format!("the result is larger than {} bytes, the limit that `result-bytes-max` sets", self.bytes_max);
+        Fault::new(ErrorCode::ResultTooLarge, message)
     }
 
     fn finish(self) -> Result<Vec<u8>> {
@@ -128,7 +119,7 @@ fn slot_bytes<'b>(shape: &Shape, slot: ValRaw, buffer: &'b mut [u8; 8]) -> Resul
     Ok(&buffer[..shape.size as usize])
 }
 
-fn no_case(cases: &Cases, found: u64) -> Error {
+fn no_case(cases: &Cases, found: u64) -> Fault {
     bad(format!("discriminant {found} of a type with {} cases", cases.cases.len()))
 }
 
@@ -202,14 +193,14 @@ fn lift(cx: &mut LiftContext<'_>, shape: &Shape, bytes: &[u8], out: &mut Output)
             out.room(len)?;
             out.writer.array(len);
             for (index, bytes) in list.chunks_exact(width).enumerate() {
-                lift(cx, element, bytes, out).map_err(|error| at(error, || Part::Index(index)))?;
+                lift(cx, element, bytes, out).map_err(|fault| fault.at(Part::Index(index)))?;
             }
         }
         Form::Tuple(fields) => {
             out.writer.array(fields.fields.len());
             for (index, field) in fields.fields.iter().enumerate() {
                 let bytes = &bytes[field.offset as usize..][..field.shape.size as usize];
-                lift(cx, &field.shape, bytes, out).map_err(|error| at(error, || Part::Index(index)))?;
+                lift(cx, &field.shape, bytes, out).map_err(|fault| fault.at(Part::Index(index)))?;
             }
         }
         Form::Record(fields) => record(cx, fields, bytes, out)?,
@@ -224,19 +215,12 @@ fn lift(cx: &mut LiftContext<'_>, shape: &Shape, bytes: &[u8], out: &mut Output)
     Ok(())
 }
 
-fn at(error: Error, part: impl FnOnce() -> Part) -> Error {
-    match error {
-        Error::Value(fault) => Error::Value(fault.at(part())),
-        Error::Engine(error) => Error::Engine(error),
-    }
-}
-
 fn record(cx: &mut LiftContext<'_>, fields: &Fields, bytes: &[u8], out: &mut Output) -> Result {
     out.writer.map(fields.fields.len());
     for field in &fields.fields {
         out.writer.raw(&field.key);
         let bytes = &bytes[field.offset as usize..][..field.shape.size as usize];
-        lift(cx, &field.shape, bytes, out).map_err(|error| at(error, || Part::Field(field.name.clone())))?;
+        lift(cx, &field.shape, bytes, out).map_err(|fault| fault.at(Part::Field(field.name.clone())))?;
     }
     Ok(())
 }
@@ -265,7 +249,8 @@ fn string(cx: &mut LiftContext<'_>, pointer: u32, len: u32, out: &mut Output) ->
     let pair = [ValRaw::u32(pointer), ValRaw::u32(len)];
     let text = String::linear_lift_from_flat(cx, InterfaceType::String, &pair).map_err(|error| {
         match error.to_string() {
-            message if message.contains("fuel") => Error::Engine(error),
+            // wasmtime counts what it decodes, which is more than the string is in the end.
+            message if message.contains("fuel") => out.too_large(),
             message => bad(message),
         }
     })?;

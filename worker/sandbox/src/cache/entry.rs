@@ -29,12 +29,20 @@ impl<'c> Entry<'c> {
     pub(crate) fn load(&self, engine: &Engine) -> Option<Component> {
         let file = File::open(&self.code).ok()?;
         match self.check(&file).and_then(|()| compiled::from_file(engine, &open_path(&file, &self.code)).map_err(|error| format!("{error:#}"))) {
-            Ok(component) => Some(component),
+            Ok(component) => {
+                // Best effort: the time of the last use decides what is removed first.
+                let _ = file.set_modified(std::time::SystemTime::now());
+                Some(component)
+            }
             Err(reason) => {
                 tracing::warn!(file = %self.code.display(), reason, "compiled code is not used and will be compiled again");
                 None
             }
         }
+    }
+
+    pub(super) fn code_path(&self) -> &Path {
+        &self.code
     }
 
     /// Says why the file does not count.

@@ -11,8 +11,15 @@ const BYTES_MAX: u64 = 16 << 20;
 /// Where a task's numbers come from. Each kind of randomness has a stream of its own.
 #[derive(Debug)]
 pub(crate) enum Random {
-    Seeded { secure: blake3::OutputReader, insecure: blake3::OutputReader, seed: blake3::OutputReader },
+    Seeded(Box<Streams>),
     Real,
+}
+
+#[derive(Debug)]
+pub(crate) struct Streams {
+    secure: blake3::OutputReader,
+    insecure: blake3::OutputReader,
+    seed: blake3::OutputReader,
 }
 
 #[derive(Clone, Copy)]
@@ -25,19 +32,19 @@ enum Kind {
 impl Random {
     fn seeded(seed: &[u8; 32]) -> Random {
         let stream = |context: &str| blake3::Hasher::new_derive_key(context).update(seed).finalize_xof();
-        Random::Seeded {
+        Random::Seeded(Box::new(Streams {
             secure: stream("wasm-tasks 2026 wasi:random/random"),
             insecure: stream("wasm-tasks 2026 wasi:random/insecure"),
             seed: stream("wasm-tasks 2026 wasi:random/insecure-seed"),
-        }
+        }))
     }
 
     fn fill(&mut self, kind: Kind, bytes: &mut [u8]) -> Result<()> {
         match (self, kind) {
             (Random::Real, _) => getrandom::fill(bytes).map_err(wasmtime::Error::new)?,
-            (Random::Seeded { secure, .. }, Kind::Secure) => secure.fill(bytes),
-            (Random::Seeded { insecure, .. }, Kind::Insecure) => insecure.fill(bytes),
-            (Random::Seeded { seed, .. }, Kind::Seed) => seed.fill(bytes),
+            (Random::Seeded(streams), Kind::Secure) => streams.secure.fill(bytes),
+            (Random::Seeded(streams), Kind::Insecure) => streams.insecure.fill(bytes),
+            (Random::Seeded(streams), Kind::Seed) => streams.seed.fill(bytes),
         }
         Ok(())
     }
@@ -52,7 +59,7 @@ fn fill(state: &mut TaskState, kind: Kind, bytes: &mut [u8]) -> Result<()> {
             let seed = seed::of(state.scope.function(), call).map_err(|fault| Stop::TooMuch(fault.to_string()))?;
             Random::seeded(&seed)
         };
-        state.random = Some(Box::new(random));
+        state.random = Some(random);
     }
     match &mut state.random {
         Some(random) => random.fill(kind, bytes),

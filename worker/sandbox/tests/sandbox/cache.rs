@@ -58,7 +58,8 @@ fn compiled_once_and_loaded_afterwards() {
 
 #[test]
 fn changed_code_is_compiled_again() {
-    let changes: [(&str, fn(&Path)); 6] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
         ("a bit is flipped", |path| {
             let mut bytes = fs::read(path).unwrap();
             let middle = bytes.len() / 2;
@@ -157,6 +158,30 @@ fn many_threads_compile_once() {
     let loaded: u64 = engines.iter().map(|engine| engine.stats().loaded).sum();
     let hits: u64 = engines.iter().map(|engine| engine.stats().hits).sum();
     assert_eq!((compiled, loaded, hits, asked.load(Ordering::Relaxed)), (1, 1, 4, 1));
+}
+
+#[test]
+fn the_folder_stays_within_its_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes: Vec<Bytes> =
+        (0..3).map(|i| wat::parse_str(format!("(component (core module (func (result i32) (i32.const {i}))))")).unwrap().into()).collect();
+    let load = |i: usize, cache_bytes_max: u64| {
+        let settings = EngineSettings { cache_dir: Some(dir.path().to_owned()), cache_bytes_max, slots: 1, ..EngineSettings::default() };
+        let engine = Engine::new(settings).unwrap();
+        engine.load(ComponentDigest::of(&bytes[i]), || Some(bytes[i].clone()), Profile::Plain).unwrap();
+        engine.stats().compiled == 1
+    };
+    assert!(load(0, u64::MAX) && load(1, u64::MAX));
+    let size = fs::metadata(&files(dir.path(), "cwasm")[0]).unwrap().len();
+    // The first is used again, so the second is the one that goes.
+    assert!(!load(0, u64::MAX));
+    assert!(load(2, 2 * size + size / 2));
+    assert_eq!((files(dir.path(), "cwasm").len(), files(dir.path(), "mac").len()), (2, 2));
+    assert!(!load(0, u64::MAX) && !load(2, u64::MAX) && load(1, u64::MAX));
+    // What was just compiled stays, however small the limit is.
+    fs::remove_file(files(dir.path(), "cwasm").iter().min().unwrap()).unwrap();
+    let again = (0..3).find(|i| load(*i, 0)).unwrap();
+    assert!(files(dir.path(), "cwasm").len() == 1 && !load(again, 0));
 }
 
 #[test]

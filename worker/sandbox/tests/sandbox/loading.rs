@@ -143,6 +143,21 @@ fn exports_that_cannot_be_tasks() {
     assert!(error.message.contains("a resource"), "{error}");
 }
 
+/// A type of a few lines that written out has 2^15 parts.
+#[test]
+fn types_that_grow_when_they_are_written_out() {
+    let mut definitions = "(type $u0 (record (field \"x\" u8)))".to_owned();
+    for i in 1..15 {
+        let before = i - 1;
+        definitions += &format!("(type $u{i} (tuple $t{before} $t{before}))").replace("$t", "$u");
+    }
+    let definitions = definitions.replace("(type $u0 (record (field \"x\" u8)))", "(type $u0 (tuple u8 u8))");
+    let core = r#"(func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable) (func (export "f") (result i32) (i32.const 0))"#;
+    let component = load_text(&crate::support::module_text(&definitions, "(result $u14)", 1, core, "utf8")).unwrap();
+    let error = component.function("f").unwrap_err();
+    assert!(error.code == ErrorCode::UnsupportedExport && error.message.contains("parts of types"), "{error}");
+}
+
 /// Every guest of every language loads and says what it exports.
 #[test]
 fn guests_of_every_language_load() {
