@@ -154,7 +154,17 @@ impl<R: Runner> Lanes<R> {
     }
 
     /// Stops everything and waits for the threads. Blocks until the running calls have ended.
-    pub(crate) fn close(self) {
+    pub(crate) fn close(mut self) {
+        self.stop();
+        for lane in std::mem::take(&mut self.lanes).into_iter().flatten() {
+            if lane.thread.join().is_err() {
+                tracing::error!("a thread that runs tasks ended with a panic");
+            }
+        }
+    }
+
+    /// Tells every thread to end, and running calls to stop.
+    fn stop(&self) {
         for lane in self.lanes.iter().flatten() {
             let mut state = lane.shared.lock();
             state.is_closing = true;
@@ -164,11 +174,13 @@ impl<R: Runner> Lanes<R> {
             }
             lane.shared.work.notify_one();
         }
-        for lane in self.lanes.into_iter().flatten() {
-            if lane.thread.join().is_err() {
-                tracing::error!("a thread that runs tasks ended with a panic");
-            }
-        }
+    }
+}
+
+/// A worker whose runtime is dropped leaves no threads behind.
+impl<R: Runner> Drop for Lanes<R> {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -54,6 +54,13 @@ impl Spiller {
     }
 }
 
+/// A worker whose runtime is dropped leaves no files behind.
+impl Drop for Spiller {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 impl<R: Runner> Shell<R> {
     /// Writes the next result to disk when too much is in memory and none is being written.
     pub(crate) fn spill_some(&mut self) {

@@ -136,3 +136,22 @@ async fn a_worker_without_a_scheduler_ends() {
     assert!(scheduler.handle.end().await.is_err());
     assert_eq!(scheduler.watch.running.load(Ordering::SeqCst), 0, "the running task was stopped");
 }
+
+#[test]
+fn a_dropped_runtime_leaves_no_threads_behind() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let watch = runtime.block_on(async {
+        let mut scheduler = Scheduler::start(settings(1));
+        scheduler.open().await;
+        scheduler.assign(vec![task(0, "gate", args(&[]), vec![])]).await;
+        while scheduler.watch.running.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        scheduler.watch
+    });
+    drop(runtime);
+    // The lane's thread holds the runner, and with it the watch, until it ends.
+    while std::sync::Arc::strong_count(&watch) > 1 {
+        std::thread::yield_now();
+    }
+}

@@ -14,9 +14,12 @@ use wasm_tasks_protocol::{Attempt, ErrorCode, TaskError, TaskIndex, Time};
 const GRAPHS: u8 = 2;
 const TASKS: u32 = 12;
 
+/// A task, its function and settings, and its inputs.
+type Task = (u32, u32, u32, Vec<(u32, Source)>);
+
 #[derive(Clone, Debug)]
 enum Step {
-    Assign { graph: u8, tasks: Vec<(u32, u32, u32, Vec<(u32, Source)>)> },
+    Assign { graph: u8, tasks: Vec<Task> },
     Cancel(Vec<u16>),
     Retract(Vec<u16>),
     Release(u8, Vec<u32>),
