@@ -4,6 +4,7 @@
 
 use crate::call::{Arguments, Call, Outcome};
 use crate::canonical;
+use crate::failure;
 use crate::fault::{Fault, Part};
 use crate::function::Function;
 use crate::reading::is_reference;
@@ -24,10 +25,9 @@ pub(crate) fn call(function: &Function, call: &Call<'_>, declared: Option<&Type>
     let args = Arguments { bound: call.args.bound, bytes: &message, resolve: call.args.resolve };
     let mut outcome = run::run(function, &Call { args, ..*call });
     if let Ok(bytes) = outcome.result {
-        outcome.result = unwrap(&bytes, declared).map_err(|fault| TaskError {
-            memory_peak_bytes: outcome.memory_peak_bytes,
-            fuel_used: outcome.fuel_used,
-            ..TaskError::new(fault.code(), fault.to_string())
+        outcome.result = unwrap(&bytes, declared).map_err(|fault| {
+            let error = TaskError::new(fault.code(), fault.to_string());
+            failure::complete(error, function, None, &outcome.stderr, outcome.memory_peak_bytes, outcome.fuel_used)
         });
     }
     outcome

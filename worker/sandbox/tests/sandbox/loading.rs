@@ -195,6 +195,25 @@ fn calls_from_many_threads() {
     });
 }
 
+/// A process whose address space is too small for a pool runs tasks all the same. Runs this very test again in such a one.
+#[test]
+fn without_address_space_instances_are_allocated_on_demand() {
+    const IN_CHILD: &str = "SANDBOX_TEST_SMALL";
+    if std::env::var_os(IN_CHILD).is_some() {
+        let engine = wasm_tasks_sandbox::Engine::new(wasm_tasks_sandbox::EngineSettings { slots: 64, ..Default::default() }).unwrap();
+        assert_eq!(engine.describe(), "on demand");
+        let bytes = guest_bytes("calc");
+        let component = engine.load(ComponentDigest::of(&bytes), || Some(bytes), Profile::Plain).unwrap();
+        assert_eq!(ok(call(&component, "add", &[int(1), int(2)])), int(3));
+        return;
+    }
+    let test = "loading::without_address_space_instances_are_allocated_on_demand";
+    let command = format!("ulimit -v 30000000 && exec \"$0\" --exact {test}");
+    let child = std::process::Command::new("sh").args(["-c", &command]).arg(std::env::current_exe().unwrap()).env(IN_CHILD, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}\n{}", String::from_utf8_lossy(&child.stderr));
+}
+
 #[test]
 fn more_calls_than_slots_fail_and_say_so() {
     let engine = wasm_tasks_sandbox::Engine::new(wasm_tasks_sandbox::EngineSettings { slots: 1, ..Default::default() }).unwrap();
