@@ -85,6 +85,9 @@ impl Context {
 
     /// dask's cluster of two workers of one thread; none without a Python.
     pub(crate) fn peer(&self) -> Result<Option<Rc<RefCell<Peer>>>, BenchError> {
+        let known = self.shared.borrow_mut().peer.take_if(|peer| peer.borrow().is_stopped());
+        // One that was stopped ends before another starts.
+        drop(known);
         if let Some(peer) = &self.shared.borrow().peer {
             return Ok(Some(Rc::clone(peer)));
         }
@@ -93,7 +96,7 @@ impl Context {
         let peer = Rc::new(RefCell::new(peer));
         let mut shared = self.shared.borrow_mut();
         shared.peer = Some(Rc::clone(&peer));
-        shared.versions.extend(versions);
+        shared.versions = versions;
         Ok(Some(peer))
     }
 

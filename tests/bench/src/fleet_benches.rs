@@ -7,9 +7,12 @@ use crate::context::Context;
 use crate::error::{BenchError, check};
 use crate::fleet::Fleet;
 use crate::median::median;
+use crate::peer::{Peer, Took};
 use crate::report::{Bar, Report, Row};
 use crate::shapes::{self, Shape};
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 use wasm_tasks::blocking;
 
@@ -34,24 +37,24 @@ pub(crate) fn tree(context: &Context, report: &mut Report) -> Result<(), BenchEr
 pub(crate) fn chain(context: &Context, report: &mut Report) -> Result<(), BenchError> {
     let (short, long) = (2_000, 20_000);
     let (fleet, calc) = ready(context)?;
-    let (mut slopes, mut shorts, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     run(&fleet.client, shapes::chain(&calc, short, ROUNDS)?)?;
-    let peer = context.peer()?;
-    if let Some(peer) = &peer {
-        peer.borrow_mut().run("chain", 100, PEER_ROUNDS)?;
-    }
+    let mut peer = Beside::warm(context)?;
+    let (mut slopes, mut shorts) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let few = run(&fleet.client, shapes::chain(&calc, short, round)?)?;
         let many = run(&fleet.client, shapes::chain(&calc, long, round)?)?;
         slopes.push((many - few) / (long - short) as f64 * 1e6);
         shorts.push(few / short as f64 * 1e6);
-        if let Some(peer) = peer.as_ref().filter(|_| round < PEER_ROUNDS && theirs.iter().sum::<f64>() < PEER_SECONDS) {
-            theirs.push(run_peer(&mut peer.borrow_mut(), "chain", short, round, short * (short - 1) / 2 + round)?);
-        }
+        peer.run("chain", short, round, (short * (short - 1) / 2 + round) as i64)?;
     }
-    let note = format!("median of {ROUNDS} slopes; a chain of {short} takes {:.1} µs a hop; dask: median of {}", median(shorts), theirs.len());
-    let peer = (!theirs.is_empty()).then(|| (PEER, median(theirs) / short as f64 * 1e6));
-    report.add(Row { name: "chain-2000".to_owned(), value: median(slopes), unit: "µs/hop", peer, bar: Some(Bar::AtMost(400.0)), note });
+    report.add(Row {
+        name: "chain-2000".to_owned(),
+        value: median(slopes),
+        unit: "µs/hop",
+        peer: peer.seconds().map(|seconds| (PEER, seconds / short as f64 * 1e6)),
+        bar: Some(Bar::AtMost(400.0)),
+        note: format!("median of {ROUNDS} slopes; a chain of {short} takes {:.1} µs a hop; {}", median(shorts), peer.note()),
+    });
     Ok(())
 }
 
@@ -63,41 +66,74 @@ fn beside_dask(
     make: impl Fn(&Path, usize) -> Result<Shape, BenchError>,
 ) -> Result<(), BenchError> {
     let (fleet, calc) = ready(context)?;
-    let peer = context.peer()?;
     run(&fleet.client, make(&calc, ROUNDS)?)?;
-    if let Some(peer) = &peer {
-        peer.borrow_mut().run("merge", 200, PEER_ROUNDS)?;
-    }
-    let (mut ours, mut theirs, mut tasks) = (Vec::new(), Vec::new(), 0);
-    let busy = processes_cpu(&fleet)?;
+    let mut peer = Beside::warm(context)?;
+    let (mut ours, mut tasks, mut cpu) = (Vec::new(), 0, vec![0.0; fleet.processes.len()]);
     for round in 0..ROUNDS {
         let made = make(&calc, round)?;
         let expected = made.expected;
         tasks = made.tasks;
+        let before = processes_cpu(&fleet)?;
         ours.push(run(&fleet.client, made)?);
-        if let Some(peer) = peer.as_ref().filter(|_| round < PEER_ROUNDS && theirs.iter().sum::<f64>() < PEER_SECONDS) {
-            theirs.push(run_peer(&mut peer.borrow_mut(), shape, size, round, expected as usize)?);
+        for ((cpu, before), after) in cpu.iter_mut().zip(before).zip(processes_cpu(&fleet)?) {
+            *cpu += (after - before) / (ROUNDS as u64 * tasks) as f64 * 1e6;
         }
+        peer.run(shape, size, round, expected)?;
     }
-    let cpu: Vec<String> = processes_cpu(&fleet)?
-        .iter()
-        .zip(&busy)
-        .map(|((name, after), (_, before))| format!("{name} {:.1}", (after - before) / (ROUNDS as u64 * tasks) as f64 * 1e6))
-        .collect();
+    let cpu: Vec<String> = fleet.processes.iter().zip(cpu).map(|((name, _), cpu)| format!("{name} {cpu:.1}")).collect();
     let value = median(ours);
     let note = format!(
-        "{tasks} tasks, {:.0} a second, median of {ROUNDS}, dask of {}; µs CPU a task: {}",
+        "{tasks} tasks, {:.0} a second, median of {ROUNDS}; µs CPU a task: {}; {}",
         tasks as f64 / value,
-        theirs.len(),
-        cpu.join(", ")
+        cpu.join(", "),
+        peer.note()
     );
-    let peer = (!theirs.is_empty()).then(|| (PEER, median(theirs)));
+    let peer = peer.seconds().map(|seconds| (PEER, seconds));
     report.add(Row { name: name.to_owned(), value, unit: "s", peer, bar: Some(Bar::TimesFaster(20.0)), note });
     Ok(())
 }
 
+/// The peer, as far as there is one, and what it took.
+struct Beside {
+    peer: Option<Rc<RefCell<Peer>>>,
+    took: Vec<Took>,
+}
+
+impl Beside {
+    /// Starts it where that has not happened yet, and lets it do a little.
+    fn warm(context: &Context) -> Result<Beside, BenchError> {
+        let peer = context.peer()?;
+        if let Some(peer) = &peer {
+            peer.borrow_mut().run("merge", 200, PEER_ROUNDS, 200 * 199 / 2 + 200 * PEER_ROUNDS as i64)?;
+        }
+        Ok(Beside { peer, took: Vec::new() })
+    }
+
+    /// Runs a round, unless there were enough.
+    fn run(&mut self, shape: &str, size: usize, round: usize, expected: i64) -> Result<(), BenchError> {
+        let Some(peer) = &self.peer else { return Ok(()) };
+        let spent: f64 = self.took.iter().map(|took| took.seconds()).sum();
+        if round < PEER_ROUNDS && spent < PEER_SECONDS && !peer.borrow().is_stopped() {
+            self.took.push(peer.borrow_mut().run(shape, size, round, expected)?);
+        }
+        Ok(())
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        (!self.took.is_empty()).then(|| median(self.took.iter().map(|took| took.seconds())))
+    }
+
+    fn note(&self) -> String {
+        match self.took.last() {
+            None => "no dask here".to_owned(),
+            Some(Took::Seconds(_)) => format!("dask: median of {}", self.took.len()),
+            Some(Took::AtLeast(seconds)) => format!("dask was stopped after {seconds} s without having finished"),
+        }
+    }
+}
+
 /// The fleet, with the guest loaded and seen to run every task in a fresh instance.
-fn ready(context: &Context) -> Result<(std::rc::Rc<Fleet>, std::path::PathBuf), BenchError> {
+fn ready(context: &Context) -> Result<(Rc<Fleet>, std::path::PathBuf), BenchError> {
     const COUNTED: usize = 1_000;
     let fleet = context.fleet()?;
     let graph = shapes::counts(&context.guest_path("hostile"), COUNTED)?;
@@ -125,12 +161,6 @@ fn run(client: &blocking::Client, shape: Shape) -> Result<f64, BenchError> {
     Ok(seconds)
 }
 
-fn run_peer(peer: &mut crate::peer::Peer, shape: &str, size: usize, round: usize, expected: usize) -> Result<f64, BenchError> {
-    let (seconds, value) = peer.run(shape, size, round)?;
-    check("dask's value", &value, &(expected as i64))?;
-    Ok(seconds)
-}
-
-fn processes_cpu(fleet: &Fleet) -> Result<Vec<(String, f64)>, BenchError> {
-    fleet.processes.iter().map(|(name, process)| Ok((name.clone(), process.cpu_seconds()?))).collect()
+fn processes_cpu(fleet: &Fleet) -> Result<Vec<f64>, BenchError> {
+    fleet.processes.iter().map(|(_, process)| process.cpu_seconds()).collect()
 }
