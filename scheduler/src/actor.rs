@@ -153,8 +153,16 @@ impl Actor {
     /// Lets go of what nobody came back for, and looks at round trips.
     fn sweep(&mut self) {
         let retention = self.settings.retention.to_std();
-        let is_old = |graph: &&ShellGraph| graph.followers.is_empty() && graph.finished.is_some_and(|at| at.elapsed() > retention);
-        let old: Vec<GraphId> = self.graphs.iter().flatten().filter(is_old).map(|graph| graph.id).collect();
+        let unfollowed = self.graphs.iter().flatten().filter(|graph| graph.followers.is_empty());
+        let mut finished: Vec<(Instant, GraphId, usize)> =
+            unfollowed.filter_map(|graph| Some((graph.finished?, graph.id, graph.prepared.graph.len()))).collect();
+        finished.sort_unstable_by_key(|(at, ..)| std::cmp::Reverse(*at));
+        let mut tasks = 0;
+        finished.retain(|(at, _, len)| {
+            tasks += len;
+            at.elapsed() > retention || tasks > self.settings.retained_tasks_max
+        });
+        let old: Vec<GraphId> = finished.into_iter().map(|(_, graph, _)| graph).collect();
         for graph in old {
             self.event(Event::GraphReleased(graph));
         }

@@ -29,6 +29,8 @@ pub struct SchedulerSettings {
     pub heartbeat: Duration,
     /// How long a finished graph that nobody follows is kept.
     pub retention: Duration,
+    /// How many tasks the finished graphs have together that nobody follows; the oldest go first.
+    pub retained_tasks_max: usize,
     /// Bytes of components that are kept.
     pub components_bytes_max: usize,
 }
@@ -39,6 +41,7 @@ impl Default for SchedulerSettings {
             name: concat!("wasm-tasks ", env!("CARGO_PKG_VERSION")).to_owned(),
             heartbeat: Duration::from_millis(2_000),
             retention: Duration::from_millis(600_000),
+            retained_tasks_max: 1 << 20,
             components_bytes_max: 4 << 30,
         }
     }

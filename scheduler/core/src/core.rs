@@ -36,6 +36,8 @@ pub struct Counters {
     pub sent_ahead: u64,
     /// Tasks that a worker gave back.
     pub retracted: u64,
+    /// Steps of tasks, by the position of the transition in [`TRANSITIONS`](crate::TRANSITIONS).
+    pub transitions: [u64; crate::TRANSITIONS.len()],
 }
 
 /// The scheduler's state. See the crate's documentation for its use.

@@ -17,7 +17,10 @@ impl SchedulerCore {
         let graph = self.graph_mut(id.graph);
         let task = graph.task_mut(id.task);
         let (old, new) = (task.state.name(), to.name());
-        assert!(table::is_allowed(old, new), "task {} from {} to {}", id.task.0, old.as_str(), new.as_str());
+        let Some(step) = table::position(old, new) else {
+            panic!("task {} from {} to {}", id.task.0, old.as_str(), new.as_str());
+        };
+        self.counters.transitions[step] += 1;
         task.state = to;
         graph.counts.assigned += u64::from(new == StateName::Assigned);
         graph.counts.assigned -= u64::from(old == StateName::Assigned);

@@ -40,6 +40,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Resting, Failed, "what it needs failed"),
 ];
 
-pub(crate) fn is_allowed(from: StateName, to: StateName) -> bool {
-    TRANSITIONS.iter().any(|transition| transition.from == from && transition.to == to)
+/// Where a step stands in the table; none when it is not allowed.
+pub(crate) fn position(from: StateName, to: StateName) -> Option<usize> {
+    TRANSITIONS.iter().position(|transition| transition.from == from && transition.to == to)
 }
