@@ -11,7 +11,7 @@ use wit_parser::Resolve;
 
 /// Why no component could be made.
 #[derive(Debug, thiserror::Error)]
-pub enum ComponentizeError {
+pub(crate) enum ComponentizeError {
     /// The bytes are not a core module: something else, or a component already.
     #[error("the input is {found}, not a core WebAssembly module")]
     NotCoreModule {
@@ -55,7 +55,7 @@ pub enum ComponentizeError {
 ///
 /// # Errors
 /// [`ComponentizeError`] says which of the two inputs is wrong and why.
-pub fn componentize(core: &[u8], wit: &Path, world: &str) -> Result<Vec<u8>, ComponentizeError> {
+pub(crate) fn componentize(core: &[u8], wit: &Path, world: &str) -> Result<Vec<u8>, ComponentizeError> {
     check_is_core_module(core)?;
     let mut resolve = Resolve::default();
     let (package, _) = resolve

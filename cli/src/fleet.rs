@@ -139,7 +139,7 @@ impl Process {
     fn signal(&self, signal: Signal) {
         if let Some(pid) = self.id().filter(|_| self.is_running()) {
             // It may have ended in between.
-            drop(kill_process(pid, signal));
+            let _ = kill_process(pid, signal);
         }
     }
 }

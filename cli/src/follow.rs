@@ -49,7 +49,7 @@ pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &m
             }
         }
     }
-    bar.phase("fetching outputs");
+    bar.phase("  fetching outputs");
     tokio::select! {
         outcome = submission.wait() => Ok((outcome?, is_interrupted)),
         () = interrupts.next() => Err(Failure::interrupted("interrupted while outputs were fetched")),
@@ -57,10 +57,16 @@ pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &m
 }
 
 /// Writes outputs, failures and the summary; says what the process ends with.
-pub(crate) fn finish(outcome: &Outcome, sink: &Sink, voice: Voice, is_interrupted: bool) -> Result<Exit, Failure> {
+pub(crate) fn finish(
+    submission: &Submission,
+    outcome: &Outcome,
+    sink: &Sink,
+    voice: Voice,
+    is_interrupted: bool,
+) -> Result<Exit, Failure> {
     let ready = outcome.outputs.iter().filter_map(|output| Some((output.name.clone(), output.value.clone().ok()?)));
     let ready: Vec<(String, Bytes)> = ready.collect();
-    report::failures(&outcome.failures, outcome.failures_omitted);
+    report::failures(submission.id(), &outcome.failures, outcome.failures_omitted);
     if !is_interrupted || !ready.is_empty() {
         write(&ready, sink)?;
     }

@@ -16,6 +16,7 @@ mod values;
 use crate::commands::Command;
 use crate::failure::{Exit, Failure};
 use clap::Parser;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -37,11 +38,19 @@ struct CommandLine {
     command: Command,
 }
 
+/// A closed connection tells its peer so in one packet, which needs a moment to leave. Without it, the scheduler
+/// would believe for a while that a client that has ended is still there.
+const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);
+
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
     start_logging(command.default_log_level());
     let ended = start_runtime().and_then(|runtime| {
-        let ended = runtime.block_on(command.run());
+        let ended = runtime.block_on(async {
+            let ended = command.run().await;
+            tokio::time::sleep(GOODBYE).await;
+            ended
+        });
         // What still runs must not keep the process: threads of the sandbox end with it.
         runtime.shutdown_background();
         ended
@@ -55,7 +64,7 @@ fn main() -> ExitCode {
 
 fn start_logging(default: &str) {
     let filter = EnvFilter::try_from_env("WASM_TASKS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
 }
 
 fn start_runtime() -> Result<tokio::runtime::Runtime, Failure> {

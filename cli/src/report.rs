@@ -5,7 +5,7 @@ use crate::output::note;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
-use wasm_tasks::{GraphState, GraphSummary, TaskFailure, msgpack_to_json};
+use wasm_tasks::{GraphId, GraphState, GraphSummary, TaskFailure, msgpack_to_json};
 
 /// Failures that are shown; `logs` and `explain` have the rest.
 const FAILURES_SHOWN: usize = 10;
@@ -82,7 +82,7 @@ impl Drop for Bar {
 }
 
 /// Shows why tasks failed.
-pub(crate) fn failures(failures: &[TaskFailure], omitted: u64) {
+pub(crate) fn failures(graph: GraphId, failures: &[TaskFailure], omitted: u64) {
     failures.iter().take(FAILURES_SHOWN).for_each(|failure| note(failure_text(failure)));
     let more = failures.len().saturating_sub(FAILURES_SHOWN) as u64 + omitted;
     if more > 0 {
@@ -90,6 +90,10 @@ pub(crate) fn failures(failures: &[TaskFailure], omitted: u64) {
     }
     if let Some(first) = failures.first() {
         note(format!("hint: `wasm-tasks explain-error {}` says what that means", first.error.code));
+        let key = if failures.len() == 1 { format!(" '{}'", first.key.replace('\'', "'\\''")) } else { " KEY".to_owned() };
+        if failures.iter().any(|failure| !failure.error.stderr_tail.is_empty()) {
+            note(format!("hint: `wasm-tasks logs {graph}{key}` shows all that was written"));
+        }
     }
 }
 
@@ -113,20 +117,36 @@ fn failure_text(failure: &TaskFailure) -> String {
         text.push_str(&format!("  peak memory {}", bytes(error.memory_peak_bytes)));
         text.push_str(&error.fuel_used.map_or_else(|| "\n".to_owned(), |fuel| format!(", {} units of fuel\n", count(fuel))));
     }
-    let lines: Vec<&str> = error.stderr_tail.lines().collect();
+    let lines: Vec<&str> = error.stderr_tail.trim_matches('\n').lines().collect();
     if !lines.is_empty() {
         text.push_str("  stderr:\n");
         lines.iter().skip(lines.len().saturating_sub(STDERR_LINES)).for_each(|line| text.push_str(&format!("    {line}\n")));
     }
-    if !error.backtrace.is_empty() {
+    let frames = frames(&error.backtrace);
+    if !frames.is_empty() {
         text.push_str("  backtrace:\n");
-        error.backtrace.iter().take(FRAMES).for_each(|frame| text.push_str(&format!("    {frame}\n")));
+        frames.iter().take(FRAMES).for_each(|frame| text.push_str(&format!("    {frame}\n")));
     }
     if failure.dependents > 0 {
         text.push_str(&format!("  {} failed because of it\n", counted(u64::from(failure.dependents), "dependent task")));
     }
     text.pop();
     text
+}
+
+/// A backtrace for people: a frame that repeats once, nothing when no frame has a name.
+fn frames(backtrace: &[String]) -> Vec<String> {
+    if backtrace.iter().all(|frame| frame.starts_with("<wasm function")) {
+        return Vec::new();
+    }
+    let mut frames: Vec<(&String, usize)> = Vec::new();
+    for frame in backtrace {
+        match frames.last_mut() {
+            Some((last, times)) if *last == frame => *times += 1,
+            Some(_) | None => frames.push((frame, 1)),
+        }
+    }
+    frames.into_iter().map(|(frame, times)| if times > 1 { format!("{frame} ({times} times)") } else { frame.clone() }).collect()
 }
 
 /// Shows the numbers of a graph that ended.

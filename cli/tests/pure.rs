@@ -3,15 +3,15 @@
 
 #![allow(dead_code, unreachable_pub, reason = "modules of the command, seen from a test")]
 
-#[path = "../src/componentize.rs"]
-mod componentize;
-#[path = "../src/format.rs"]
-mod format;
-#[path = "../src/pages.rs"]
-mod pages;
+#[path = "../src"]
+mod command {
+    pub(crate) mod componentize;
+    pub(crate) mod format;
+    pub(crate) mod pages;
+}
 
-use self::format::{bytes, count, counted, parse_bytes, seconds, table, tree};
-use self::pages::page;
+use self::command::format::{bytes, count, counted, parse_bytes, seconds, table, tree};
+use self::command::pages::page;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;

@@ -10,7 +10,10 @@ use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::PathBuf;
 use wasm_tasks::ComponentDigest;
-use wasm_tasks_interface::{Interface, example};
+use wasm_tasks_interface::{Export, Interface, example};
+
+/// Bytes of an example that people still read.
+const EXAMPLE_MAX: usize = 120;
 
 /// Shows a component's exports as WIT, and how to call them
 #[derive(Args)]
@@ -41,8 +44,11 @@ impl Inspect {
         let mut text = format!("// {}, {digest}\n", bytes(content.len() as u64));
         interface.imports().iter().for_each(|import| text.push_str(&format!("import {import};\n")));
         text.push_str(&interface.to_wit());
-        if let Some(export) = interface.exports().first() {
-            let args: String = export.params.iter().map(|(_, ty)| format!(" '{}'", example(ty).replace('\'', "'\\''"))).collect();
+        let args = |export: &Export| -> String {
+            export.params.iter().map(|(_, ty)| format!(" '{}'", example(ty).replace('\'', "'\\''"))).collect()
+        };
+        let short = interface.exports().iter().map(|export| (export, args(export))).find(|(_, args)| args.len() <= EXAMPLE_MAX);
+        if let Some((export, args)) = short {
             text.push_str(&format!("// wasm-tasks run {} '{}'{args}\n", self.component.display(), export.name));
         }
         print(text.as_bytes())?;

@@ -3,6 +3,7 @@
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::follow::{self, Sink};
+use crate::format::counted;
 use crate::output::note;
 use crate::place::Place;
 use crate::values::Format;
@@ -56,7 +57,8 @@ impl Results {
             return Ok(Exit::Done);
         }
         let shown = missing.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        note(format!("note: {} of the outputs have no value here: {shown}{}", missing.len(), if missing.len() > 5 { ", …" } else { "" }));
+        let (outputs, more) = (counted(missing.len() as u64, "output"), if missing.len() > 5 { ", …" } else { "" });
+        note(format!("note: {outputs} without a value here: {shown}{more}"));
         Ok(Exit::TaskFailed)
     }
 

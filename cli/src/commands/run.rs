@@ -71,11 +71,15 @@ impl Run {
         let submission = or_interrupt(&mut interrupts, async { Ok(client.submit(bytes, Path::new(".")).await?) }).await?;
         let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
         drop(bar);
+        if !client.is_embedded() && !outcome.is_success() {
+            // For `explain` and `logs`; the scheduler forgets it after a while.
+            submission.detach();
+        }
         if client.is_embedded() {
             record(&client, &submission, &outcome, &format!("{} {}", self.component.display(), self.export)).await;
         }
         let sink = Sink { format: self.format, file: self.output, is_bare: true };
-        let ended = follow::finish(&outcome, &sink, voice, is_interrupted);
+        let ended = follow::finish(&submission, &outcome, &sink, voice, is_interrupted);
         drop(submission);
         client.close().await;
         ended

@@ -13,7 +13,7 @@ use wasm_tasks_scheduler::{Scheduler as Running, SchedulerSettings};
 use wasm_tasks_transport::{Accepted, Credentials, Listener, Role};
 
 /// How long peers may take to hear that the scheduler leaves.
-const GOODBYES_WITHIN: Duration = Duration::from_secs(3);
+const GOODBYES_WITHIN: Duration = Duration::from_millis(500);
 
 /// Runs the scheduler of a fleet in the foreground
 #[derive(Args)]

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wasm_tasks::{ClientError, ComponentDigest, Value, read_graph, read_graph_file, to_json};
 use wasm_tasks_protocol::graph::{Component, Function, Graph, Reference, Source, Task};
 use wasm_tasks_protocol::msgpack::{EXT_DATA, EXT_TASK, Reader};
@@ -58,7 +58,11 @@ fn digest_start(digest: ComponentDigest) -> String {
 }
 
 fn component_name(component: &Component) -> String {
-    component.name.clone().unwrap_or_else(|| digest_start(component.digest))
+    let file = match &component.source {
+        Some(Source::Path(path)) => Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned()),
+        Some(Source::Url(_) | Source::Oci(_)) | None => None,
+    };
+    component.name.clone().or(file).unwrap_or_else(|| digest_start(component.digest))
 }
 
 fn source_text(source: &Source) -> String {

@@ -70,11 +70,15 @@ impl Submit {
         }
         let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
         drop(bar);
+        if !client.is_embedded() && !outcome.is_success() {
+            // For `explain` and `logs`; the scheduler forgets it after a while.
+            submission.detach();
+        }
         if client.is_embedded() {
             record(&client, &submission, &outcome, &self.graph.display().to_string()).await;
         }
         let sink = Sink { format: self.format, file: self.output, is_bare: false };
-        let ended = follow::finish(&outcome, &sink, voice, is_interrupted);
+        let ended = follow::finish(&submission, &outcome, &sink, voice, is_interrupted);
         drop(submission);
         client.close().await;
         ended

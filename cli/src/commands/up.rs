@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use wasm_tasks::{Client, Home, Query};
+use wasm_tasks_worker::WorkerSettings;
 
 /// How long workers that are connected may take to join.
 const JOINED_WITHIN: Duration = Duration::from_secs(20);
@@ -31,7 +32,7 @@ pub(crate) struct Up {
     /// Tasks that run at once in each worker [default: the cores, shared among the workers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     slots: Option<u32>,
-    /// Memory of each worker, such as `4 GiB`
+    /// Memory of each worker, such as `4 GiB` [default: the machine's, shared among the workers]
     #[arg(long, value_name = "BYTES", value_parser = crate::format::parse_bytes)]
     memory: Option<u64>,
     /// Port of the scheduler [default: a free one]
@@ -89,9 +90,9 @@ impl Up {
             let name = format!("worker-{number}");
             let mut worker = words(&["worker", &fleet.address, "--name", &name, "--listen", "127.0.0.1:0", "--credentials", &credentials]);
             worker.extend(words(&["--slots", &self.slots_of(number).to_string()]));
-            if let Some(memory) = self.memory {
-                worker.extend(words(&["--memory", &memory.to_string()]));
-            }
+            // Workers of one machine share its memory.
+            let memory = self.memory.unwrap_or_else(|| WorkerSettings::new("", 1).memory_bytes / u64::from(self.workers));
+            worker.extend(words(&["--memory", &memory.to_string()]));
             let (process, _) = Process::start(&name, &worker, &folder.join(format!("{name}.log")))?;
             fleet.processes.push(process);
             fleet.save(home)?;

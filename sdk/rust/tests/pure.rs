@@ -1,24 +1,24 @@
 //! Tests of what builds, reads and uploads graphs, without a cluster. Takes the modules in by path, so that
 //! this program does not link the engine.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "modules of the library, seen from a test")]
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used, reason = "modules of the library, seen from a test")]
 
-#[path = "../src/decode.rs"]
-mod decode;
-#[path = "../src/graph.rs"]
-mod graph;
-#[path = "../src/home.rs"]
-mod home;
-#[path = "../src/json.rs"]
-mod json;
-#[path = "../src/upload.rs"]
-mod upload;
+#[path = "../src"]
+mod library {
+    pub mod decode;
+    pub mod graph;
+    pub mod home;
+    pub mod json;
+    pub mod upload;
+}
+
+use library::{graph, json, upload};
 
 // The names that the library's macros use.
 pub use self::graph::{Args, Graph, IntoArgument, packed};
 pub use wasm_tasks_protocol::graph::Argument;
 
-use self::decode::{decode, from_serde};
+use self::library::decode::{decode, from_serde};
 use self::upload::{Upload, UploadError};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -35,8 +35,8 @@ fn keys_are_made_and_step_aside_for_chosen_ones() {
     let mut graph = Graph::new();
     let component = graph.component_bytes(b"one".as_slice());
     let add = graph.function(&component, "examples:calc/calc@0.1.0#add");
-    graph.call_named("add-2", &add, args![1, 2]);
-    let keys: Vec<String> = (0..3).map(|_| graph.call(&add, args![1, 2]).key().to_owned()).collect();
+    graph.call_named("add-2", &add, crate::args![1, 2]);
+    let keys: Vec<String> = (0..3).map(|_| graph.call(&add, crate::args![1, 2]).key().to_owned()).collect();
     assert_eq!(keys, ["add-1", "add-3", "add-4"]);
 }
 
@@ -45,9 +45,9 @@ fn without_outputs_the_unused_tasks_are_the_outputs() {
     let mut graph = Graph::new();
     let component = graph.component_bytes(b"one".as_slice());
     let add = graph.function(&component, "add");
-    let a = graph.call(&add, args![1, 2]);
-    let b = graph.call(&add, args![&a, vec![(a.field("x").at(3), 4)]]);
-    let c = graph.call(&add, args![1, 2]);
+    let a = graph.call(&add, crate::args![1, 2]);
+    let b = graph.call(&add, crate::args![&a, vec![(a.field("x").at(3), 4)]]);
+    let c = graph.call(&add, crate::args![1, 2]);
     let outputs = read(&graph).outputs().to_vec();
     assert_eq!(outputs, [Reference::whole(b.index()), Reference::whole(c.index())]);
     graph.output(a.field("x").at(3));
@@ -61,9 +61,9 @@ fn rust_values_are_the_arguments_that_they_look_like() {
     let component = graph.component_bytes(b"one".as_slice());
     let function = graph.function(&component, "f");
     let data = graph.data(vec!["a", "b"], None).unwrap();
-    graph.call(&function, args![
+    graph.call(&function, crate::args![
         -1, u64::MAX, 1.5f32, true, 'x', "text", vec![1u8, 2], vec![1, 2], vec![0.5], packed(&[-1i16]), Some(7), None::<i32>,
-        (1, "a"), record! { "b" => 2, "a" => 1 }, &data,
+        (1, "a"), crate::record! { "b" => 2, "a" => 1 }, &data,
     ]);
     let graph = read(&graph);
     let args = Value::from_msgpack(graph.task(TaskIndex(0)).args()).unwrap();
@@ -81,8 +81,8 @@ fn two_tasks_with_one_key_are_refused_when_bytes_are_wanted() {
     let mut graph = Graph::new();
     let component = graph.component_bytes(b"one".as_slice());
     let add = graph.function(&component, "add");
-    graph.call_named("a", &add, args![]);
-    graph.call_named("a", &add, args![]);
+    graph.call_named("a", &add, crate::args![]);
+    graph.call_named("a", &add, crate::args![]);
     assert_eq!(graph.to_bytes().unwrap_err().code, ErrorCode::DuplicateKey);
 }
 
@@ -98,7 +98,7 @@ fn a_saved_graph_names_files_relative_to_its_folder_and_is_uploaded_without_path
     let sum = graph.function(&component, "sum");
     let middle = graph.data_file(at("data.csv"), 2, Some(3)).unwrap();
     let rest = graph.data_file(at("data.csv"), 8, None).unwrap();
-    graph.call(&sum, args![&middle, &rest]);
+    graph.call(&sum, crate::args![&middle, &rest]);
     graph.save(at("graphs/graph.msgpack")).unwrap();
 
     let saved = fs::read(at("graphs/graph.msgpack")).unwrap();
@@ -123,7 +123,7 @@ fn files_that_are_gone_short_or_changed_are_named() {
     let component = graph.component_file(&path).unwrap();
     let function = graph.function(&component, "f");
     let data = graph.data_file(&path, 4, Some(5)).unwrap();
-    graph.call(&function, args![&data]);
+    graph.call(&function, crate::args![&data]);
     let upload = || Upload::read(read(&graph), folder.path());
     upload().unwrap();
     fs::write(&path, b"changed!!").unwrap();
@@ -138,7 +138,7 @@ fn files_that_are_gone_short_or_changed_are_named() {
     let function = graph.function(&component, "f");
     fs::write(&path, b"short").unwrap();
     let data = graph.data_file(&path, 4, Some(5)).unwrap();
-    graph.call(&function, args![&data]);
+    graph.call(&function, crate::args![&data]);
     let error = Upload::read(read(&graph), folder.path()).unwrap_err();
     assert!(matches!(error, UploadError::Range { len: 5, offset: 4, wanted: 5, .. }), "{error}");
 }
@@ -148,7 +148,7 @@ fn a_graph_without_paths_is_sent_as_it_is() {
     let mut graph = Graph::new();
     let component = graph.component_digest(ComponentDigest::of(b"elsewhere"), None);
     let function = graph.function(&component, "f");
-    graph.call(&function, args![1]);
+    graph.call(&function, crate::args![1]);
     let bytes = graph.to_bytes().unwrap();
     let upload = Upload::read(Read::read(bytes.clone()).unwrap(), ".".as_ref()).unwrap();
     assert_eq!(upload.file, bytes);

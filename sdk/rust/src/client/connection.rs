@@ -103,6 +103,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.peer.close("the client left");
         self.reader.abort();
     }
 }
