@@ -82,8 +82,8 @@ impl ClientError {
             ClientError::UnknownGraph(_) => Some("`wasm-tasks status` lists the graphs"),
             ClientError::OutputGone(_) => Some("submit the graph again"),
             ClientError::Lost(_) => Some("the graph goes on as long as the scheduler does; `wasm-tasks attach ID` follows it again"),
+            ClientError::Refused(refusal) => hint_of(refusal.code),
             ClientError::File(_)
-            | ClientError::Refused(_)
             | ClientError::Address { .. }
             | ClientError::Dial(_)
             | ClientError::Credentials(_)
@@ -101,6 +101,18 @@ impl ClientError {
             ErrorCode::Unreachable | ErrorCode::ProtocolVersion | ErrorCode::Unauthenticated | ErrorCode::ProtocolViolation
         )
     }
+}
+
+/// Advice on a refusal; the scheduler says what is wrong, and knows no commands.
+fn hint_of(code: ErrorCode) -> Option<&'static str> {
+    let hints = [
+        (ErrorCode::CoreModule, "make a component of it with `wasm-tasks componentize CORE.wasm --wit DIR --world NAME -o OUT.wasm`"),
+        (ErrorCode::UnsupportedComponent, "build for WASI 0.2 with synchronous exports: target `wasm32-wasip2` in Rust"),
+        (ErrorCode::UnknownImport, "a component may import `wasi:…@0.2` and interfaces that only have types"),
+        (ErrorCode::UnknownExport, "`wasm-tasks inspect COMPONENT` lists the exports"),
+        (ErrorCode::NotUploaded, "submit from a machine that has the file, with its path in the graph"),
+    ];
+    hints.into_iter().find(|(known, _)| *known == code).map(|(_, hint)| hint)
 }
 
 impl From<GraphError> for ClientError {
