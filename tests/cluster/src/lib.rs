@@ -1,1 +1,1 @@
-//! Drives real processes of the command on loopback.
+//! Drives real processes of the command on loopback: everything is in `tests/cluster.rs`, one test program.

@@ -1,0 +1,20 @@
+//! The command, as its users meet it: real processes, real files, QUIC on loopback. Knows nothing of what is inside.
+//!
+//! `cargo xtask test` builds what this needs. By hand: `cargo build -p wasm-tasks-cli`, `cargo xtask guests`,
+//! `cargo test -p wasm-tasks-cluster-tests`.
+
+mod cluster {
+    mod bad_components;
+    mod bad_graphs;
+    mod clients;
+    mod failures;
+    mod fleets;
+    mod looking;
+    mod misfits;
+    mod outputs;
+    mod polyglot;
+    mod run;
+    mod support;
+    mod vectors;
+    mod workers;
+}

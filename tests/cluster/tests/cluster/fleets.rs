@@ -1,0 +1,110 @@
+//! Starting and stopping fleets, and who may talk to them.
+
+use super::support::{Fleet, Home, Running, guest, is_running};
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+#[test]
+fn down_leaves_no_processes_and_no_state() {
+    let fleet = Fleet::up(&["--workers", "2", "--slots", "1"]);
+    let names: Vec<&str> = fleet.processes.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["scheduler", "worker-1", "worker-2"]);
+    assert!(fleet.processes.iter().all(|(_, pid)| is_running(*pid)));
+    assert!(fleet.address.starts_with("127.0.0.1:"), "{}", fleet.address);
+    let mut joined: Vec<String> =
+        fleet.workers().iter().map(|worker| format!("{} {}", worker["name"], worker["slots"])).collect();
+    joined.sort();
+    assert_eq!(joined, ["\"worker-1\" 1", "\"worker-2\" 1"]);
+
+    let again = fleet.home.run(&["up"]);
+    again.refuses("bad-arguments", &["a fleet runs already", &fleet.address, "`wasm-tasks down` stops it"]);
+    assert!(fleet.processes.iter().all(|(_, pid)| is_running(*pid)), "the fleet goes on");
+    fleet.home.run(&["status"]).expect(0).says(&["a fleet runs on this machine", &fleet.address]);
+
+    fleet.home.run(&["down"]).expect(0).says(&["stopped 3 processes"]).does_not_say("killed");
+    assert!(fleet.processes.iter().all(|(_, pid)| !is_running(*pid)), "processes are left");
+    assert!(!fleet.home.path().join("fleet/fleet.json").exists());
+    let spilled = fs::read_dir(fleet.home.path().join("cache/spill")).map_or(0, |entries| entries.count());
+    assert_eq!(spilled, 0, "workers leave no results behind");
+    fleet.home.run(&["down"]).expect(0).says(&["no fleet runs"]);
+}
+
+#[test]
+fn a_fleet_whose_scheduler_was_killed_is_cleared_away() {
+    let fleet = Fleet::up(&["--workers", "1"]);
+    super::support::kill(fleet.pid("scheduler"), Signal::KILL);
+    super::support::until("the scheduler is gone", || (!is_running(fleet.pid("scheduler"))).then_some(()));
+    let second = fleet.home.run(&["up", "--workers", "1", "--json"]);
+    second.expect(0);
+    assert!(!is_running(fleet.pid("worker-1")), "the worker of the old fleet is left");
+    fleet.home.run(&["down"]).expect(0).says(&["stopped 2 processes"]);
+}
+
+#[test]
+fn credentials_are_for_their_owner_alone() {
+    let fleet = Fleet::shared();
+    let folder = fleet.home.path().join("credentials");
+    assert_eq!(mode(&folder), 0o700);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).expect("credentials") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        names.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+    }
+    for needed in ["ca.pem", "scheduler.key", "worker.key", "client.key"] {
+        assert!(names.iter().any(|name| name == needed), "{names:?}");
+    }
+}
+
+#[test]
+fn nobody_listens_beyond_loopback_without_credentials() {
+    let home = Home::new();
+    let answer = home.run(&["scheduler", "--listen", "0.0.0.0:0"]);
+    answer.expect(3).says(&["error[unauthenticated]: ", "hint: "]);
+    assert!(!home.path().join("credentials").exists(), "none are made for the network: {answer}");
+    assert_eq!(answer.stdout, "");
+    // With credentials that were made on loopback it listens.
+    let fleet = Fleet::shared();
+    let credentials = fleet.home.path().join("credentials");
+    let words = ["scheduler", "--listen", "0.0.0.0:0", "--credentials", credentials.to_str().expect("UTF-8")];
+    let (scheduler, line) = Running::start_until_line(&mut home.command(&words));
+    assert!(line.starts_with("scheduler 0.0.0.0:"), "{line}");
+    scheduler.signal(Signal::TERM);
+    scheduler.end().expect(0);
+}
+
+#[test]
+fn a_scheduler_that_is_not_there_is_no_connection() {
+    let home = Home::new();
+    let calc = guest("calc");
+    // A socket that is bound and never read: nothing answers, and nobody else can take the port.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let answer = home.run_on("run", &calc, &["add", "1", "2", "--scheduler", &address]);
+    answer.expect(3).says(&["error[unreachable]: ", &address, "hint: "]);
+    drop(silent);
+    let answer = home.run(&["status", "--scheduler", &address]);
+    answer.expect(3).says(&["error[unreachable]: ", &address, "hint: "]);
+    home.run(&["worker", &address]).expect(3).says(&["error[unreachable]: ", &address]);
+    home.run(&["status", "--scheduler", "nonsense"]).refuses("bad-arguments", &["`nonsense`", "HOST:PORT"]);
+}
+
+#[test]
+fn strangers_are_not_let_in() {
+    let fleet = Fleet::shared();
+    let stranger = Home::new();
+    for words in [&["status"][..], &["worker"]] {
+        let mut words = words.to_vec();
+        match words[0] {
+            "worker" => words.push(&fleet.address),
+            _ => words.extend(["--scheduler", &fleet.address]),
+        }
+        stranger.run(&words).expect(3).says(&["error[unauthenticated]: ", &fleet.address, "hint: "]);
+    }
+    assert_eq!(fleet.workers().len(), 2, "the stranger did not join");
+}

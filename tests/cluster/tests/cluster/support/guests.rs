@@ -1,0 +1,36 @@
+//! The components that `cargo xtask guests` builds.
+
+use super::home::target;
+use std::path::PathBuf;
+
+/// Prefix of the exports of the guest `everything`.
+const EVERYTHING: &str = "wasm-tasks:examples/everything@0.1.0";
+
+/// The component of a guest in Rust, which is always built.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    let path = file(name);
+    assert!(path.exists(), "`{}` is not built; run `cargo xtask guests`", path.display());
+    path
+}
+
+/// Whether a guest of another language was built here.
+pub(crate) fn is_built(name: &str) -> bool {
+    file(name).exists()
+}
+
+/// Says on standard error that a part of a test did not run.
+pub(crate) fn skip(what: &str, missing: &[&str]) {
+    eprintln!("skipped: {what}; not built here: {}", missing.join(", "));
+}
+
+/// An export of the guest `everything`.
+pub(crate) fn everything(function: &str) -> String {
+    format!("{EVERYTHING}#{function}")
+}
+
+fn file(name: &str) -> PathBuf {
+    // `CARGO_TARGET_DIR` may be elsewhere; guests are always in the target folder of the repository.
+    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/guests");
+    let folder = if repository.exists() { repository } else { target().join("guests") };
+    folder.join(name).with_extension("wasm")
+}

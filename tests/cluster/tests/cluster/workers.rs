@@ -1,0 +1,109 @@
+//! Workers that die, and tasks that no worker can run.
+
+use super::support::{Fleet, GraphFile, everything, guest, int, kill, list, result};
+use rustix::process::Signal;
+use serde_json::json;
+use wasm_tasks_protocol::graph::{Grant, LabelRule, Options};
+
+/// Options of a task that really sleeps.
+fn sleeps() -> Options {
+    Options { grants: Some(vec![Grant::Clock]), ..Options::default() }
+}
+
+#[test]
+fn a_worker_killed_mid_task_loses_no_graph() {
+    let fleet = Fleet::up(&["--workers", "2", "--slots", "1"]);
+    let (hostile, all) = (guest("hostile"), guest("everything"));
+    let mut graph = GraphFile::new();
+    graph.builder.options(Options { name: Some("killed".to_owned()), ..Options::default() });
+    // Results that only the worker that made them has; they are made again when it dies.
+    let made: Vec<_> =
+        (0..4).map(|i| graph.task(&format!("made-{i}"), &all, &everything("make-bytes"), vec![int(100_000 + i)])).collect();
+    let slept: Vec<_> =
+        (0..4).map(|i| graph.task_with(&format!("slept-{i}"), &hostile, "sleep-ms", vec![int(700 + i)], &sleeps())).collect();
+    for (i, task) in made.into_iter().enumerate() {
+        graph.output_task(&format!("count-{i}"), &all, &everything("count-bytes"), vec![result(task)]);
+    }
+    for task in slept {
+        graph.output(task);
+    }
+    let id = fleet.detach(&graph.save(&fleet.home, "killed.msgpack"));
+    let attach = fleet.start(&["attach", &id]);
+    super::support::until("a task sleeps on the first worker", || {
+        let tasks = (0..4).map(|i| fleet.explain(&id, &format!("slept-{i}")));
+        tasks.into_iter().find(|task| task["state"] == "assigned" && task["workers"] == json!(["worker-1"]))
+    });
+    kill(fleet.pid("worker-1"), Signal::KILL);
+    let answer = attach.end();
+    let outputs = answer.expect(0).json();
+    for i in 0..4_u64 {
+        assert_eq!(outputs[format!("count-{i}")], 100_000 + i, "{answer}");
+        assert!(outputs[format!("slept-{i}")].as_u64().is_some_and(|ms| ms >= 700 + i), "{answer}");
+    }
+    let graph = fleet.graph(&id);
+    assert!(graph["attempts"].as_u64() > Some(12), "the lost attempt was made again: {graph}");
+    let left: Vec<_> = fleet.workers().into_iter().map(|worker| worker["name"].clone()).collect();
+    assert_eq!(left, ["worker-2"]);
+}
+
+#[test]
+fn a_fleet_without_workers_waits_and_takes_the_first_that_comes() {
+    let fleet = Fleet::up(&["--workers", "1", "--slots", "1"]);
+    kill(fleet.pid("worker-1"), Signal::TERM);
+    super::support::until("the worker has left", || fleet.workers().is_empty().then_some(()));
+    let mut graph = GraphFile::new();
+    graph.output_task("sum", &guest("calc"), "sum", vec![list((1..=4).map(int))]);
+    let id = fleet.detach(&graph.save(&fleet.home, "patient.msgpack"));
+    let explained = fleet.explain(&id, "sum");
+    assert_eq!(
+        (&explained["state"], &explained["text"]),
+        (&json!("queued"), &json!("it is ready, but there are no workers")),
+        "{explained}"
+    );
+    let words = ["worker", &fleet.address, "--name", "late", "--label", "zone=a", "--slots", "1"];
+    let (late, line) = super::support::Running::start_until_line(&mut fleet.command(&words));
+    assert_eq!(line, "worker late");
+    assert_eq!(fleet.run(&["attach", &id]).expect(0).json(), json!({"sum": 10}));
+    assert_eq!(fleet.workers()[0]["labels"]["zone"], "a");
+    late.signal(Signal::TERM);
+    late.end().expect(0);
+}
+
+#[test]
+fn explain_names_the_nearest_worker_of_a_task_that_nobody_can_run() {
+    let fleet = Fleet::shared();
+    let mut graph = GraphFile::new();
+    let labels = Some(vec![LabelRule::parse("gpu=yes").expect("a rule")]);
+    let options = Options { labels, ..Options::default() };
+    let picky = graph.task_with("picky", &guest("calc"), "neg", vec![int(1)], &options);
+    graph.output_task("after", &guest("calc"), "neg", vec![result(picky)]);
+    let id = fleet.detach(&graph.save(&fleet.home, "picky.msgpack"));
+    let text = fleet.run(&["explain", &id, "picky"]);
+    let said = &text.expect(0).stdout;
+    assert!(said.starts_with("`picky`: no worker can run it; the nearest is `worker-"), "{text}");
+    assert!(said.contains("gpu"), "{text}");
+    assert_eq!(fleet.explain(&id, "after")["text"], "it waits for `picky`");
+    assert_eq!(fleet.run(&["explain", &id, "--json"]).expect(0).json()["unrunnable"], json!(["picky"]));
+    fleet.run(&["cancel", &id]).expect(0).says(&["is cancelled"]);
+    fleet.run(&["explain", &id, "nobody"]).refuses("not-found", &["no task `nobody`"]);
+}
+
+#[test]
+fn a_label_that_one_worker_has_decides_where_a_task_runs() {
+    let fleet = Fleet::up(&["--workers", "1"]);
+    let words = ["worker", &fleet.address, "--name", "gifted", "--label", "gpu=yes", "--slots", "1"];
+    let (gifted, _) = super::support::Running::start_until_line(&mut fleet.command(&words));
+    let mut graph = GraphFile::new();
+    let labels = Some(vec![LabelRule::parse("gpu=yes").expect("a rule")]);
+    let options = Options { labels, ..Options::default() };
+    for i in 0..8 {
+        let task = graph.task_with(&format!("t{i}"), &guest("calc"), "neg", vec![int(i)], &options);
+        graph.output(task);
+    }
+    let id = fleet.detach(&graph.save(&fleet.home, "labelled.msgpack"));
+    fleet.run(&["attach", &id]).expect(0);
+    for i in 0..8 {
+        assert_eq!(fleet.explain(&id, &format!("t{i}"))["workers"], json!(["gifted"]));
+    }
+    drop(gifted);
+}
