@@ -20,10 +20,10 @@ impl SchedulerCore {
         let Some(step) = table::position(old, new) else {
             panic!("task {} from {} to {}", id.task.0, old.as_str(), new.as_str());
         };
-        self.counters.transitions[step] += 1;
         task.state = to;
         graph.counts.assigned += u64::from(new == StateName::Assigned);
         graph.counts.assigned -= u64::from(old == StateName::Assigned);
+        self.counters.transitions[step] += 1;
     }
 
     /// Sends a task that is needed and has nothing else to do to where it belongs: the queue, or waiting.
