@@ -70,11 +70,14 @@ impl WorkerSettings {
     }
 }
 
-/// The machine's memory, as Linux tells it.
+/// The memory that this process may use, as Linux tells it: the machine's, or what its container is limited to.
 fn machine_memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let kilobytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.split_whitespace().next()?;
-    Some(kilobytes.parse::<u64>().ok()?.saturating_mul(1_024))
+    let machine = kilobytes.parse::<u64>().ok()?.saturating_mul(1_024);
+    // Inside a container with cgroup v2 this is its own limit; `max` and absence mean none.
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    Some(container.map_or(machine, |limit: u64| limit.min(machine)))
 }
 
 /// Resident memory of this process; 0 where the system does not tell.

@@ -305,7 +305,7 @@ impl Shell {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
     #[test]
     fn invariants_hold_and_everything_ends(slots in 1u32..4, steps in proptest::collection::vec(step(), 0..80)) {
         let mut shell = Shell::new(slots);
