@@ -1,1 +1,16 @@
 //! Simulates the scheduler's and the workers' cores over virtual time.
+//!
+//! Owns a world of the real cores joined by links of values, with faults, checks and measurements. It knows no clock and
+//! no file: everything follows from a seed.
+
+pub mod agenda;
+pub mod checks;
+pub mod core_shell;
+pub mod coverage;
+pub mod network;
+pub mod process;
+pub mod random;
+pub mod scenario;
+pub mod scheduler;
+pub mod work;
+pub mod world;

@@ -1,0 +1,217 @@
+//! What must be true when the trouble is over: the reference model against which runs are judged.
+
+use crate::core_shell::CoreShell;
+use crate::coverage::FaultKind;
+use crate::scenario::Fault;
+use crate::scheduler::Scheduler;
+use crate::work::{Fate, Work, decode};
+use crate::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::limits::WORKER_DEATHS_MAX;
+use wasm_tasks_scheduler_core::{OutputOutcome, StateName, TaskId};
+
+/// What a run broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// An invariant of a core, or of the simulator about a core.
+    #[error("panic: {0}")]
+    Panic(String),
+    /// Something goes on for ever.
+    #[error("no end after {steps} moments")]
+    NoEnd {
+        /// How many there were.
+        steps: u64,
+    },
+    /// Nothing happens any more and a graph has not ended.
+    #[error("graph {graph} is stuck: {why}")]
+    Stuck {
+        /// Which.
+        graph: GraphId,
+        /// Its tasks that are open.
+        why: String,
+    },
+    /// An output was promised and is not there.
+    #[error("output {task} of graph {graph} {what}")]
+    Output {
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: u32,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A task was failed for no reason.
+    #[error("task {task} of graph {graph} failed as `{code}` after {attempts} attempts without a reason for that")]
+    Failed {
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: u32,
+        /// The code.
+        code: ErrorCode,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// What workers hold is not what the scheduler believes.
+    #[error("task {task} of graph {graph} is {state}: the scheduler believes it at {believed:?}, it is at {found:?}")]
+    Replicas {
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: u32,
+        /// Its state.
+        state: &'static str,
+        /// Where the scheduler believes it.
+        believed: Vec<WorkerId>,
+        /// Where it is.
+        found: Vec<WorkerId>,
+    },
+    /// A worker keeps something of a graph that was released.
+    #[error("worker {} keeps {what} after all graphs were released", worker.0)]
+    Leak {
+        /// Who.
+        worker: WorkerId,
+        /// What.
+        what: String,
+    },
+}
+
+/// Checks that every graph ended, and ended right.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
+    let shell = &world.scheduler;
+    shell.core.check_invariants();
+    for (graph, work) in &world.graphs {
+        // It may have been released by the run.
+        let Some(index) = shell.core.graph_index(*graph) else { continue };
+        let state = |task: u32| shell.core.explain(TaskId { graph: index, task: TaskIndex(task) }).map(|why| why.state);
+        let ends = [Some(StateName::Idle), Some(StateName::Done), Some(StateName::Failed)];
+        let open: Vec<u32> = (0..work.tasks.len() as u32).filter(|task| !ends.contains(&state(*task))).collect();
+        if let Some(first) = open.first() {
+            let why = shell.core.explain(TaskId { graph: index, task: TaskIndex(*first) });
+            return Err(Violation::Stuck { graph: *graph, why: format!("open: {open:?}; {first}: {why:?}") });
+        }
+        let Some(is_cancelled) = shell.told.finished.get(graph) else {
+            return Err(Violation::Stuck { graph: *graph, why: "its end was not told".to_owned() });
+        };
+        failures(world, *graph, work)?;
+        if !is_cancelled {
+            outputs(world, *graph, work)?;
+        }
+        replicas(world, *graph, work)?;
+    }
+    Ok(())
+}
+
+/// Every failure has a reason.
+fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
+    let told = &world.scheduler.told;
+    let had = |kind: FaultKind| world.scheduler.coverage.faults.contains_key(&kind);
+    for ((_, task), (code, attempts)) in told.failures.range((graph, TaskIndex(0))..=(graph, TaskIndex(u32::MAX))) {
+        let count = |map: &BTreeMap<(GraphId, TaskIndex), u32>| map.get(&(graph, *task)).copied().unwrap_or(0);
+        let has_reason = match code {
+            ErrorCode::WorkerDied => count(&told.deaths) >= WORKER_DEATHS_MAX,
+            ErrorCode::WorkerFault => count(&told.faults) >= 6 && (had(FaultKind::TaskFault) || had(FaultKind::LostReplica)),
+            code => match work.task(*task).fate {
+                Fate::Fine => false,
+                Fate::Fails(own) => own == *code,
+                Fate::FailsFirst(times, own) => own == *code && times > work.task(*task).settings.retries,
+            },
+        };
+        if !has_reason {
+            return Err(Violation::Failed { graph, task: task.0, code: *code, attempts: *attempts });
+        }
+    }
+    Ok(())
+}
+
+/// Every output is there with the right value, unless something that it needs failed.
+fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
+    let shell = &world.scheduler;
+    let mut doomed: BTreeSet<TaskIndex> = BTreeSet::new();
+    let mut must_fail: BTreeSet<TaskIndex> = BTreeSet::new();
+    for task in work.topological() {
+        let needs = &work.dependencies[task.0 as usize];
+        if shell.told.failures.contains_key(&(graph, task)) || needs.iter().any(|need| doomed.contains(need)) {
+            doomed.insert(task);
+        }
+        if matches!(work.task(task).fate, Fate::Fails(_)) || needs.iter().any(|need| must_fail.contains(need)) {
+            must_fail.insert(task);
+        }
+    }
+    for output in &work.outputs {
+        let wrong = |what: &str| Err(Violation::Output { graph, task: output.0, what: what.to_owned() });
+        match shell.told.outputs.get(&(graph, *output)) {
+            None => return wrong("was never spoken of"),
+            Some(OutputOutcome::Failed) if !doomed.contains(output) => return wrong("failed, but nothing that it needs did"),
+            Some(OutputOutcome::Failed) => {}
+            Some(OutputOutcome::Ready { .. }) if must_fail.contains(output) => return wrong("is there, but it cannot be"),
+            Some(OutputOutcome::Ready { .. }) => {
+                let index = shell.core.graph_index(graph).expect("the caller has it");
+                let id = TaskId { graph: index, task: *output };
+                let holder = shell.core.result_of(id).and_then(|(_, holder)| holder);
+                let kept = holder.and_then(|holder| world.workers.get(&holder)).and_then(|holder| holder.serve(graph, *output));
+                let value = shell.inline(graph, *output).cloned().or(kept);
+                let Some(value) = value else {
+                    // Nobody asked for it since it was lost: who does learns that, and it is made again.
+                    if world.scheduler.coverage.faults.contains_key(&FaultKind::LostReplica) {
+                        continue;
+                    }
+                    return wrong("was promised and is nowhere");
+                };
+                if decode(&value).0 != work.value(*output) {
+                    return wrong("has a wrong value");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The scheduler knows who holds what, and nobody holds what is not needed.
+fn replicas(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
+    let index = world.scheduler.core.graph_index(graph).expect("the caller has it");
+    let mut found: BTreeMap<TaskIndex, BTreeSet<WorkerId>> = BTreeMap::new();
+    for (worker, process) in &world.workers {
+        for (_, task) in process.holdings().into_iter().filter(|(of, _)| *of == graph) {
+            found.entry(task).or_default().insert(*worker);
+        }
+    }
+    for task in (0..work.tasks.len() as u32).map(TaskIndex) {
+        let why = world.scheduler.core.explain(TaskId { graph: index, task }).expect("the graph has the task");
+        let believed: BTreeSet<WorkerId> = if why.state == StateName::Done { why.workers.into_iter().collect() } else { BTreeSet::new() };
+        let found = found.remove(&task).unwrap_or_default();
+        if believed != found {
+            let (believed, found) = (believed.into_iter().collect(), found.into_iter().collect());
+            return Err(Violation::Replicas { graph, task: task.0, state: why.state.as_str(), believed, found });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that nothing is left of graphs that were released.
+///
+/// # Errors
+/// The first thing that is.
+pub fn after_release(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
+    world.scheduler.core.check_invariants();
+    assert!(world.scheduler.is_finished(), "no graph is left");
+    for (worker, process) in &world.workers {
+        let kept = process.holdings();
+        let what = if process.core.attempt_count() > 0 {
+            format!("{} attempts", process.core.attempt_count())
+        } else if !kept.is_empty() {
+            format!("{} results", kept.len())
+        } else if world.graphs.keys().any(|graph| process.core.graph_key(*graph).is_some()) {
+            "a graph's definition".to_owned()
+        } else {
+            continue;
+        };
+        return Err(Violation::Leak { worker: *worker, what });
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Runs of random faults, and what is printed of them.
+#![allow(clippy::print_stdout, reason = "a command prints its results")]
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use wasm_tasks_sim::coverage::Coverage;
+use wasm_tasks_sim::scenario;
+
+/// Failures that are printed in full.
+const SHOWN_MAX: usize = 8;
+
+pub(crate) fn one(seed: u64, is_traced: bool) -> ExitCode {
+    match scenario::run(seed, is_traced) {
+        Ok(coverage) => {
+            println!("seed {seed} is fine\n{coverage}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            failure.trace.iter().for_each(|line| println!("{line}"));
+            println!("seed {seed}: {}", failure.violation);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+pub(crate) fn many(first: u64, count: u64) -> ExitCode {
+    let mut coverage = Coverage::default();
+    let mut kinds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    // A panic of a core is caught and told with its seed: its own words would drown the rest.
+    std::panic::set_hook(Box::new(|_| {}));
+    for seed in first..first + count {
+        match scenario::run(seed, false) {
+            Ok(counts) => coverage.add(&counts),
+            Err(failure) => {
+                let text = failure.violation.to_string();
+                let kind: String = text.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
+                if !kinds.contains_key(&kind) && kinds.len() < SHOWN_MAX {
+                    println!("seed {seed}: {text}\n  replay: cargo xtask sim --seed {seed} --trace");
+                }
+                kinds.entry(kind).or_default().push(seed);
+            }
+        }
+    }
+    let _ = std::panic::take_hook();
+    print!("{coverage}");
+    let failed: usize = kinds.values().map(Vec::len).sum();
+    println!("{count} seeds from {first}, {failed} failed");
+    for (kind, seeds) in &kinds {
+        println!("  {:>5} times: {kind} (first seeds {:?})", seeds.len(), &seeds[..seeds.len().min(5)]);
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

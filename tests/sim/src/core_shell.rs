@@ -1,0 +1,375 @@
+//! The real scheduler core in a shell of values: the same translation between events, actions and messages as
+//! `scheduler/src/actor` makes, without connections and clients.
+
+use crate::coverage::Coverage;
+use crate::scheduler::{MEMORY_BYTES, Offer, Relay, Scheduler};
+use crate::work::Work;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, TenantId, WorkerId};
+use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
+use wasm_tasks_protocol::message::{Assignment, FromWorker, FunctionSpec, Input, InputSource, PeerAddress, Priority, ToWorker};
+use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_protocol::{ErrorCode, Time};
+use wasm_tasks_scheduler_core::{
+    Action, Actions, AssignedInput, Event, GraphIndex, GraphPlan, InputAt, OutputOutcome, SchedulerCore, TaskId, WorkerPlan,
+};
+
+#[derive(Debug)]
+struct ShellGraph {
+    id: GraphId,
+    index: GraphIndex,
+    work: Arc<Work>,
+    plan: GraphPlan,
+    functions: Vec<FunctionSpec>,
+    defined_at: BTreeSet<WorkerId>,
+    inline: BTreeMap<TaskIndex, Bytes>,
+}
+
+/// What clients were told.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The last word on each output.
+    pub outputs: BTreeMap<(GraphId, TaskIndex), OutputOutcome>,
+    /// Tasks that failed of their own, with the number of attempts.
+    pub failures: BTreeMap<(GraphId, TaskIndex), (ErrorCode, u32)>,
+    /// Graphs that are finished, and whether they were cancelled.
+    pub finished: BTreeMap<GraphId, bool>,
+    /// Attempts that failed for reasons of workers.
+    pub faults: BTreeMap<(GraphId, TaskIndex), u32>,
+    /// Deaths of workers that had each task.
+    pub deaths: BTreeMap<(GraphId, TaskIndex), u32>,
+}
+
+/// The core and what its shell keeps.
+#[derive(Debug)]
+pub struct CoreShell {
+    /// The core.
+    pub core: SchedulerCore,
+    actions: Actions,
+    graphs: Vec<Option<ShellGraph>>,
+    arriving: Option<(Arc<Work>, GraphPlan)>,
+    /// Connected workers, with the messages of this turn.
+    workers: BTreeMap<WorkerId, Vec<ToWorker>>,
+    /// What clients were told.
+    pub told: Told,
+    /// What happened so far.
+    pub coverage: Coverage,
+    /// Check invariants after every so many events; 0: never.
+    pub check_every: u64,
+    /// Reports that came, for those that come again.
+    pub reports: Vec<(WorkerId, FromWorker)>,
+    /// What the core was told and what it wanted, when asked for.
+    pub trace: Option<Vec<String>>,
+}
+
+impl CoreShell {
+    /// A scheduler without workers.
+    pub fn new(check_every: u64) -> CoreShell {
+        CoreShell {
+            core: SchedulerCore::new(&wasm_tasks_scheduler_core::Settings { first_serial: 1 }),
+            actions: Actions::new(),
+            graphs: Vec::new(),
+            arriving: None,
+            workers: BTreeMap::new(),
+            told: Told::default(),
+            coverage: Coverage::default(),
+            check_every,
+            reports: Vec::new(),
+            trace: None,
+        }
+    }
+
+    /// Gives the core an event and carries out what it answers.
+    pub fn event(&mut self, now: Time, event: Event) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>10} scheduler < {}", now.0, brief(&event)));
+        }
+        let mut actions = std::mem::take(&mut self.actions);
+        self.core.handle(now, event, &mut actions);
+        self.coverage.events += 1;
+        self.coverage.note(self.core.counters());
+        if self.check_every > 0 && self.coverage.events.is_multiple_of(self.check_every) {
+            self.core.check_invariants();
+            self.coverage.checked += 1;
+        }
+        for action in actions.drain() {
+            if let Some(trace) = &mut self.trace {
+                trace.push(format!("{:>10} scheduler > {action:?}", now.0));
+            }
+            self.perform(action);
+        }
+        self.actions = actions;
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::GraphAccepted { graph, index } => {
+                let (work, plan) = self.arriving.take().expect("graphs are accepted one after the other");
+                let slot = index.slot();
+                if self.graphs.len() <= slot {
+                    self.graphs.resize_with(slot + 1, || None);
+                }
+                let functions = work.functions();
+                let (defined_at, inline) = (BTreeSet::new(), BTreeMap::new());
+                self.graphs[slot] = Some(ShellGraph { id: graph, index, work, plan, functions, defined_at, inline });
+            }
+            Action::Assign { worker, task, attempt, priority, inputs } => self.assign(worker, task, attempt, priority, &inputs),
+            Action::Cancel { worker, attempt } => self.send(worker, ToWorker::CancelAttempts(vec![attempt])),
+            Action::Retract { worker, attempts } => self.send(worker, ToWorker::RetractAttempts(attempts)),
+            Action::UpdateInput { worker, attempt, input, graph } => {
+                if let Some(graph) = self.graph_of(graph) {
+                    let input = wire_input(graph, &input);
+                    self.send(worker, ToWorker::UpdateInput { attempt, input });
+                }
+            }
+            Action::Release { worker, task } => {
+                let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) else { return };
+                self.send(worker, ToWorker::ReleaseResults { graph, tasks: vec![task.task] });
+            }
+            Action::ReleaseInline(task) => {
+                if let Some(graph) = self.graph_of_mut(task.graph) {
+                    graph.inline.remove(&task.task);
+                }
+            }
+            Action::Output { task, outcome } => {
+                if let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) {
+                    self.told.outputs.insert((graph, task.task), outcome);
+                }
+            }
+            Action::TaskFailed { task, code, attempts, .. } => {
+                if let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) {
+                    self.told.failures.insert((graph, task.task), (code, attempts));
+                }
+            }
+            Action::GraphFinished { graph, is_cancelled, .. } => {
+                if let Some(graph) = self.graph_of(graph).map(|graph| graph.id) {
+                    self.told.finished.insert(graph, is_cancelled);
+                }
+            }
+            Action::GraphForgotten { graph, index, .. } => {
+                if let Some(forgotten) = self.graphs[index.slot()].take() {
+                    for worker in forgotten.defined_at {
+                        self.send(worker, ToWorker::ForgetGraph(graph));
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, worker: WorkerId, message: ToWorker) {
+        // A worker that is gone has lost everything that this could change.
+        if let Some(outbox) = self.workers.get_mut(&worker) {
+            outbox.push(message);
+        }
+    }
+
+    fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
+        let graph = self.graphs[id.graph.slot()].as_mut().expect("tasks are of graphs that are there");
+        let Some(outbox) = self.workers.get_mut(&worker) else { return };
+        if graph.defined_at.insert(worker) {
+            outbox.push(ToWorker::DefineGraph {
+                graph: graph.id,
+                tenant: TenantId::DEFAULT,
+                functions: graph.functions.clone(),
+                data: Vec::new(),
+                settings: graph.plan.settings.clone(),
+            });
+        }
+        let position = id.task.0 as usize;
+        let assignment = Assignment {
+            task: id.task,
+            attempt,
+            function: graph.plan.functions[position],
+            settings: graph.plan.task_settings[position],
+            priority,
+            args: Bytes::new(),
+            inputs: inputs.iter().map(|input| wire_input(graph, input)).collect(),
+        };
+        let id = graph.id;
+        if let Some(ToWorker::AssignTasks { graph, tasks }) = outbox.last_mut()
+            && *graph == id
+        {
+            tasks.push(assignment);
+        } else {
+            outbox.push(ToWorker::AssignTasks { graph: id, tasks: vec![assignment] });
+        }
+    }
+
+    fn graph_of(&self, index: GraphIndex) -> Option<&ShellGraph> {
+        self.graphs.get(index.slot())?.as_ref().filter(|graph| graph.index == index)
+    }
+
+    fn graph_of_mut(&mut self, index: GraphIndex) -> Option<&mut ShellGraph> {
+        self.graphs.get_mut(index.slot())?.as_mut().filter(|graph| graph.index == index)
+    }
+
+    /// The value of a result that the shell has.
+    pub fn inline(&self, graph: GraphId, task: TaskIndex) -> Option<&Bytes> {
+        self.graph_of(self.core.graph_index(graph)?)?.inline.get(&task)
+    }
+
+    /// How many small results the shell keeps.
+    pub fn inline_count(&self, graph: GraphId) -> usize {
+        self.core.graph_index(graph).and_then(|index| self.graph_of(index)).map_or(0, |graph| graph.inline.len())
+    }
+}
+
+impl Scheduler for CoreShell {
+    fn on_submitted(&mut self, now: Time, graph: GraphId, work: &Arc<Work>) {
+        let plan = work.plan();
+        self.arriving = Some((Arc::clone(work), plan.clone()));
+        self.event(now, Event::GraphSubmitted { graph, plan });
+    }
+
+    fn on_cancelled(&mut self, now: Time, graph: GraphId) {
+        self.event(now, Event::GraphCancelled(graph));
+    }
+
+    fn on_released(&mut self, now: Time, graph: GraphId) {
+        self.event(now, Event::GraphReleased(graph));
+    }
+
+    fn on_joined(&mut self, now: Time, worker: WorkerId, offer: &Offer) {
+        let welcome = ToWorker::Welcome { worker, heartbeat: Duration::ZERO };
+        let peer = |worker: WorkerId| ToWorker::AddPeer(PeerAddress { worker, addresses: Vec::new() });
+        let mut outbox = vec![welcome];
+        for (other, messages) in &mut self.workers {
+            messages.push(peer(worker));
+            outbox.push(peer(*other));
+        }
+        self.workers.insert(worker, outbox);
+        let plan = WorkerPlan {
+            slots_milli: u64::from(offer.slots) * 1_000,
+            memory_bytes: MEMORY_BYTES,
+            labels: offer.labels.clone(),
+            pools: offer.pools.clone(),
+            round_trip: offer.round_trip,
+        };
+        self.event(now, Event::WorkerJoined { worker, plan });
+    }
+
+    fn on_said(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
+        if self.check_every > 0 && !matches!(message, FromWorker::ReplicasAdded { .. }) {
+            self.reports.push((worker, message.clone()));
+        }
+        match message {
+            FromWorker::AttemptsFinished(finished) => {
+                for report in finished {
+                    let inline = report.inline.filter(|_| report.size <= INLINE_BYTES_MAX as u64);
+                    let is_inline = inline.is_some();
+                    if let Some(id) = self.core.attempt_task(worker, report.attempt)
+                        && let Some(graph) = self.graph_of_mut(id.graph)
+                        && let Some(bytes) = inline
+                    {
+                        graph.inline.insert(id.task, bytes);
+                    }
+                    let (attempt, size, run) = (report.attempt, report.size, report.run);
+                    let memory_peak_bytes = report.memory_peak_bytes;
+                    self.event(now, Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline });
+                }
+            }
+            FromWorker::AttemptFailed(failed) => {
+                let (attempt, run, code) = (failed.attempt, failed.run, failed.error.code);
+                if let Some(id) = self.core.attempt_task(worker, attempt)
+                    && code == ErrorCode::WorkerFault
+                    && let Some(graph) = self.graph_of(id.graph).map(|graph| graph.id)
+                {
+                    *self.told.faults.entry((graph, id.task)).or_default() += 1;
+                }
+                self.event(now, Event::AttemptFailed { worker, attempt, code, run });
+            }
+            FromWorker::Retracted { asked, returned } => self.event(now, Event::Retracted { worker, asked, returned }),
+            FromWorker::InputMissing { attempt, task, tried } => {
+                self.event(now, Event::InputMissing { worker, attempt, task, tried });
+            }
+            FromWorker::ReplicasAdded { graph, tasks } => self.event(now, Event::ReplicasAdded { worker, graph, tasks }),
+            FromWorker::Leaving => self.event(now, Event::WorkerLeaving(worker)),
+            FromWorker::Joined(_) | FromWorker::AttemptsStarted(_) | FromWorker::Heartbeat { .. } => {}
+        }
+    }
+
+    fn on_gone(&mut self, now: Time, worker: WorkerId) {
+        for graph in self.graphs.iter().flatten() {
+            for position in 0..graph.work.tasks.len() as u32 {
+                let task = TaskIndex(position);
+                let id = TaskId { graph: graph.index, task };
+                let had_it = self.core.explain(id).is_some_and(|why| {
+                    why.state == wasm_tasks_scheduler_core::StateName::Assigned && why.workers.contains(&worker)
+                });
+                *self.told.deaths.entry((graph.id, task)).or_default() += u32::from(had_it);
+            }
+        }
+        self.event(now, Event::WorkerLost(worker));
+        self.workers.remove(&worker);
+        self.workers.values_mut().for_each(|outbox| outbox.push(ToWorker::RemovePeer(worker)));
+        for graph in self.graphs.iter_mut().flatten() {
+            graph.defined_at.remove(&worker);
+        }
+    }
+
+    fn end_turn(&mut self, now: Time) {
+        if self.core.next_timeout().is_some_and(|(at, _)| at <= now) {
+            self.event(now, Event::Tick);
+        }
+        if self.core.is_unsettled() {
+            self.event(now, Event::Settle);
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.core.next_timeout().map(|(at, _)| at)
+    }
+
+    fn take_messages(&mut self) -> Vec<(WorkerId, Vec<ToWorker>)> {
+        let full = self.workers.iter_mut().filter(|(_, outbox)| !outbox.is_empty());
+        full.map(|(worker, outbox)| (*worker, std::mem::take(outbox))).collect()
+    }
+
+    fn relay(&self, graph: GraphId, task: TaskIndex) -> Relay {
+        if let Some(value) = self.inline(graph, task) {
+            return Relay::Here(value.clone());
+        }
+        let index = self.core.graph_index(graph);
+        let holder = index.and_then(|graph| self.core.result_of(TaskId { graph, task })).and_then(|(_, holder)| holder);
+        holder.map_or(Relay::Nowhere, Relay::At)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.graphs.iter().flatten().all(|graph| {
+            self.core.graph_counts(graph.index).is_some_and(|counts| {
+                counts.finished + counts.failed + counts.dependents_failed >= counts.tasks && counts.assigned == 0
+            })
+        })
+    }
+}
+
+fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
+    let source = match &input.at {
+        InputAt::Shell => InputSource::Inline(graph.inline.get(&input.task).expect("the shell keeps what the core says it has").clone()),
+        InputAt::Workers(workers) => InputSource::At(workers.clone()),
+        InputAt::Pending(attempt) => InputSource::Pending(*attempt),
+    };
+    Input { task: input.task, size: input.size, source }
+}
+
+/// An event without the parts of it that fill pages.
+fn brief(event: &Event) -> String {
+    match event {
+        Event::GraphSubmitted { graph, plan } => format!("GraphSubmitted {graph} of {} tasks", plan.functions.len()),
+        Event::GraphCancelled(_)
+        | Event::GraphReleased(_)
+        | Event::WorkerJoined { .. }
+        | Event::WorkerLost(_)
+        | Event::WorkerLeaving(_)
+        | Event::WorkerMeasured { .. }
+        | Event::AttemptFinished { .. }
+        | Event::AttemptFailed { .. }
+        | Event::Retracted { .. }
+        | Event::InputMissing { .. }
+        | Event::ReplicasAdded { .. }
+        | Event::Tick
+        | Event::Settle => format!("{event:?}"),
+    }
+}
