@@ -57,7 +57,10 @@ impl Components {
             let message = format!("the component's digest is `{found}`, not `{digest}` as was said");
             return Err(Refusal::new(ErrorCode::DigestMismatch, message));
         }
-        let interface = Interface::read(&bytes).map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+        let interface = Interface::read(&bytes).map_err(|error| {
+            let hint = error.hint().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+            Refusal::new(error.code(), format!("{error}{hint}"))
+        })?;
         // A copy: the upload may be a slice of a graph file that would be kept alive by it.
         let stored = StoredComponent { bytes: Bytes::copy_from_slice(&bytes), interface: Arc::new(interface) };
         let mut inner = self.lock();

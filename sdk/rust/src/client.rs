@@ -15,10 +15,12 @@ pub use submission::{Event, Events, Submission};
 
 use self::connection::Connection;
 use self::embedded::Embedded;
+use crate::check::name_of;
 use crate::error::ClientError;
 use crate::upload::Upload;
 use bytes::Bytes;
 use serde_json::Value as Json;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use wasm_tasks_protocol::graph::Graph;
@@ -74,7 +76,10 @@ impl Client {
     pub async fn connect(address: &str, credentials: &Path) -> Result<Client, ClientError> {
         let bad_address = |reason: String| ClientError::Address { address: address.to_owned(), reason };
         let found = tokio::net::lookup_host(address).await.map_err(|error| bad_address(error.to_string()))?;
-        let credentials = Credentials::load_or_create(credentials)?;
+        let found: Vec<SocketAddr> = found.collect();
+        // Credentials that are made here fit only a scheduler of this machine, which finds them in the same folder.
+        let is_near = found.iter().all(|address| address.ip().is_loopback());
+        let credentials = if is_near { Credentials::load_or_create(credentials) } else { Credentials::load(credentials) }?;
         let dialer = Dialer::new(&credentials, Role::Client)?;
         let mut failed = bad_address("the name has no address".to_owned());
         for address in found {
@@ -111,7 +116,7 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`].
     pub async fn submit_upload(&self, upload: Upload) -> Result<Submission, ClientError> {
-        self.upload_components(&upload.components).await?;
+        self.upload_components(&upload).await?;
         let id = random_id()?;
         let names: Vec<String> = upload.graph.outputs().iter().map(|output| upload.graph.output_name(output)).collect();
         let followed = self.inner.connection.follow(id, Some(names.len()));
@@ -121,7 +126,8 @@ impl Client {
         Ok(submission)
     }
 
-    async fn upload_components(&self, components: &[(ComponentDigest, Option<Bytes>)]) -> Result<(), ClientError> {
+    async fn upload_components(&self, upload: &Upload) -> Result<(), ClientError> {
+        let components = &upload.components;
         if components.is_empty() {
             return Ok(());
         }
@@ -132,7 +138,8 @@ impl Client {
                 components.get(position).ok_or(ClientError::Answer("a missing component that was not asked about"))?;
             // One that this machine does not have either is refused with the graph, which names where it is needed.
             if let Some(bytes) = bytes {
-                self.request(Request::UploadComponent { digest: *digest }, bytes.clone()).await?;
+                let uploaded = self.request(Request::UploadComponent { digest: *digest }, bytes.clone()).await;
+                uploaded.map_err(|error| refused_component(error, &upload.graph, *digest))?;
             }
         }
         Ok(())
@@ -220,4 +227,14 @@ fn random_id() -> Result<GraphId, ClientError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| ClientError::Start(format!("the system gives no random bytes: {error}")))?;
     Ok(GraphId(id))
+}
+
+/// Says which entry of the graph a refused component is: the scheduler was asked about a digest only.
+fn refused_component(error: ClientError, graph: &Graph, digest: ComponentDigest) -> ClientError {
+    let ClientError::Refused(mut refusal) = error else { return error };
+    if let Some(position) = graph.components().iter().position(|component| component.digest == digest) {
+        let name = name_of(&graph.components()[position]);
+        refusal.messages.iter_mut().for_each(|message| *message = format!("components[{position}] `{name}`: {message}"));
+    }
+    ClientError::Refused(refusal)
 }

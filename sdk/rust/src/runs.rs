@@ -3,7 +3,7 @@
 //! Bounded in number and size, and written at the end in one go, so that a task costs nothing more.
 //! Owns the layout of the folder; what the answers in it say is the scheduler's.
 
-use crate::client::{Client, Outcome, Submission};
+use crate::client::{Client, Outcome, OutputError, Submission};
 use crate::report::{failure_to_json, summary_to_json};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
@@ -129,9 +129,14 @@ impl Answers {
         let graph = submission.id();
         let ask = async |query| client.ask(query).await.ok();
         let keys = || outcome.failures.iter().take(FAILED_TASKS_MAX).map(|failure| failure.key.clone());
+        // Outputs that failed because of another task are what people ask about; the name of a whole one is its task's key.
+        let failed = outcome.outputs.iter().filter(|output| matches!(output.value, Err(OutputError::Failed)));
+        let failed = failed.take(FAILED_TASKS_MAX).map(|output| output.name.clone());
         let mut tasks = Map::new();
-        for key in keys() {
-            if let Some(answer) = ask(Query::Explain { graph, key: Some(key.clone()) }).await {
+        for key in keys().chain(failed) {
+            if !tasks.contains_key(&key)
+                && let Some(answer) = ask(Query::Explain { graph, key: Some(key.clone()) }).await
+            {
                 tasks.insert(key, answer);
             }
         }

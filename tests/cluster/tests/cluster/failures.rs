@@ -145,8 +145,10 @@ fn an_embedded_run_is_kept_with_what_went_wrong() {
     let logs = home.run(&["logs", &id, "printed"]);
     assert_eq!(logs.expect(0).stdout, "to stdout\nto stderr\n");
     home.run(&["logs", &id, "bad"]).refuses("not-found", &["`bad`"]);
-    let explained = home.run(&["explain", &id, "bad", "--json"]).expect(0).json();
-    assert_eq!((&explained["state"], &explained["error"]["code"]), (&json!("failed"), &json!("guest-error")), "{explained}");
+    for (key, cause) in [("bad", "bad"), ("after", "bad")] {
+        let explained = home.run(&["explain", &id, key, "--json"]).expect(0).json();
+        assert_eq!((&explained["state"], &explained["cause"]), (&json!("failed"), &json!(cause)), "{explained}");
+    }
     let results = home.run(&["results", &id]);
     assert_eq!(results.expect(1).json(), json!({"printed": null, "fine": -4}), "{results}");
     results.says(&["`bad`, `after`"]);
@@ -163,4 +165,27 @@ fn the_value_of_an_error_is_shown_and_errors_inside_values_are_no_failures() {
     assert_eq!(results.to_msgpack(), [0x90], "an empty list");
     let given = r#"[{"ok": 1}, {"err": "no"}]"#;
     assert_eq!(home.run_on("run", &all, &["echo-results", given]).expect(0).json(), json!([{"ok": 1}, {"err": "no"}]));
+}
+
+#[test]
+fn a_failed_graph_of_a_fleet_is_kept_for_questions() {
+    let fleet = Fleet::shared();
+    let (hostile, all) = (guest("hostile"), guest("everything"));
+    let mut graph = GraphFile::new();
+    graph.output_task("printed", &all, &everything("print"), vec![text("to stdout\n"), text("to stderr\n")]);
+    let options = Options { retries: Some(2), backoff_ms: Some(1), ..Options::default() };
+    let bad = graph.task_with("bad", &hostile, "panic", vec![text("what a pity")], &options);
+    graph.output(bad);
+    let answer = fleet.run_on("submit", &graph.save(&fleet.home, "questions.msgpack"), &[]);
+    answer.fails("trap", &["after 3 attempts", "    what a pity"]);
+    // The hint can be followed as it stands.
+    let hint = answer.stderr.lines().find_map(|line| line.strip_prefix("hint: `wasm-tasks logs ")).expect("a hint about logs");
+    let id = hint.split([' ', '`']).next().expect("an id");
+    assert!(fleet.run(&["logs", id, "bad"]).expect(0).stdout.contains("what a pity"));
+    assert_eq!(fleet.run(&["logs", id, "printed"]).expect(0).stdout, "to stdout\nto stderr\n");
+    assert!(fleet.run(&["logs", id]).expect(0).stdout.contains("printed stderr: to stderr\n"));
+    let explained = fleet.explain(id, "bad");
+    assert_eq!((&explained["state"], &explained["attempts"]), (&json!("failed"), &json!(3)), "{explained}");
+    let graph = fleet.run(&["explain", id, "--json"]).expect(0).json();
+    assert_eq!((&graph["state"], &graph["failures"][0]["key"]), (&json!("failed"), &json!("bad")), "{graph}");
 }

@@ -1,6 +1,6 @@
 //! Starting and stopping fleets, and who may talk to them.
 
-use super::support::{Fleet, Home, Running, guest, is_running};
+use super::support::{Fleet, GraphFile, Home, Running, guest, is_running};
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -107,4 +107,28 @@ fn strangers_are_not_let_in() {
         stranger.run(&words).expect(3).says(&["error[unauthenticated]: ", &fleet.address, "hint: "]);
     }
     assert_eq!(fleet.workers().len(), 2, "the stranger did not join");
+}
+
+#[test]
+fn down_does_not_wait_for_tasks_that_never_end() {
+    let fleet = Fleet::up(&["--workers", "1", "--slots", "2"]);
+    let mut graph = GraphFile::new();
+    graph.output_task("spin", &guest("hostile"), "spin", vec![]);
+    graph.output_task("sleep", &guest("hostile"), "sleep-forever", vec![]);
+    let id = fleet.detach(&graph.save(&fleet.home, "endless.msgpack"));
+    super::support::until("both run", || (fleet.graph(&id)["assigned"] == 2).then_some(()));
+    fleet.home.run(&["down"]).expect(0).says(&["stopped 2 processes"]).does_not_say("killed");
+    assert!(fleet.processes.iter().all(|(_, pid)| !is_running(*pid)), "processes are left");
+}
+
+#[test]
+fn a_client_hears_that_its_scheduler_died() {
+    let fleet = Fleet::up(&["--workers", "1"]);
+    let mut graph = GraphFile::new();
+    graph.output_task("spin", &guest("hostile"), "spin", vec![]);
+    let id = fleet.detach(&graph.save(&fleet.home, "orphan.msgpack"));
+    let attach = fleet.start(&["attach", &id]);
+    super::support::until("it runs", || (fleet.graph(&id)["assigned"] == 1).then_some(()));
+    super::support::kill(fleet.pid("scheduler"), Signal::TERM);
+    attach.end().expect(3).says(&["error[unreachable]: "]);
 }

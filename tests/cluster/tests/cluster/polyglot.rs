@@ -1,9 +1,9 @@
-//! One graph, four languages: Rust reads, Python combines, C describes, JavaScript reports.
+//! Languages in one graph: Rust reads, Python combines, C describes, JavaScript reports; and scripts as source text.
 
-use super::support::{Answer, Fleet, GraphFile, guest, is_built, list, result, skip, text};
+use super::support::{Answer, Fleet, GraphFile, guest, int, is_built, list, result, skip, text};
 use serde_json::{Value as Json, json};
 use wasm_tasks_protocol::Value;
-use wasm_tasks_protocol::graph::Argument;
+use wasm_tasks_protocol::graph::{Argument, Arguments, Dynamic, Options, Reference};
 
 const PARSE: &str = "wasm-tasks:examples/flights-parse@0.1.0#parse";
 const COMBINE: &str = "wasm-tasks:examples/flights-combine@0.1.0#combine";
@@ -59,4 +59,38 @@ fn four_languages_feed_each_other() {
     fleet.home.run_on("check", &path, &[]).expect(0);
     let embedded = expect(&fleet.home.run_on("submit", &path, &[]));
     assert_eq!(expect(&fleet.run_on("submit", &path, &[])), embedded);
+}
+
+/// A function of the JavaScript runner in a graph: dynamic, with a declared result or without.
+fn script(graph: &mut GraphFile, source: &str, entry: &str, ty: Option<&str>) -> u32 {
+    let component = graph.component(&guest("js-runner"));
+    let result = ty.map(|ty| ty.parse().expect("a type"));
+    let dynamic = Dynamic { params: None, result };
+    graph.builder.function(component, "call", &[text(source), text(entry)], Some(&dynamic), None, &Options::default())
+}
+
+#[test]
+fn a_script_takes_any_value_and_feeds_typed_tasks() {
+    if !is_built("js-runner") {
+        return skip("a script in a graph", &["js-runner"]);
+    }
+    let fleet = Fleet::shared();
+    let mut graph = GraphFile::new();
+    let source = "export function sizes(tree) { return tree.map((part) => part.length); }\n\
+                  export function fail(why) { throw new Error(`no: ${why}`); }";
+    let sizes = script(&mut graph, source, "sizes", Some("list<s64>"));
+    let fail = script(&mut graph, source, "fail", None);
+    let calc = guest("calc");
+    let range = graph.task("range", &calc, "range", vec![int(0), int(5)]);
+    let tree = Arguments::Positional(vec![list([text("four"), result(range), list([])])]);
+    let counted = graph.builder.task("counted", sizes, &tree, &Options::default());
+    graph.output(counted);
+    graph.output_task("total", &calc, "sum", vec![result(counted)]);
+    let failed = graph.builder.task("failed", fail, &Arguments::Positional(vec![result(counted)]), &Options::default());
+    graph.builder.output(Reference::whole(failed));
+    let path = graph.save(&fleet.home, "script.msgpack");
+    for answer in [fleet.home.run_on("submit", &path, &[]), fleet.run_on("submit", &path, &[])] {
+        assert_eq!(answer.expect(1).json(), json!({"counted": [4, 5, 0], "total": 9}), "{answer}");
+        answer.fails("guest-error", &["task `failed` failed", "no: 4,5,0"]);
+    }
 }

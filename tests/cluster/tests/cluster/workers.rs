@@ -107,3 +107,49 @@ fn a_label_that_one_worker_has_decides_where_a_task_runs() {
     }
     drop(gifted);
 }
+
+#[test]
+fn results_move_between_workers_in_whole() {
+    let fleet = Fleet::up(&["--workers", "1"]);
+    let join = |name: &str| {
+        let label = format!("place={name}");
+        let words = ["worker", &fleet.address, "--name", name, "--label", &label, "--slots", "1"];
+        super::support::Running::start_until_line(&mut fleet.command(&words)).0
+    };
+    let _workers = [join("here"), join("there")];
+    let at = |name: &str| {
+        let rule = LabelRule::parse(&format!("place={name}")).expect("a rule");
+        Options { labels: Some(vec![rule]), ..Options::default() }
+    };
+    // More than one message holds, made here, and copied and counted there.
+    let len = 80 << 20;
+    let all = guest("everything");
+    let mut graph = GraphFile::new();
+    let large = Options { result_bytes_max: Some(200 << 20), ..at("here") };
+    let made = graph.task_with("made", &all, &everything("make-bytes"), vec![int(len)], &large);
+    let count = graph.task_with("count", &all, &everything("count-bytes"), vec![result(made)], &at("there"));
+    graph.output(count);
+    let id = fleet.detach(&graph.save(&fleet.home, "moved.msgpack"));
+    assert_eq!(fleet.run(&["attach", &id]).expect(0).json(), json!({"count": len}));
+    assert!(fleet.graph(&id)["bytes_moved"].as_i64() >= Some(len), "{}", fleet.graph(&id));
+    assert_eq!(fleet.explain(&id, "count")["workers"], json!(["there"]));
+}
+
+#[test]
+fn two_thousand_tasks_and_their_sum_on_two_workers() {
+    let fleet = Fleet::shared();
+    let calc = guest("calc");
+    let mut graph = GraphFile::new();
+    let sums: Vec<_> = (0..20)
+        .map(|i| {
+            let parts: Vec<_> =
+                (0..100).map(|j| graph.task(&format!("add-{i}-{j}"), &calc, "add", vec![int(i * 100), int(j)])).collect();
+            graph.task(&format!("sum-{i}"), &calc, "sum", vec![list(parts.into_iter().map(result))])
+        })
+        .collect();
+    graph.output_task("total", &calc, "sum", vec![list(sums.into_iter().map(result))]);
+    let path = graph.save(&fleet.home, "merge.msgpack");
+    let total = json!({"total": (0..2_000).sum::<u64>()});
+    assert_eq!(fleet.run_on("submit", &path, &[]).expect(0).says(&["2,021 tasks"]).json(), total);
+    assert_eq!(fleet.home.run_on("submit", &path, &[]).expect(0).json(), total);
+}

@@ -19,13 +19,14 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// The fleet of two workers for tests that only need one and leave no mark on it.
+    /// The fleet of two workers for tests that only need one and leave no mark on it. It has slots to spare, so that
+    /// tasks that never end are not in the way of other tests.
     pub(crate) fn shared() -> Arc<Fleet> {
         static SHARED: Mutex<Weak<Fleet>> = Mutex::new(Weak::new());
         // A test that panicked while it held the lock has left nothing half-done.
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let fleet = Arc::new(Fleet::up(&["--workers", "2"]));
+            let fleet = Arc::new(Fleet::up(&["--workers", "2", "--slots", "4"]));
             *shared = Arc::downgrade(&fleet);
             fleet
         })
