@@ -8,7 +8,7 @@ use crate::values::Format;
 use bytes::Bytes;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use wasm_tasks::{Outcome, Output, OutputError, Submission};
+use wasm_tasks::{Outcome, Output, OutputError, Submission, Upload};
 
 /// Where outputs go.
 #[derive(Clone, Debug)]
@@ -19,6 +19,13 @@ pub(crate) struct Sink {
     pub(crate) file: Option<PathBuf>,
     /// Whether the only output is written without its name.
     pub(crate) is_bare: bool,
+}
+
+/// Reads a graph file and what it names, unless somebody presses Ctrl-C: a file may be a pipe that nobody writes to.
+pub(crate) async fn read_upload(graph: &Path, interrupts: &mut Interrupts) -> Result<Upload, Failure> {
+    let path = graph.to_owned();
+    let reading = tokio::task::spawn_blocking(move || Upload::from_file(&path));
+    or_interrupt(interrupts, async { Ok(reading.await.map_err(Failure::system)??) }).await
 }
 
 /// Waits for what cannot be cancelled by the scheduler, unless somebody presses Ctrl-C.

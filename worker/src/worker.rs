@@ -105,6 +105,17 @@ impl WorkerHandle {
         self.running.is_finished()
     }
 
+    /// Waits until the worker has ended, as [`WorkerHandle::end`] does, and keeps the handle: it may be drained meanwhile.
+    ///
+    /// # Errors
+    /// As [`WorkerHandle::end`].
+    ///
+    /// # Panics
+    /// When it is waited for again after it has ended.
+    pub async fn ended(&mut self) -> Result<(), WorkerError> {
+        (&mut self.running).await.unwrap_or(Err(WorkerError::Failed))
+    }
+
     /// Waits until the worker has ended, with all its threads.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use crate::Ended;
 use crate::failure::Exit;
 use crate::fleet::{Fleet, Lock};
-use crate::format::counted;
 use crate::output::note;
 use clap::Args;
 use wasm_tasks::Home;
@@ -24,9 +23,10 @@ impl Down {
             note("no fleet runs on this machine");
             return Ok(Exit::Done);
         };
+        let running = fleet.processes.iter().filter(|process| process.is_running()).count();
         let killed = fleet.stop().await;
         Fleet::forget(&home);
-        let stopped = counted(fleet.processes.len() as u64, "process").replace("processs", "processes");
+        let stopped = if running == 1 { "1 process".to_owned() } else { format!("{running} processes") };
         match killed {
             0 => note(format!("stopped {stopped}")),
             killed => note(format!("stopped {stopped}, {killed} of which had to be killed")),

@@ -2,7 +2,7 @@
 
 use crate::Ended;
 use crate::failure::Exit;
-use crate::follow::{self, Sink, or_interrupt, until_end};
+use crate::follow::{self, Sink, or_interrupt, read_upload, until_end};
 use crate::output::print_line;
 use crate::place::{Place, Size};
 use crate::report::Voice;
@@ -11,7 +11,7 @@ use crate::values::Format;
 use clap::Args;
 use std::path::PathBuf;
 use wasm_tasks::runs::Runs;
-use wasm_tasks::{Client, Home, Outcome, Submission, Upload};
+use wasm_tasks::{Client, Home, Outcome, Submission};
 
 /// Runs a graph and prints its outputs
 #[derive(Args)]
@@ -54,7 +54,7 @@ impl Submit {
         }
         let bar = voice.bar();
         bar.phase("reading the graph");
-        let upload = Upload::from_file(&self.graph)?;
+        let upload = read_upload(&self.graph, &mut interrupts).await?;
         if !self.detach {
             self.format.check(upload.graph.outputs().len(), self.output.as_deref())?;
         }

@@ -16,8 +16,6 @@ use wasm_tasks_sandbox::{Engine, EngineSettings};
 use wasm_tasks_transport::{Credentials, DialError, Dialer, Link, Listener, Role};
 use wasm_tasks_worker::{PeerServer, Worker as Running, WorkerError, WorkerHandle, WorkerSettings};
 
-/// How often to look whether the worker has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a scheduler that was lost is dialled again.
 const REDIAL_FOR: Duration = Duration::from_secs(60);
 /// Wait between two attempts to dial it; doubles up to the longest.
@@ -121,22 +119,18 @@ impl Worker {
 }
 
 /// Waits for the worker to end. The first interrupt lets it finish what runs, the second ends at once.
-async fn follow(handle: WorkerHandle, interrupts: &mut Interrupts) -> Result<(), WorkerError> {
-    while !handle.has_ended() {
-        tokio::select! {
-            () = interrupts.next() => {
-                tracing::info!("finishing what runs; interrupt again to leave at once");
-                handle.drain();
-                return tokio::select! {
-                    // That the scheduler is gone meanwhile is no news to a worker that leaves.
-                    ended = handle.end() => ended.or(Ok(())),
-                    () = interrupts.next() => Ok(()),
-                };
-            }
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+async fn follow(mut handle: WorkerHandle, interrupts: &mut Interrupts) -> Result<(), WorkerError> {
+    tokio::select! {
+        ended = handle.ended() => return ended,
+        () = interrupts.next() => {}
     }
-    handle.end().await
+    tracing::info!("finishing what runs; interrupt again to leave at once");
+    handle.drain();
+    tokio::select! {
+        // That the scheduler is gone meanwhile is no news to a worker that leaves.
+        ended = handle.ended() => ended.or(Ok(())),
+        () = interrupts.next() => Ok(()),
+    }
 }
 
 /// Dials a scheduler that was lost until it is back.
