@@ -5,9 +5,12 @@ use crate::error::BenchError;
 use crate::process::Process;
 use serde_json::Value as Json;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use wasm_tasks::{Home, blocking};
+
+/// The folder of a fleet in that of a run.
+const HOME: &str = "fleet";
 
 /// What `wasm-tasks up --workers 2 --slots 1` starts, and a client of it.
 pub(crate) struct Fleet {
@@ -22,7 +25,7 @@ impl Fleet {
     /// Starts it in a home of its own.
     pub(crate) fn start(context: &Context) -> Result<Fleet, BenchError> {
         let failed = "starting a fleet";
-        let (program, home) = (context.program()?.clone(), context.home().join("fleet"));
+        let (program, home) = (context.program()?.clone(), context.home().join(HOME));
         let output = command(&program, &home)
             .args(["up", "--workers", "2", "--slots", "1", "--json"])
             .output()
@@ -50,6 +53,20 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         down(&self.program, &self.home);
+    }
+}
+
+/// Ends the fleet that was started in the folder of a run, whoever started it.
+pub(crate) fn end(run: &Path) {
+    let home = run.join(HOME);
+    if let Ok(text) = std::fs::read(home.join("fleet/fleet.json"))
+        && let Ok(fleet) = serde_json::from_slice::<Json>(&text)
+    {
+        let pids = fleet["processes"].as_array().into_iter().flatten().filter_map(|process| process["pid"].as_i64());
+        for pid in pids.filter_map(|pid| rustix::process::Pid::from_raw(pid as i32)) {
+            // It may have ended in between.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
     }
 }
 

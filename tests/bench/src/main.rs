@@ -9,6 +9,7 @@ mod cycle;
 mod error;
 mod fleet;
 mod fleet_benches;
+mod interrupt;
 mod machine;
 mod median;
 mod peer;

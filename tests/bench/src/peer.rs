@@ -3,6 +3,7 @@
 use crate::error::BenchError;
 use serde_json::Value as Json;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 const SCRIPT: &str = include_str!("../python/peer.py");
 /// How long one answer may take; a shape that takes longer is known to take at least this long.
-const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+const ANSWER_WITHIN: Duration = Duration::from_secs(150);
 
 /// How long a shape took.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,7 @@ impl Peer {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
+            .process_group(0)
             .spawn()
             .map_err(failed)?;
         let missing = || BenchError::Failed { what: "starting dask", reason: "it has no pipes".to_owned() };
@@ -85,15 +87,15 @@ impl Peer {
         }
     }
 
-    /// The next line; none when it does not come in time, and then the process is told to end.
+    /// The next line; none when it does not come in time, and then its processes are ended.
     fn answer(&mut self) -> Result<Option<Json>, BenchError> {
         match self.answers.recv_timeout(ANSWER_WITHIN) {
             Ok(line) => serde_json::from_str(&line).map(Some).map_err(BenchError::at("asking dask")),
             Err(RecvTimeoutError::Timeout) => {
                 self.is_stopped = true;
-                // SIGINT ends its cluster too.
+                // Its cluster is in its process group; asked nicely it goes on for minutes.
                 let pid = rustix::process::Pid::from_child(&self.child);
-                rustix::process::kill_process(pid, rustix::process::Signal::INT).map_err(BenchError::at("stopping dask"))?;
+                rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).map_err(BenchError::at("stopping dask"))?;
                 Ok(None)
             }
             Err(RecvTimeoutError::Disconnected) => Err(BenchError::Failed { what: "asking dask", reason: "it ended".to_owned() }),
