@@ -89,8 +89,7 @@ impl Fleet {
         while running().next().is_some() && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let killed = running().inspect(|process| process.signal(Signal::KILL)).count();
-        killed
+        running().inspect(|process| process.signal(Signal::KILL)).count()
     }
 }
 

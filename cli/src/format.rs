@@ -144,13 +144,15 @@ fn write_tree(json: &Json, depth: usize, out: &mut String) {
                         out.push_str(&format!("{indent}{name}:\n"));
                         text.lines().for_each(|line| out.push_str(&format!("{indent}  {line}\n")));
                     }
-                    value => out.push_str(&format!("{indent}{name}: {}\n", cell(name, value))),
+                    Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => {
+                        out.push_str(&format!("{indent}{name}: {}\n", cell(name, value)));
+                    }
                 }
             }
         }
         Json::Array(items) if items.iter().any(Json::is_object) => out.push_str(&table(items)),
         Json::Array(items) => items.iter().for_each(|item| out.push_str(&format!("{indent}{}\n", cell("", item)))),
         Json::String(text) => text.lines().for_each(|line| out.push_str(&format!("{indent}{line}\n"))),
-        value => out.push_str(&format!("{indent}{}\n", cell("", value))),
+        Json::Null | Json::Bool(_) | Json::Number(_) => out.push_str(&format!("{indent}{}\n", cell("", json))),
     }
 }

@@ -129,12 +129,12 @@ fn literal(ty: &Type, text: &str) -> Result<Argument, Literal> {
         && (*ty == Type::bytes() || *ty == Type::String)
     {
         let bytes = fs::read(file).map_err(|error| Literal::Unreadable(Failure::unreadable(file, &error)))?;
-        return match *ty {
-            Type::String => match String::from_utf8(bytes) {
-                Ok(text) => Ok(Argument::Value(Value::Str(text))),
-                Err(_) => Err(Literal::Misfit(format!("`{}` is no UTF-8", file.display()))),
-            },
-            _ => Ok(Argument::Value(Value::Bin(bytes))),
+        if *ty == Type::bytes() {
+            return Ok(Argument::Value(Value::Bin(bytes)));
+        }
+        return match String::from_utf8(bytes) {
+            Ok(text) => Ok(Argument::Value(Value::Str(text))),
+            Err(_) => Err(Literal::Misfit(format!("`{}` is no UTF-8", file.display()))),
         };
     }
     let encoded = match parse_argument(ty, text) {

@@ -232,13 +232,13 @@ fn dot(graph: &Graph) -> String {
     let mut out = String::from("digraph tasks {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n");
     for task in graph.tasks() {
         let index = task.index().0;
-        let label = quoted(&format!("{}\n{}", task.key(), short_function(task.function()))).replace("\\\\n", "\\n");
+        let label = quoted(&format!("{}\n{}", task.key(), short_function(task.function())));
         let double = if is_output[index as usize] { ", peripheries=2" } else { "" };
         let colour = colours.get(&task.function_index()).copied().unwrap_or("white");
         // Writing to a string cannot fail.
-        drop(writeln!(out, "  t{index} [label={label}, fillcolor={}{double}];", quoted(colour)));
+        let _ = writeln!(out, "  t{index} [label={label}, fillcolor={}{double}];", quoted(colour));
         for needed in task.dependencies() {
-            drop(writeln!(out, "  t{} -> t{index};", needed.0));
+            let _ = writeln!(out, "  t{} -> t{index};", needed.0);
         }
     }
     out.push_str("}\n");

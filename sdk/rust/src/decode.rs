@@ -63,6 +63,7 @@ fn sequence<'de, V: Visitor<'de>>(values: Vec<Value>, visitor: V) -> Result<V::V
     Ok(value)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "each method has a kind of value that it is about; all others are alike")]
 impl<'de> de::Deserializer<'de> for Decoder {
     type Error = DecodeError;
 

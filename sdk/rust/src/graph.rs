@@ -154,10 +154,7 @@ impl Graph {
 
     /// Adds a shared literal; it is written once, however many tasks use it.
     pub fn data(&mut self, value: impl IntoArgument, ty: Option<Type>) -> Result<Data, GraphFileError> {
-        let value = match value.into_argument() {
-            Argument::Value(value) => value,
-            argument => argument::without_references(&argument).ok_or(GraphFileError::ReferenceInData)?,
-        };
+        let value = argument::without_references(value.into_argument()).ok_or(GraphFileError::ReferenceInData)?;
         let bytes = value.to_file_encoding().to_msgpack();
         Ok(self.entry(None, BytesFrom::File(bytes.into()), 0, None, DataEncoding::Value, ty))
     }

@@ -117,12 +117,10 @@ impl Upload {
                     components.retain(|(digest, _)| *digest != component.digest);
                     components.push((component.digest, Some(bytes)));
                 }
-                None if component.bytes.is_none() && component.source.is_none() => {
-                    if components.iter().all(|(digest, _)| *digest != component.digest) {
-                        components.push((component.digest, None));
-                    }
-                }
-                None => {}
+                // Fetched by the scheduler, if it may.
+                None if component.source.is_some() => {}
+                None if components.iter().any(|(digest, _)| *digest == component.digest) => {}
+                None => components.push((component.digest, None)),
             }
         }
         let data = graph.data().iter().enumerate().map(|(position, entry)| data_bytes(position, entry, folder));

@@ -225,13 +225,13 @@ impl IntoArgument for &Data {
 }
 
 /// The argument as one value, where no reference is in it.
-pub(super) fn without_references(argument: &Argument) -> Option<Value> {
+pub(super) fn without_references(argument: Argument) -> Option<Value> {
     Some(match argument {
-        Argument::Value(value) => value.clone(),
-        Argument::Array(items) => Value::Array(items.iter().map(without_references).collect::<Option<_>>()?),
-        Argument::Map(pairs) => Value::Map(
-            pairs.iter().map(|(name, item)| Some((name.clone(), without_references(item)?))).collect::<Option<_>>()?,
-        ),
+        Argument::Value(value) => value,
+        Argument::Array(items) => Value::Array(items.into_iter().map(without_references).collect::<Option<_>>()?),
+        Argument::Map(pairs) => {
+            Value::Map(pairs.into_iter().map(|(name, item)| Some((name, without_references(item)?))).collect::<Option<_>>()?)
+        }
         Argument::Task(_) | Argument::Data(_) => return None,
     })
 }
