@@ -4,7 +4,7 @@ use super::support::{Fleet, GraphFile, guest, int, result};
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::PathBuf;
-use wasm_tasks_protocol::graph::Options;
+use wasm_tasks_protocol::graph::{Grant, Options};
 
 /// A graph with a task that never ends, one that ends at once, and one that waits for the former.
 fn endless(fleet: &Fleet, name: &str) -> PathBuf {
@@ -113,4 +113,23 @@ fn two_clients_at_once_get_their_own_results() {
     for (client, running) in clients.into_iter().enumerate() {
         assert_eq!(running.end().expect(0).json(), json!({"sum": 19_900 + 200 * client}));
     }
+}
+
+#[test]
+fn a_client_that_was_killed_leaves_its_graph_running() {
+    let fleet = Fleet::shared();
+    let mut graph = GraphFile::new();
+    graph.builder.options(Options { name: Some("orphaned".to_owned()), ..Options::default() });
+    // It sleeps for real.
+    let options = Options { grants: Some(vec![Grant::Clock]), ..Options::default() };
+    let slept = graph.task_with("slept", &guest("hostile"), "sleep-ms", vec![int(1_000)], &options);
+    graph.output_task("after", &guest("calc"), "noop", vec![]);
+    graph.output(slept);
+    let path = graph.save(&fleet.home, "orphaned.msgpack");
+    let submit = fleet.start(&["submit", path.to_str().expect("UTF-8")]);
+    let id = fleet.until_graph("orphaned", "runs", |graph| graph["assigned"] == 1)["id"].as_str().expect("an id").to_owned();
+    submit.signal(Signal::KILL);
+    assert_eq!(submit.end().code, None, "it was killed");
+    let outputs = fleet.run(&["attach", &id]).expect(0).json();
+    assert!(outputs["slept"].as_u64() >= Some(1_000) && outputs["after"].is_null(), "{outputs}");
 }

@@ -3,7 +3,6 @@
 use super::support::{Answer, Fleet, GraphFile, Home, everything, guest, int, result, text};
 use serde_json::json;
 use wasm_tasks_protocol::graph::{Argument, Options};
-use wasm_tasks_protocol::{TaskIndex, Value};
 
 const MIB: u64 = 1 << 20;
 
@@ -107,7 +106,6 @@ fn with_dependents() -> GraphFile {
     let after = graph.task("after", &calc, "neg", vec![result(bad)]);
     graph.output_task("last", &calc, "neg", vec![result(after)]);
     graph.output_task("fine", &calc, "neg", vec![int(4)]);
-    assert_eq!(bad, TaskIndex(0));
     graph
 }
 
@@ -161,8 +159,6 @@ fn the_value_of_an_error_is_shown_and_errors_inside_values_are_no_failures() {
     let all = guest("everything");
     home.run_on("run", &all, &["check", "true"]).fails("guest-error", &["err: {\"id\":", "\"label\":"]);
     assert_eq!(home.run_on("run", &all, &["check", "false"]).expect(0).stdout, "null\n");
-    let results = Value::Array(vec![]);
-    assert_eq!(results.to_msgpack(), [0x90], "an empty list");
     let given = r#"[{"ok": 1}, {"err": "no"}]"#;
     assert_eq!(home.run_on("run", &all, &["echo-results", given]).expect(0).json(), json!([{"ok": 1}, {"err": "no"}]));
 }

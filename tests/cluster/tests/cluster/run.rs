@@ -1,7 +1,9 @@
 //! `wasm-tasks run`: one call, with arguments as JSON and as WAVE, here and on a fleet.
 
-use super::support::{Fleet, Home, everything, guest};
+use super::support::{Fleet, GraphFile, Home, everything, guest};
 use serde_json::json;
+use std::fs;
+use wasm_tasks_protocol::graph::{Argument, DataEncoding, Source};
 
 #[test]
 fn arguments_are_json_or_wave_and_results_are_json() {
@@ -68,4 +70,39 @@ fn arguments_that_do_not_fit_are_refused_before_anything_runs() {
     refused(&["add", "1", "2", "-o", "/no/such/folder/file"], "bad-arguments", &["no folder `/no/such/folder`"]);
     let runs = home.run(&["status", "--json"]).expect(0).json();
     assert_eq!(runs, json!({"runs": []}), "nothing has run");
+}
+
+#[test]
+fn commands_at_once_compile_a_component_once() {
+    let home = Home::with_own_modules();
+    let calc = guest("calc");
+    let calls: Vec<_> = (0..3).map(|i| home.start(&["run", calc.to_str().expect("UTF-8"), "neg", &i.to_string()])).collect();
+    for (i, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.end().expect(0).stdout, format!("{}\n", -(i as i64)));
+    }
+    let folder =
+        fs::read_dir(home.path().join("cache/modules")).expect("compiled modules").next().expect("a folder of a version");
+    let names =
+        fs::read_dir(folder.expect("a folder").path()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let compiled = names.filter(|name| name.to_string_lossy().ends_with(".cwasm")).count();
+    assert_eq!(compiled, 1, "one component was compiled");
+}
+
+#[test]
+fn data_is_read_from_ranges_of_files_and_refused_where_they_are_short() {
+    let home = Home::new();
+    let file = home.write("data.txt", "0123456789");
+    let (all, count) = (guest("everything"), everything("echo-bytes"));
+    let graph = |offset: u64, len: Option<u64>| {
+        let mut graph = GraphFile::new();
+        let source = Source::Path("data.txt".to_owned());
+        let data = graph.builder.data_source(&source, offset, len, DataEncoding::Raw, None);
+        graph.output_task("bytes", &all, &count, vec![Argument::Data(data)]);
+        graph.save(&home, "data.msgpack")
+    };
+    let raw = |offset, len| home.run_on("submit", &graph(offset, len), &["--format", "raw"]).expect(0).stdout.clone();
+    assert_eq!((raw(3, Some(4)), raw(8, None), raw(10, None)), ("3456".to_owned(), "89".to_owned(), String::new()));
+    home.run_on("submit", &graph(8, Some(3)), &[]).refuses("source-unreadable", &["data[0]", "data.txt", "has 10 bytes"]);
+    fs::remove_file(file).expect("a file");
+    home.run_on("submit", &graph(0, None), &[]).refuses("source-unreadable", &["data[0]", "data.txt", "No such file"]);
 }

@@ -153,3 +153,47 @@ fn two_thousand_tasks_and_their_sum_on_two_workers() {
     assert_eq!(fleet.run_on("submit", &path, &[]).expect(0).says(&["2,021 tasks"]).json(), total);
     assert_eq!(fleet.home.run_on("submit", &path, &[]).expect(0).json(), total);
 }
+
+#[test]
+fn a_task_that_was_running_on_three_workers_when_they_died_is_stopped() {
+    let fleet = Fleet::up(&["--workers", "4", "--slots", "1"]);
+    let mut graph = GraphFile::new();
+    graph.output_task("spin", &guest("hostile"), "spin", vec![]);
+    graph.output_task("fine", &guest("calc"), "neg", vec![int(1)]);
+    let id = fleet.detach(&graph.save(&fleet.home, "deadly.msgpack"));
+    let mut killed = Vec::new();
+    for _ in 0..3 {
+        let worker = super::support::until("the task runs on a worker that lives", || {
+            let task = fleet.explain(&id, "spin");
+            let worker = task["workers"][0].as_str().filter(|_| task["state"] == "assigned")?.to_owned();
+            (!killed.contains(&worker)).then_some(worker)
+        });
+        kill(fleet.pid(&worker), Signal::KILL);
+        killed.push(worker);
+    }
+    let answer = fleet.run(&["attach", &id]);
+    answer.fails("worker-died", &["task `spin`", "3"]);
+    assert_eq!(answer.json(), json!({"fine": -1}), "{answer}");
+    assert_eq!(fleet.workers().len(), 1, "the last worker is spared");
+}
+
+#[test]
+fn workers_come_back_to_a_scheduler_that_was_killed_and_started_again() {
+    let home = super::support::Home::new();
+    let start = |listen: &str| super::support::Running::start_until_line(&mut home.command(&["scheduler", "--listen", listen]));
+    let (first, line) = start("127.0.0.1:0");
+    let address = line.strip_prefix("scheduler ").expect("an address").to_owned();
+    let words = ["worker", &address, "--name", "loyal", "--slots", "1"];
+    let (worker, _) = super::support::Running::start_until_line(&mut home.command(&words));
+    first.signal(Signal::KILL);
+    assert_eq!(first.end().code, None, "it was killed");
+    let (second, line) = start(&address);
+    assert_eq!(line, format!("scheduler {address}"));
+    let call = ["run", guest("calc").to_str().expect("UTF-8"), "add", "1", "2", "--scheduler", &address].map(str::to_owned);
+    let call: Vec<&str> = call.iter().map(String::as_str).collect();
+    // It waits for a worker, so there is nothing to wait for here.
+    assert_eq!(home.run(&call).expect(0).stdout, "3\n");
+    second.signal(Signal::TERM);
+    second.end().expect(0);
+    worker.end().expect(0);
+}

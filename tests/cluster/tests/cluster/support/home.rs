@@ -14,11 +14,15 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Home {
-        let folder = tempfile::Builder::new().prefix("wasm-tasks-").tempdir().expect("a temporary folder");
-        let home = Home { folder };
+        let home = Home::with_own_modules();
         fs::create_dir_all(home.path().join("cache")).expect("a folder for the cache");
         symlink(shared_modules(), home.path().join("cache/modules")).expect("a link to the shared modules");
         home
+    }
+
+    /// One for tests of compiling itself.
+    pub(crate) fn with_own_modules() -> Home {
+        Home { folder: tempfile::Builder::new().prefix("wasm-tasks-").tempdir().expect("a temporary folder") }
     }
 
     /// What `WASM_TASKS_HOME` is.
