@@ -29,7 +29,7 @@ pub(crate) struct ShellGraph {
     /// Small results, as long as somebody needs them.
     pub(crate) inline: HashMap<TaskIndex, Bytes>,
     /// What became of outputs, by their position.
-    pub(crate) outputs: HashMap<u32, OutputResult>,
+    pub(crate) outputs: Vec<Option<OutputResult>>,
     /// Why tasks failed last; those that failed for good move to `failures`.
     pub(crate) errors: HashMap<TaskIndex, TaskError>,
     pub(crate) failures: Vec<TaskFailure>,
@@ -45,6 +45,7 @@ pub(crate) struct ShellGraph {
 
 impl ShellGraph {
     pub(crate) fn new(id: GraphId, index: GraphIndex, prepared: Box<Prepared>, session: SessionId) -> ShellGraph {
+        let outputs = vec![None; prepared.graph.outputs().len()];
         ShellGraph {
             id,
             index,
@@ -53,7 +54,7 @@ impl ShellGraph {
             submitted: Instant::now(),
             defined_at: HashSet::new(),
             inline: HashMap::new(),
-            outputs: HashMap::new(),
+            outputs,
             errors: HashMap::new(),
             failures: Vec::new(),
             failures_dropped: 0,

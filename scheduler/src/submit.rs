@@ -21,9 +21,18 @@ pub(crate) struct Prepared {
     pub(crate) settings: Vec<Settings>,
     /// Position in `settings` by what tasks share.
     pub(crate) settings_by_key: HashMap<(u32, u32), u32>,
-    /// Positions of outputs by task.
-    pub(crate) outputs_by_task: HashMap<TaskIndex, Vec<u32>>,
+    /// Tasks that are outputs, each with its position there; sorted.
+    pub(crate) outputs_by_task: Vec<(TaskIndex, u32)>,
     pub(crate) plan: GraphPlan,
+}
+
+impl Prepared {
+    /// Where a task stands in `outputs_by_task`, once for each of its positions among the outputs.
+    pub(crate) fn outputs_of(&self, task: TaskIndex) -> std::ops::Range<usize> {
+        let start = self.outputs_by_task.partition_point(|(output, _)| *output < task);
+        let len = self.outputs_by_task[start..].iter().take_while(|(output, _)| *output == task).count();
+        start..start + len
+    }
 }
 
 /// Everything that can be wrong with a graph is said here. Takes a while: not for an asynchronous thread.
@@ -54,10 +63,8 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
             DataSpec::new(entry.encoding, bytes.len() as u64, inline)
         })
         .collect();
-    let mut outputs_by_task: HashMap<TaskIndex, Vec<u32>> = HashMap::new();
-    for (position, output) in (0..).zip(graph.outputs()) {
-        outputs_by_task.entry(output.task).or_default().push(position);
-    }
+    let mut outputs_by_task: Vec<(TaskIndex, u32)> = graph.outputs().iter().map(|output| output.task).zip(0..).collect();
+    outputs_by_task.sort_unstable();
     let (plan, settings_by_key) = plan(&graph);
     Ok(Prepared { functions, data, settings: plan.settings.clone(), settings_by_key, outputs_by_task, plan, graph: Arc::new(graph) })
 }

@@ -79,8 +79,8 @@ impl Actor {
         for failure in &found.failures {
             session.outbox.push(ToClient::TaskFailed { graph, failure: failure.clone() });
         }
-        let mut outputs: Vec<_> = found.outputs.iter().map(|(position, result)| (*position, result.clone())).collect();
-        outputs.sort_unstable_by_key(|(position, _)| *position);
+        let known = (0..).zip(&found.outputs);
+        let outputs: Vec<_> = known.filter_map(|(position, result)| Some((position, result.clone()?))).collect();
         if !outputs.is_empty() {
             session.outbox.push(ToClient::Outputs { graph, outputs });
         }

@@ -111,26 +111,23 @@ impl Actor {
     }
 
     fn on_output(&mut self, id: TaskId, outcome: OutputOutcome) {
-        let Some(graph) = self.graph_of(id.graph) else { return };
-        let Some(positions) = graph.prepared.outputs_by_task.get(&id.task).cloned() else { return };
-        let mut news = Vec::with_capacity(positions.len());
-        for position in positions {
+        let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
+        for at in graph.prepared.outputs_of(id.task) {
+            let (_, position) = graph.prepared.outputs_by_task[at];
             let result = match outcome {
                 OutputOutcome::Failed => OutputResult::Failed,
                 OutputOutcome::Ready { size, .. } => graph.inline_output(position).unwrap_or(OutputResult::Stored { size }),
             };
-            graph.outputs.insert(position, result.clone());
-            news.push((position, result));
-        }
-        let (graph, followers) = (graph.id, graph.followers.clone());
-        for follower in followers {
-            let Some(session) = self.sessions.get_mut(&follower) else { continue };
-            if let Some(ToClient::Outputs { graph: known, outputs }) = session.outbox.last_mut()
-                && *known == graph
-            {
-                outputs.extend_from_slice(&news);
-            } else {
-                session.outbox.push(ToClient::Outputs { graph, outputs: news.clone() });
+            graph.outputs[position as usize] = Some(result.clone());
+            for follower in &graph.followers {
+                let Some(session) = self.sessions.get_mut(follower) else { continue };
+                if let Some(ToClient::Outputs { graph: known, outputs }) = session.outbox.last_mut()
+                    && *known == graph.id
+                {
+                    outputs.push((position, result.clone()));
+                } else {
+                    session.outbox.push(ToClient::Outputs { graph: graph.id, outputs: vec![(position, result.clone())] });
+                }
             }
         }
     }

@@ -47,7 +47,7 @@ impl Actor {
     fn on_fetch_output(&mut self, graph: GraphId, position: u32, reply: Replier) {
         let known = self.graph_by_id(graph).and_then(|known| {
             let output = known.prepared.graph.outputs().get(position as usize)?.clone();
-            Some((output, known.outputs.get(&position).cloned().or_else(|| known.inline_output(position))))
+            Some((output, known.outputs[position as usize].clone().or_else(|| known.inline_output(position))))
         });
         match known {
             None => drop(tokio::spawn(reply_found(reply, None))),

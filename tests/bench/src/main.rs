@@ -31,12 +31,13 @@ use std::process::ExitCode;
 /// Runs a benchmark and adds its rows.
 type Bench = fn(&Context, &mut Report) -> Result<(), BenchError>;
 
-/// Name, what it measures, and how. Those that share a fleet with dask stand together: each name selects its own rows.
+/// Name, what it measures, and how. Large values come first: what other benchmarks leave in the allocator decides whether
+/// the pages of a result are new, and differently for the two sides.
 const BENCHES: &[(&str, &str, Bench)] = &[
-    ("cycle", "CPU time of a task in an embedded run, beside the bare wasmtime loop", cycle::run),
     ("bytes-1MiB", "1 MiB list<u8> in and out, beside a monomorphic TypedFunc", values::bytes),
     ("f64-1M", "1 M list<f64> in and out, beside a monomorphic TypedFunc", values::floats),
     ("records-10000", "10,000 records {u32, f64, string} in and out, beside a monomorphic TypedFunc", values::records),
+    ("cycle", "CPU time of a task in an embedded run, beside the bare wasmtime loop", cycle::run),
     ("core", "the scheduler's core alone: time and memory a task, 10 and 10,000 workers", core_alone::run),
     ("zero-worker", "the scheduler's process over QUIC with two workers that answer at once", zero_worker::run),
     ("merge-10000", "10,000 tasks summed by 100 and one, on a fleet, beside dask", fleet_benches::merge),
