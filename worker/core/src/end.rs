@@ -56,8 +56,9 @@ impl WorkerCore {
         let lane = &mut self.lanes[id.0 as usize];
         if lane.queue.front().copied() != front {
             lane.since = now;
+            // While the attempt that stalled the lane is in front, whatever queues behind it would be recalled at once.
+            lane.is_recalled = false;
         }
-        lane.is_recalled &= lane.queue.len() > 1;
         match lane.queue.front().map(|front| self.attempts[*front].state()) {
             Some(State::Running(place) | State::Stopping(place)) => lane.front_us = place.expected_us,
             Some(State::New | State::Waiting { .. } | State::Ready | State::Gone) => panic!("a lane runs what is not running"),
@@ -76,6 +77,7 @@ impl WorkerCore {
         } else {
             self.result_came(output, value, true, out);
         }
+        self.results[output].made_by = Some(report.attempt);
         self.remove_attempt(id, out);
         out.finished(report);
     }
@@ -123,13 +125,30 @@ impl WorkerCore {
 
     pub(crate) fn cancel(&mut self, attempts: &[Attempt], out: &mut Actions) {
         let mut outputs = Vec::with_capacity(attempts.len());
+        let mut unknown = Vec::new();
         for attempt in attempts {
             match self.numbers.get(attempt).copied() {
                 Some(id) => outputs.push(self.stop(id, out)),
-                None => self.stale += 1,
+                None => unknown.push(*attempt),
             }
         }
         outputs.into_iter().for_each(|output| self.producer_gone(output, out));
+        if !unknown.is_empty() {
+            self.stale += unknown.len() as u64;
+            self.disown(&unknown, out);
+        }
+    }
+
+    /// Attempts were cancelled whose reports were on their way: the scheduler ignores these, and does not count on the results.
+    ///
+    /// Looks at all results, but only when a cancellation and a report crossed.
+    fn disown(&mut self, attempts: &[Attempt], out: &mut Actions) {
+        let made_by = |made: Option<Attempt>| made.is_some_and(|made| attempts.contains(&made));
+        let results: Vec<ResultId> = self.results.iter().filter(|(_, entry)| made_by(entry.made_by)).map(|(id, _)| id).collect();
+        for result in results {
+            self.results[result].is_wanted = false;
+            self.drop_unneeded(result, out);
+        }
     }
 
     /// Gives back what is not handed to a lane.

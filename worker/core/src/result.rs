@@ -7,7 +7,7 @@ use crate::fetch::FetchId;
 use crate::slab::Id;
 use crate::{AttemptId, GraphKey, WorkerCore};
 use bytes::Bytes;
-use wasm_tasks_protocol::TaskIndex;
+use wasm_tasks_protocol::{Attempt, TaskIndex};
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::message::{FromWorker, InputSource, Priority};
 
@@ -42,6 +42,8 @@ pub(crate) struct ResultEntry {
     pub(crate) size: u64,
     /// Whether the scheduler counts on it being here.
     pub(crate) is_wanted: bool,
+    /// The last attempt here that made it.
+    pub(crate) made_by: Option<Attempt>,
     /// Attempts here that will make it.
     pub(crate) producers: u32,
     /// Attempts here that need it.
@@ -67,6 +69,7 @@ impl WorkerCore {
             arrival: Arrival::Idle,
             size: 0,
             is_wanted: false,
+            made_by: None,
             producers: 0,
             users: 0,
             holders: Vec::new(),

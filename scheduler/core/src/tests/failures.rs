@@ -102,6 +102,8 @@ fn a_missing_input_is_found_elsewhere_or_made_again() {
     let missing = Event::InputMissing { worker: WorkerId(reader), attempt, task: TaskIndex(0), tried: vec![WorkerId(first)] };
     let text = world.event(missing);
     assert!(text.contains("cancel 2") && text.contains("0 -> w"), "{text}");
+    // Whoever could not give it must not keep it for nobody, nor keep what cannot be read where it is made again.
+    assert!(text.contains(&format!("release 0 at w{first}")), "{text}");
 }
 
 #[test]

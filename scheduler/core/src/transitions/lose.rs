@@ -54,6 +54,13 @@ impl SchedulerCore {
         }
     }
 
+    fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
+        match &self.graph(id.graph).task(id.task).state {
+            State::Done { holders, .. } => holders.contains(worker.0),
+            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => false,
+        }
+    }
+
     /// A worker does not have a result, or not any more. Returns whether another copy is left.
     fn lose_replica(&mut self, id: TaskId, worker: WorkerIndex, out: &mut Actions) -> bool {
         let State::Done { holders, is_inline, .. } = &mut self.graph_mut(id.graph).task_mut(id.task).state else {
@@ -97,8 +104,14 @@ impl SchedulerCore {
         }
         let source = TaskId { graph: id.graph, task: input };
         for holder in tried {
-            if let Some(holder) = self.worker_ids.get(holder).copied() {
-                self.lose_replica(source, holder, out);
+            if let Some(index) = self.worker_ids.get(holder).copied() {
+                let (worker, task) = (*holder, source);
+                let was_holder = self.holds(source, index);
+                self.lose_replica(source, index, out);
+                // If it has the result after all, it keeps it for nobody; if it cannot read it, a new one must not meet the old.
+                if was_holder {
+                    out.push(Action::Release { worker, task });
+                }
             }
         }
         // Losing the input may have ended the attempt.
