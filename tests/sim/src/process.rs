@@ -20,6 +20,9 @@ use wasm_tasks_worker_core::{
 /// A lane that has ended attempts says so at the latest when one of them ends this long after it last did.
 const REPORT_EVERY: Duration = Duration::from_millis(1);
 
+/// A turn has as many rounds as attempts end in it at most, and few in practice.
+const ROUNDS_MAX: u32 = 100_000;
+
 /// What a process asks of the world.
 #[derive(Debug)]
 pub enum Wish {
@@ -177,7 +180,10 @@ impl Process {
 
     /// Ends a turn: decides and does until nothing is left to do. What the world must do is returned.
     pub fn settle(&mut self, now: Time) -> Vec<Wish> {
+        let mut rounds = 0;
         loop {
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "the core wants more and more at one moment");
             for at in 0..self.lanes.len() {
                 let ended = std::mem::take(&mut self.lanes[at].done);
                 if !ended.is_empty() {

@@ -17,7 +17,7 @@ use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ErrorCode, TaskError, Time};
 
 /// Moments of a run at most; a run that has more does not converge.
-const STEPS_MAX: u64 = 200_000;
+const STEPS_MAX: u64 = 50_000;
 
 /// What happens besides the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +112,9 @@ fn offer(random: &mut Random) -> Offer {
     }
 }
 
-/// A graph of up to 40 tasks.
+/// A graph of up to 60 tasks.
 fn random_work(random: &mut Random, graph: u64) -> Work {
-    let n = random.between(1, 40);
+    let n = random.between(1, 60);
     let lengths = [random.between(5, 500), random.between(500, 20_000), random.between(20_000, 200_000)];
     let reach = random.between(1, n);
     let mut tasks = Vec::new();

@@ -54,6 +54,9 @@ impl Default for WorldSettings {
 /// The end of the network that is the scheduler.
 const SCHEDULER: WorkerId = WorkerId(0);
 
+/// What can happen at one moment, however large the world.
+const MOMENT_MAX: u64 = 1_000_000;
+
 #[derive(Debug)]
 enum Happening<F> {
     Submit(GraphId, Arc<Work>),
@@ -212,7 +215,10 @@ impl<S: Scheduler, F> World<S, F> {
         let now = self.agenda.next_at()?;
         self.now = self.now.max(now);
         let mut faults = Vec::new();
+        let mut count = 0;
         while self.agenda.next_at() == Some(now) {
+            count += 1;
+            assert!(count < MOMENT_MAX, "more and more happens at one moment");
             let (_, happening) = self.agenda.pop().expect("something happens now");
             self.counts.happenings += 1;
             match happening {
@@ -305,7 +311,10 @@ impl<S: Scheduler, F> World<S, F> {
     /// Lets everybody who heard something decide, and carries out what they want.
     fn end_turns(&mut self) {
         let now = self.now;
+        let mut count = 0;
         while !self.dirty.is_empty() || self.is_scheduler_dirty {
+            count += 1;
+            assert!(count < MOMENT_MAX, "turns follow turns at one moment");
             for id in std::mem::take(&mut self.dirty) {
                 let Some(process) = self.workers.get_mut(&id) else { continue };
                 let wishes = process.settle(now);
