@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use wasm_tasks::Home;
+use wasm_tasks::{Home, create_private};
 
 /// How long a process may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ impl Lock {
     /// Waits for the lock.
     pub(crate) fn take(home: &Home) -> Result<Lock, Failure> {
         let path = home.fleet().join("lock");
-        let locked = fs::create_dir_all(home.fleet()).and_then(|()| File::create(&path)).and_then(|file| {
+        let locked = create_private(&home.fleet()).and_then(|()| File::create(&path)).and_then(|file| {
             rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
             Ok(file)
         });

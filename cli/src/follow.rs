@@ -8,7 +8,7 @@ use crate::values::Format;
 use bytes::Bytes;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use wasm_tasks::{Outcome, Output, OutputError, Submission, Upload};
+use wasm_tasks::{ClientError, Outcome, Output, OutputError, Submission, Upload};
 
 /// Where outputs go.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &m
     let mut is_interrupted = false;
     loop {
         tokio::select! {
-            event = events.next() => match event? {
+            event = events.next() => match event.map_err(|error| lost(submission, error))? {
                 Some(_) => bar.progress(&submission.progress()),
                 None => break,
             },
@@ -61,6 +61,14 @@ pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &m
         outcome = submission.wait() => Ok((outcome?, is_interrupted)),
         () = interrupts.next() => Err(Failure::interrupted("interrupted while outputs were fetched")),
     }
+}
+
+/// A connection that broke while a graph ran leaves the graph behind.
+fn lost(submission: &Submission, error: ClientError) -> Failure {
+    let is_connection = error.is_connection();
+    let failure = Failure::from(error);
+    let hint = format!("the graph goes on as long as the scheduler does; `wasm-tasks attach {}` follows it again", submission.id());
+    if is_connection { failure.hint(Some(hint)) } else { failure }
 }
 
 /// Writes outputs, failures and the summary; says what the process ends with.

@@ -1,7 +1,7 @@
 //! `wasm-tasks submit`: runs a graph.
 
 use crate::Ended;
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 use crate::follow::{self, Sink, or_interrupt, read_upload, until_end};
 use crate::output::print_line;
 use crate::place::{Place, Size};
@@ -9,9 +9,11 @@ use crate::report::Voice;
 use crate::signals::Interrupts;
 use crate::values::Format;
 use clap::Args;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use wasm_tasks::runs::Runs;
-use wasm_tasks::{Client, Home, Outcome, Submission};
+use wasm_tasks::{Client, ErrorCode, Home, Outcome, Submission, Upload};
+use wasm_tasks_protocol::graph::Reference;
 
 /// Runs a graph and prints its outputs
 #[derive(Args)]
@@ -58,6 +60,7 @@ impl Submit {
         if !self.detach {
             self.format.check(upload.graph.outputs().len(), self.output.as_deref())?;
         }
+        check_names(&upload)?;
         bar.phase("checking and compiling");
         let client = or_interrupt(&mut interrupts, self.place.open(&self.size)).await?;
         let submission = or_interrupt(&mut interrupts, async { Ok(client.submit_upload(upload).await?) }).await?;
@@ -83,6 +86,19 @@ impl Submit {
         client.close().await;
         ended
     }
+}
+
+/// Outputs are handed over by name, so two different ones cannot have the same: a key may imitate a path.
+fn check_names(upload: &Upload) -> Result<(), Failure> {
+    let mut known: HashMap<String, &Reference> = HashMap::new();
+    for output in upload.graph.outputs() {
+        let name = upload.graph.output_name(output);
+        if known.insert(name.clone(), output).is_some_and(|other| other != output) {
+            let failure = Failure::bad_input(ErrorCode::DuplicateKey, format!("two outputs are called `{name}`"));
+            return Err(failure.hint(Some("choose keys that do not look like a path into another task's result")));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps an embedded run for `status`, `logs`, `explain` and `results`. Its results are not worth less when that fails.

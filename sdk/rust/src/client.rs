@@ -7,6 +7,7 @@ mod connection;
 mod embedded;
 mod follow;
 mod outcome;
+mod room;
 mod submission;
 
 pub use embedded::EmbeddedSettings;
@@ -116,6 +117,9 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`].
     pub async fn submit_upload(&self, upload: Upload) -> Result<Submission, ClientError> {
+        if let Some(embedded) = &self.inner.embedded {
+            embedded.room().check(&upload.graph)?;
+        }
         self.upload_components(&upload).await?;
         let id = random_id()?;
         let names: Vec<String> = upload.graph.outputs().iter().map(|output| upload.graph.output_name(output)).collect();

@@ -67,7 +67,13 @@ impl ClientError {
             ClientError::Refused(refusal) => refusal.code,
             ClientError::Address { .. } | ClientError::NoHome(_) => ErrorCode::BadArguments,
             ClientError::Dial(error) => error.code(),
-            ClientError::Credentials(_) | ClientError::Listen(_) => ErrorCode::Unauthenticated,
+            ClientError::Credentials(_) => ErrorCode::Unauthenticated,
+            ClientError::Listen(error) => match &**error {
+                ListenError::NoCertificate { .. } | ListenError::BadCertificate { .. } => ErrorCode::Unauthenticated,
+                // A port that somebody has, or an address of another machine: what was asked for cannot be.
+                ListenError::Bind { .. } => ErrorCode::BadArguments,
+                ListenError::RoleDoesNotListen(_) | ListenError::NoRuntime => ErrorCode::WorkerFault,
+            },
             ClientError::Lost(error) => error.code(),
             ClientError::Answer(_) => ErrorCode::ProtocolViolation,
             ClientError::UnknownGraph(_) | ClientError::OutputGone(_) => ErrorCode::NotFound,

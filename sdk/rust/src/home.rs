@@ -6,6 +6,18 @@
 
 use std::path::{Path, PathBuf};
 
+/// Makes a folder that only this user can look into, where it is not there yet.
+///
+/// # Errors
+/// Those of the file system.
+pub fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// The folders of this user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {

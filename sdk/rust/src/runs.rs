@@ -4,6 +4,7 @@
 //! Owns the layout of the folder; what the answers in it say is the scheduler's.
 
 use crate::client::{Client, Outcome, OutputError, Submission};
+use crate::home::create_private;
 use crate::report::{failure_to_json, summary_to_json};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
@@ -54,7 +55,7 @@ impl Runs {
     pub async fn record(&self, client: &Client, submission: &Submission, outcome: &Outcome, source: &str) -> io::Result<()> {
         let answers = Answers::ask(client, submission, outcome).await;
         let id = submission.id();
-        fs::create_dir_all(&self.folder)?;
+        create_private(&self.folder)?;
         let temporary = self.folder.join(format!(".{id}.tmp"));
         drop(fs::remove_dir_all(&temporary));
         let written = write_run(&temporary, id, outcome, &answers, source)
@@ -63,7 +64,8 @@ impl Runs {
             drop(fs::remove_dir_all(&temporary));
         }
         written?;
-        self.forget_old()
+        self.forget_old();
+        Ok(())
     }
 
     /// The runs, the newest first.
@@ -82,8 +84,9 @@ impl Runs {
         Some(Run { folder, id, summary })
     }
 
-    fn forget_old(&self) -> io::Result<()> {
-        self.list().iter().skip(RUNS_MAX).try_for_each(|run| fs::remove_dir_all(&run.folder))
+    /// Another process may be doing the same at this moment, so what is gone already is no error.
+    fn forget_old(&self) {
+        self.list().iter().skip(RUNS_MAX).for_each(|run| drop(fs::remove_dir_all(&run.folder)));
     }
 }
 

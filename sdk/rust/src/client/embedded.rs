@@ -1,5 +1,6 @@
 //! The cluster of one process: the same scheduler and worker as a fleet's, joined by links in memory.
 
+use super::room::Room;
 use crate::error::ClientError;
 use crate::home::Home;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub struct EmbeddedSettings {
 /// The parts of a running embedded cluster.
 pub(super) struct Embedded {
     scheduler: Scheduler,
+    room: Room,
     worker: Mutex<Option<WorkerHandle>>,
 }
 
@@ -38,6 +40,7 @@ impl Embedded {
         let mut worker = WorkerSettings::new("embedded", settings.slots.unwrap_or(cores));
         worker.memory_bytes = settings.memory_bytes.unwrap_or(worker.memory_bytes);
         worker.spill_dir = Some(home.as_ref().map_or_else(std::env::temp_dir, Home::spill));
+        let room = Room::of(&worker);
         let engine = EngineSettings {
             cache_dir: settings.modules.or_else(|| home.map(|home| home.modules())),
             slots: worker.lanes() as usize,
@@ -52,7 +55,12 @@ impl Embedded {
         let worker = Worker::start(worker, engine, to_scheduler, None);
         let (to_client, link) = memory_link_between(Identity::of(Role::Scheduler), Identity::of(Role::Client));
         scheduler.attach_client(to_client);
-        Ok((Embedded { scheduler, worker: Mutex::new(Some(worker)) }, link))
+        Ok((Embedded { scheduler, room, worker: Mutex::new(Some(worker)) }, link))
+    }
+
+    /// What its worker can run.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Ends it; tasks that run may finish, for a moment.
