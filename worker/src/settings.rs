@@ -45,19 +45,24 @@ impl WorkerSettings {
         self.core().lanes
     }
 
+    /// Its labels with those that are always there: what tasks can ask for.
+    pub fn all_labels(&self) -> Vec<(String, String)> {
+        let own = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mut labels = vec![own("arch", std::env::consts::ARCH), own("os", std::env::consts::OS)];
+        labels.extend(self.labels.iter().filter(|(key, _)| key != "arch" && key != "os").cloned());
+        labels
+    }
+
     pub(crate) fn core(&self) -> CoreSettings {
         CoreSettings { pools: self.pools.clone(), ..CoreSettings::new(self.slots.max(1), self.memory_bytes) }
     }
 
     pub(crate) fn offer(&self, addresses: Vec<SocketAddr>) -> WorkerOffer {
-        let own = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let mut labels = vec![own("arch", std::env::consts::ARCH), own("os", std::env::consts::OS)];
-        labels.extend(self.labels.iter().filter(|(key, _)| key != "arch" && key != "os").cloned());
         WorkerOffer {
             name: self.name.clone(),
             slots: self.slots.max(1),
             memory_bytes: self.memory_bytes,
-            labels,
+            labels: self.all_labels(),
             pools: self.pools.clone(),
             addresses,
             pid: std::process::id(),

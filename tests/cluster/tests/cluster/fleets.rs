@@ -132,3 +132,20 @@ fn a_client_hears_that_its_scheduler_died() {
     super::support::kill(fleet.pid("scheduler"), Signal::TERM);
     attach.end().expect(3).says(&["error[unreachable]: "]);
 }
+
+#[test]
+fn of_two_fleets_started_at_once_one_runs() {
+    let home = Home::new();
+    let both = [home.start(&["up", "--workers", "1"]), home.start(&["up", "--workers", "1"])].map(Running::end);
+    let mut codes = both.each_ref().map(|answer| answer.code);
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(2)], "{} {}", both[0], both[1]);
+    home.run(&["down"]).expect(0).says(&["stopped 2 processes"]);
+}
+
+#[test]
+fn an_address_that_is_taken_is_bad_input() {
+    let fleet = Fleet::shared();
+    let taken = fleet.run(&["scheduler", "--listen", &fleet.address]);
+    taken.refuses("bad-arguments", &["cannot listen on", &fleet.address, "Address already in use", "hint: choose another port"]);
+}

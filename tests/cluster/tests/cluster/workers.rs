@@ -85,6 +85,9 @@ fn explain_names_the_nearest_worker_of_a_task_that_nobody_can_run() {
     assert_eq!(fleet.explain(&id, "after")["text"], "it waits for `picky`");
     assert_eq!(fleet.run(&["explain", &id, "--json"]).expect(0).json()["unrunnable"], json!(["picky"]));
     fleet.run(&["cancel", &id]).expect(0).says(&["is cancelled"]);
+    // Nobody joins the cluster of one process, so there is nothing to wait for.
+    let path = fleet.home.file("picky.msgpack");
+    fleet.home.run_on("submit", &path, &[]).refuses("unrunnable", &["tasks[0] `picky`", "`gpu=yes`", "hint: "]);
     fleet.run(&["explain", &id, "nobody"]).refuses("not-found", &["no task `nobody`"]);
 }
 
