@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::{BenchError, check};
 use crate::median::median;
-use crate::process::{Process, thread_cpu_seconds};
+use crate::process::{Process, Stopwatch};
 use crate::report::{Bar, Report, Row};
 use crate::shapes;
 use wasm_tasks_protocol::ids::{Attempt, GraphId, WorkerId};
@@ -30,7 +30,7 @@ pub(crate) fn run(_: &Context, report: &mut Report) -> Result<(), BenchError> {
         }
     }
     let [two, ten, many] = [0, 1, 2].map(|at| median(times[at].iter().copied()));
-    let note = format!("merge of {LEAVES}, CPU time of the thread, median of {ROUNDS}");
+    let note = format!("merge of {LEAVES}, median of {ROUNDS}");
     let row = |name: &str, value, bar, note| Row { name: name.to_owned(), value, unit: "µs/task", bar, note, ..Row::default() };
     report.add(row("core-2-workers", two, Some(Bar::AtMost(5.0)), note));
     report.add(row("core-10-workers", ten, Some(Bar::AtMost(5.0)), String::new()));
@@ -128,10 +128,10 @@ impl Cluster {
         }
     }
 
-    /// Runs a graph to its end; the processor time that the core and this loop took.
+    /// Runs a graph to its end; the time that the core and this loop took.
     fn measure(&mut self, plan: GraphPlan) -> Result<f64, BenchError> {
         let tasks = plan.functions.len() as u64;
-        let start = thread_cpu_seconds()?;
+        let watch = Stopwatch::start()?;
         self.event(Event::GraphSubmitted { graph: GRAPH, plan });
         self.event(Event::Settle);
         while let Some(at) = self.busy.pop() {
@@ -149,7 +149,7 @@ impl Cluster {
             }
             self.event(Event::Settle);
         }
-        let seconds = thread_cpu_seconds()? - start;
+        let seconds = watch.seconds()?;
         check("whether the graph ended", &self.is_finished, &true)?;
         check("the number of attempts", &self.started, &tasks)?;
         Ok(seconds)

@@ -2,6 +2,7 @@
 
 use crate::error::BenchError;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// A process, by its number; 0 is this one.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +43,30 @@ impl Process {
     }
 }
 
-/// Processor time of the calling thread, in seconds, to the nanosecond.
-pub(crate) fn thread_cpu_seconds() -> Result<f64, BenchError> {
+/// Measures what the calling thread does, without the time that it was ready to run and others had the processor.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    waited: f64,
+    start: Instant,
+}
+
+impl Stopwatch {
+    /// Starts.
+    pub(crate) fn start() -> Result<Stopwatch, BenchError> {
+        let waited = waited_seconds()?;
+        Ok(Stopwatch { waited, start: Instant::now() })
+    }
+
+    /// Seconds since the start, on the same thread.
+    pub(crate) fn seconds(&self) -> Result<f64, BenchError> {
+        let passed = self.start.elapsed().as_secs_f64();
+        Ok((passed - (waited_seconds()? - self.waited)).max(0.0))
+    }
+}
+
+/// How long the calling thread waited for a processor so far: the second field of schedstat, in nanoseconds.
+fn waited_seconds() -> Result<f64, BenchError> {
     let path = PathBuf::from("/proc/thread-self/schedstat");
     let text = std::fs::read_to_string(&path).map_err(|source| BenchError::File { path, source })?;
-    Ok(text.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0) as f64 / 1e9)
+    Ok(text.split_whitespace().nth(1).and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0) as f64 / 1e9)
 }

@@ -6,9 +6,9 @@
 use crate::context::Context;
 use crate::error::{BenchError, check};
 use crate::median::median;
+use crate::process::Stopwatch;
 use crate::report::{Bar, Report, Row};
 use crate::sandbox::{Sandbox, call};
-use std::time::Instant;
 use wasm_tasks_protocol::msgpack::Writer;
 use wasm_tasks_sandbox::bare::{Bare, Row as Record};
 use wasm_tasks_sandbox::{CancelFlag, Function};
@@ -125,14 +125,14 @@ impl Measured {
             let (args, expected, value) = make(round);
             // Who goes first changes, so that neither always finds what the other left in the caches.
             for turn in 0..2 {
-                let start = Instant::now();
+                let watch = Stopwatch::start()?;
                 if (round + turn) % 2 == 0 {
                     let outcome = self.function.call(&call(&args, &cancel));
-                    ours.push(start.elapsed().as_secs_f64());
+                    ours.push(watch.seconds()?);
                     check("an echo", &(outcome.result.map_err(BenchError::at("calling"))? == expected), &true)?;
                 } else {
                     let result = peer(&cancel, &value).map_err(BenchError::at("calling barely"))?;
-                    theirs.push(start.elapsed().as_secs_f64());
+                    theirs.push(watch.seconds()?);
                     check("a bare echo", &(result == value), &true)?;
                 }
             }
