@@ -83,7 +83,8 @@ pub(crate) fn finish(
     let ready: Vec<(String, Bytes)> = ready.collect();
     report::failures(submission.id(), &outcome.failures, outcome.failures_omitted);
     if !is_interrupted || !ready.is_empty() {
-        write(&ready, sink)?;
+        let hint = format!("the outputs are kept: `wasm-tasks results {} -o FILE`", submission.id());
+        write(&ready, sink).map_err(|failure| failure.hint(Some(hint)))?;
     }
     report::summary(voice, &outcome.summary);
     if let Some(failure) = outcome.outputs.iter().find_map(unavailable) {

@@ -1,6 +1,6 @@
 //! `wasm-tasks run`: one call of one export, with arguments as people type them.
 
-use super::submit::record;
+use super::submit::keep_or_release;
 use crate::Ended;
 use crate::failure::Failure;
 use crate::follow::{self, Sink, or_interrupt, until_end};
@@ -71,15 +71,10 @@ impl Run {
         let submission = or_interrupt(&mut interrupts, async { Ok(client.submit(bytes, Path::new(".")).await?) }).await?;
         let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
         drop(bar);
-        if !client.is_embedded() && !outcome.is_success() {
-            // For `explain` and `logs`; the scheduler forgets it after a while.
-            submission.detach();
-        }
-        if client.is_embedded() {
-            record(&client, &submission, &outcome, &format!("{} {}", self.component.display(), self.export)).await;
-        }
+        let source = format!("{} {}", self.component.display(), self.export);
         let sink = Sink { format: self.format, file: self.output, is_bare: true };
         let ended = follow::finish(&submission, &outcome, &sink, voice, is_interrupted);
+        keep_or_release(&client, &submission, &outcome, &source, ended.is_ok()).await;
         drop(submission);
         client.close().await;
         ended

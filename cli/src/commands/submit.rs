@@ -73,15 +73,10 @@ impl Submit {
         }
         let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
         drop(bar);
-        if !client.is_embedded() && !outcome.is_success() {
-            // For `explain` and `logs`; the scheduler forgets it after a while.
-            submission.detach();
-        }
-        if client.is_embedded() {
-            record(&client, &submission, &outcome, &self.graph.display().to_string()).await;
-        }
+        let source = self.graph.display().to_string();
         let sink = Sink { format: self.format, file: self.output, is_bare: false };
         let ended = follow::finish(&submission, &outcome, &sink, voice, is_interrupted);
+        keep_or_release(&client, &submission, &outcome, &source, ended.is_ok()).await;
         drop(submission);
         client.close().await;
         ended
@@ -101,8 +96,22 @@ fn check_names(upload: &Upload) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Keeps an embedded run for `status`, `logs`, `explain` and `results`. Its results are not worth less when that fails.
-pub(super) async fn record(client: &Client, submission: &Submission, outcome: &Outcome, source: &str) {
+/// Keeps what `status`, `logs`, `explain` and `results` show of a graph that ended, and lets go of what was handed over.
+pub(super) async fn keep_or_release(client: &Client, submission: &Submission, outcome: &Outcome, source: &str, is_written: bool) {
+    if client.is_embedded() {
+        record(client, submission, outcome, source).await;
+    } else if outcome.is_success() && is_written {
+        if let Err(error) = submission.release().await {
+            tracing::debug!(%error, "the graph could not be released");
+        }
+    } else {
+        // For `explain`, `logs` and `results`; the scheduler forgets it after a while.
+        submission.detach();
+    }
+}
+
+/// Keeps an embedded run. Its results are not worth less when that fails.
+async fn record(client: &Client, submission: &Submission, outcome: &Outcome, source: &str) {
     let kept = match Home::from_env() {
         Ok(home) => Runs::new(home.runs()).record(client, submission, outcome, source).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -82,6 +82,7 @@ impl UploadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             UploadError::Graph(_) => None,
+            UploadError::Unreadable { place, .. } if place == "graph" => None,
             UploadError::Unreadable { .. } => Some("paths in a graph are relative to the folder of the graph file"),
             UploadError::Range { .. } => Some("the file became shorter since the graph was made; make the graph again"),
             UploadError::Digest { .. } => Some("the file changed since the graph was made; make the graph again, or bring the old file back"),

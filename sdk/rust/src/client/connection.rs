@@ -103,7 +103,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.peer.close("the client left");
+        // With its last part the link closes, after what was sent has arrived.
         self.reader.abort();
     }
 }

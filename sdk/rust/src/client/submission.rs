@@ -82,6 +82,21 @@ impl Submission {
         self.inner.releases.store(false, Ordering::Relaxed);
     }
 
+    /// Says that its results are no longer needed, and waits until the scheduler has heard it; dropping does not wait.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn release(&self) -> Result<(), ClientError> {
+        if !self.inner.releases.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.inner.client.release(self.inner.id).await?;
+        match self.known().await {
+            Ok(()) | Err(ClientError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Stops it.
     ///
     /// # Errors
