@@ -23,6 +23,7 @@ fn a_worker_killed_mid_task_loses_no_graph() {
         (0..4).map(|i| graph.task_with(&format!("slept-{i}"), &hostile, "sleep-ms", vec![int(700 + i)], &sleeps())).collect();
     for (i, task) in made.into_iter().enumerate() {
         graph.output_task(&format!("count-{i}"), &all, &everything("count-bytes"), vec![result(task)]);
+        graph.output(task);
     }
     for task in slept {
         graph.output(task);
@@ -33,15 +34,20 @@ fn a_worker_killed_mid_task_loses_no_graph() {
         let tasks = (0..4).map(|i| fleet.explain(&id, &format!("slept-{i}")));
         tasks.into_iter().find(|task| task["state"] == "assigned" && task["workers"] == json!(["worker-1"]))
     });
+    let is_lost = |key: &String| fleet.explain(&id, key)["workers"] == json!(["worker-1"]);
+    let lost: Vec<String> = (0..4).map(|i| format!("made-{i}")).filter(is_lost).collect();
     kill(fleet.pid("worker-1"), Signal::KILL);
     let answer = attach.end();
     let outputs = answer.expect(0).json();
     for i in 0..4_u64 {
         assert_eq!(outputs[format!("count-{i}")], 100_000 + i, "{answer}");
+        let base64 = outputs[format!("made-{i}")].as_str().expect("bytes");
+        assert_eq!(base64.len() as u64, (100_000 + i).div_ceil(3) * 4, "{answer}");
         assert!(outputs[format!("slept-{i}")].as_u64().is_some_and(|ms| ms >= 700 + i), "{answer}");
     }
     let graph = fleet.graph(&id);
-    assert!(graph["attempts"].as_u64() > Some(12), "the lost attempt was made again: {graph}");
+    let attempts = graph["attempts"].as_u64().expect("a number");
+    assert!(attempts > 12 + lost.len() as u64, "the attempt that was lost, and the results {lost:?}, were made again: {graph}");
     let left: Vec<_> = fleet.workers().into_iter().map(|worker| worker["name"].clone()).collect();
     assert_eq!(left, ["worker-2"]);
 }
