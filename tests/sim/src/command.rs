@@ -1,22 +1,28 @@
 //! What the command's words mean.
 
+mod graphs;
 mod seeds;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use wasm_tasks_sim::compare::Cluster;
+use wasm_tasks_sim::network::NetModel;
+use wasm_tasks_sim::reference::Estimates;
 
 /// Simulates the real scheduler core and the real worker cores over virtual time.
 ///
 /// Without a graph it runs seeds: random graphs on random clusters with random faults, then a phase without faults in which
-/// everything must end well. A seed that breaks something is printed with the command that replays it.
+/// everything must end well. A seed that breaks something is printed with the command that replays it. With a graph it
+/// runs it under our scheduler and under reference policies and prints one line of JSON.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim", about, long_about)]
 pub(crate) struct Command {
-    /// How many seeds to run
-    #[arg(long, default_value_t = 1_000)]
-    seeds: u64,
-    /// Run this seed only
+    /// How many seeds to run; with a graph: how many variants of it, of which medians are printed
     #[arg(long)]
+    seeds: Option<u64>,
+    /// Run this seed only
+    #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
     /// The first of the seeds
     #[arg(long, default_value_t = 0)]
@@ -24,13 +30,93 @@ pub(crate) struct Command {
     /// With --seed: print what happened
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// Compare policies on a generated graph: a name, or `all`
+    #[arg(long, value_name = "NAME")]
+    generate: Option<String>,
+    /// Compare policies on graphs in Estee's JSON: one graph, or records with `graph_name` and `graph`
+    #[arg(long, value_name = "FILE")]
+    estee: Option<PathBuf>,
+    /// Compare policies on a WfFormat 1.5 instance
+    #[arg(long, value_name = "FILE")]
+    wfformat: Option<PathBuf>,
+    /// Workers and their slots
+    #[arg(long, value_name = "WORKERSxSLOTS", default_value = "8x4", value_parser = cluster)]
+    cluster: (u32, u32),
+    /// How transfers share the network
+    #[arg(long, value_enum, default_value = "maxmin")]
+    netmodel: Model,
+    /// Bandwidth of each worker, a second and each way
+    #[arg(long, value_name = "BYTES", default_value = "128MiB", value_parser = bandwidth)]
+    bandwidth: u64,
+    /// What policies know of durations and sizes
+    #[arg(long, value_enum, default_value = "exact")]
+    estimates: Known,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Model {
+    Simple,
+    Maxmin,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Known {
+    Exact,
+    Mean,
 }
 
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
-        match self.seed {
-            Some(seed) => seeds::one(seed, self.trace),
-            None => seeds::many(self.first, self.seeds),
+        let source = match (&self.generate, &self.estee, &self.wfformat) {
+            (Some(name), ..) => Some(graphs::Source::Generate(name.clone())),
+            (None, Some(path), _) => Some(graphs::Source::Estee(path.clone())),
+            (None, None, Some(path)) => Some(graphs::Source::WfFormat(path.clone())),
+            (None, None, None) => None,
+        };
+        match (source, self.seed) {
+            (None, Some(seed)) => seeds::one(seed, self.trace),
+            (None, None) => seeds::many(self.first, self.seeds.unwrap_or(1_000)),
+            (Some(source), seed) => {
+                let (workers, slots) = self.cluster;
+                let model = match self.netmodel {
+                    Model::Simple => NetModel::Simple,
+                    Model::Maxmin => NetModel::MaxMin,
+                };
+                let cluster = Cluster { workers, slots, model, bandwidth: self.bandwidth };
+                let estimates = match self.estimates {
+                    Known::Exact => Estimates::Exact,
+                    Known::Mean => Estimates::Mean,
+                };
+                let first = seed.unwrap_or(self.first);
+                let count = if seed.is_some() { 1 } else { self.seeds.unwrap_or(1) };
+                match graphs::compare(&source, &cluster, estimates, first..first + count.max(1)) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => {
+                        eprintln!("{error}");
+                        ExitCode::from(2)
+                    }
+                }
+            }
         }
     }
+}
+
+/// `8x4`.
+fn cluster(text: &str) -> Result<(u32, u32), String> {
+    let numbers = text.split_once('x').and_then(|(workers, slots)| Some((workers.parse().ok()?, slots.parse().ok()?)));
+    numbers.filter(|(workers, slots)| (1..=100_000).contains(workers) && (1..=1_000).contains(slots)).ok_or_else(|| "say it as `8x4`: workers, slots of each".to_owned())
+}
+
+/// `128MiB`, `1GiB`, `125000000`.
+fn bandwidth(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1u64 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        unit => return Err(format!("`{unit}` is not one of B, KiB, MiB, GiB")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("`{digits}` is not a whole number"))?;
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(|| "a bandwidth is above 0 and below 2^64".to_owned())
 }

@@ -58,6 +58,10 @@ pub struct CoreShell {
     pub coverage: Coverage,
     /// Check invariants after every so many events; 0: never.
     pub check_every: u64,
+    /// Gives nanoseconds, to measure the core's own time.
+    pub clock: Option<fn() -> u64>,
+    /// The core's own time.
+    pub core_nanos: u64,
     /// Reports that came, for those that come again.
     pub reports: Vec<(WorkerId, FromWorker)>,
     /// What the core was told and what it wanted, when asked for.
@@ -76,6 +80,8 @@ impl CoreShell {
             told: Told::default(),
             coverage: Coverage::default(),
             check_every,
+            clock: None,
+            core_nanos: 0,
             reports: Vec::new(),
             trace: None,
         }
@@ -87,7 +93,11 @@ impl CoreShell {
             trace.push(format!("{:>10} scheduler < {}", now.0, brief(&event)));
         }
         let mut actions = std::mem::take(&mut self.actions);
+        let begun = self.clock.map(|clock| clock());
         self.core.handle(now, event, &mut actions);
+        if let (Some(clock), Some(begun)) = (self.clock, begun) {
+            self.core_nanos += clock() - begun;
+        }
         self.coverage.events += 1;
         self.coverage.note(self.core.counters());
         if self.check_every > 0 && self.coverage.events.is_multiple_of(self.check_every) {
@@ -337,11 +347,7 @@ impl Scheduler for CoreShell {
     }
 
     fn is_finished(&self) -> bool {
-        self.graphs.iter().flatten().all(|graph| {
-            self.core.graph_counts(graph.index).is_some_and(|counts| {
-                counts.finished + counts.failed + counts.dependents_failed >= counts.tasks && counts.assigned == 0
-            })
-        })
+        self.graphs.iter().flatten().all(|graph| self.told.finished.contains_key(&graph.id))
     }
 }
 

@@ -5,11 +5,15 @@
 
 pub mod agenda;
 pub mod checks;
+pub mod compare;
 pub mod core_shell;
 pub mod coverage;
+pub mod generate;
 pub mod network;
 pub mod process;
 pub mod random;
+pub mod read;
+pub mod reference;
 pub mod scenario;
 pub mod scheduler;
 pub mod work;
