@@ -62,6 +62,30 @@ fn credentials_are_for_their_owner_alone() {
 }
 
 #[test]
+fn a_key_that_others_may_read_is_not_used() {
+    let fleet = Fleet::shared();
+    let home = Home::new();
+    let folder = home.path().join("credentials");
+    fs::create_dir(&folder).expect("a folder");
+    for name in ["ca.pem", "client.pem", "client.key"] {
+        fs::copy(fleet.home.path().join("credentials").join(name), folder.join(name)).expect("a copy");
+    }
+    let status = ["status", "--scheduler", &fleet.address];
+    // All that a client needs, and no more.
+    home.run(&status).expect(0);
+    let key = folder.join("client.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("its owner may");
+    let path = key.to_str().expect("UTF-8");
+    home.run(&status).expect(3).says(&[
+        "error[unauthenticated]: ",
+        "may be read by others (mode 644)",
+        &format!("chmod 600 {path}"),
+    ]);
+    fs::remove_file(&key).expect("a file");
+    home.run(&status).expect(3).says(&["error[unauthenticated]: ", "client.key"]);
+}
+
+#[test]
 fn nobody_listens_beyond_loopback_without_credentials() {
     let home = Home::new();
     let answer = home.run(&["scheduler", "--listen", "0.0.0.0:0"]);
