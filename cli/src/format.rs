@@ -79,6 +79,7 @@ fn cell(name: &str, value: &Json) -> String {
         Json::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(number), _) if name.ends_with("bytes") => bytes(number),
             (_, Some(number)) if name.ends_with("seconds") => seconds(number),
+            (Some(0), _) if name.ends_with("_ms") => "< 1 ms".to_owned(),
             (Some(number), _) if name.ends_with("_ms") => seconds(number as f64 / 1e3),
             (Some(number), _) if name.ends_with("_us") => seconds(number as f64 / 1e6),
             _ => number.to_string(),

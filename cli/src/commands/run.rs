@@ -9,6 +9,7 @@ use crate::report::Voice;
 use crate::signals::Interrupts;
 use crate::values::Format;
 use clap::Args;
+use serde_json::Value as Json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use wasm_tasks::{Argument, Arguments, ErrorCode, Graph, Options, Resource, Type, Value};
@@ -30,7 +31,7 @@ pub(crate) struct Run {
     component: PathBuf,
     /// The export; its bare name is enough where only one fits
     export: String,
-    /// The arguments, each a JSON or WAVE literal; a string may stand without quotes, and `@FILE` is the bytes of a file
+    /// The arguments, each a JSON or WAVE literal; texts and base64 may stand without quotes, and `@FILE` is the bytes of a file
     #[arg(allow_negative_numbers = true)]
     args: Vec<String>,
     /// How the result is written
@@ -132,11 +133,12 @@ fn literal(ty: &Type, text: &str) -> Result<Argument, Literal> {
             Err(_) => Err(Literal::Misfit(format!("`{}` is no UTF-8", file.display()))),
         };
     }
+    // Quotes are eaten by shells, so a bare word is the JSON string that it looks like where one would fit.
+    let is_text = *ty == Type::String || *ty == Type::Char || *ty == Type::bytes();
+    let bare = || parse_argument(ty, &Json::from(text).to_string()).ok().filter(|_| is_text && !text.starts_with(['"', '\'']));
     let encoded = match parse_argument(ty, text) {
         Ok(encoded) => encoded,
-        // Quotes are eaten by shells, so a bare word is the string that it looks like.
-        Err(_) if *ty == Type::String && !text.starts_with(['"', '\'']) => return Ok(Argument::Value(Value::Str(text.to_owned()))),
-        Err(error) => return Err(Literal::Misfit(error.to_string())),
+        Err(error) => bare().ok_or_else(|| Literal::Misfit(error.to_string()))?,
     };
     Value::from_msgpack(&encoded).map(Argument::Value).map_err(|error| Literal::Misfit(error.to_string()))
 }
