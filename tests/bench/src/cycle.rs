@@ -6,7 +6,7 @@ use crate::median::median;
 use crate::process::Process;
 use crate::report::{Bar, Report, Row};
 use crate::sandbox::{Sandbox, call};
-use crate::shapes;
+use crate::shapes::{self, Shape};
 use wasm_tasks::{EmbeddedSettings, blocking};
 use wasm_tasks_sandbox::CancelFlag;
 use wasm_tasks_sandbox::bare::Bare;
@@ -29,16 +29,18 @@ pub(crate) fn run(context: &Context, report: &mut Report) -> Result<(), BenchErr
     let calc = context.guest_path("calc");
 
     embedded(&client, shapes::flat(&calc, 10_000, 9_999)?, 9_999)?;
+    merged(&client, shapes::merge(&calc, 10_000, 9_999)?)?;
     bare_loop(&bare, slots, 10_000)?;
-    let (mut tasks, mut cycles, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tasks, mut cycles, mut alone, mut sums) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
+        sums.push(merged(&client, shapes::merge(&calc, TASKS / 2, round)?)?);
         tasks.push(embedded(&client, shapes::flat(&calc, TASKS, round)?, round)?);
         cycles.push(bare_loop(&bare, slots, TASKS)?);
         alone.push(bare_loop(&bare, 1, TASKS / 4)?);
     }
     client.close();
     let ratio = median(tasks.iter().zip(&cycles).map(|(ours, theirs)| ours / theirs));
-    let (ours, theirs) = (median(tasks), median(cycles));
+    let (ours, theirs, summed) = (median(tasks), median(cycles), median(sums));
     report.add(Row {
         name: "cycle".to_owned(),
         value: ours * 1e6,
@@ -50,7 +52,27 @@ pub(crate) fn run(context: &Context, report: &mut Report) -> Result<(), BenchErr
             median(alone) * 1e6
         ),
     });
+    report.add(Row {
+        name: "cycle-merge".to_owned(),
+        value: summed * 1e6,
+        unit: "µs CPU",
+        peer: Some(("bare wasmtime loop", theirs * 1e6)),
+        note: format!("{} tasks summed by a hundred at a time: one output instead of one for each task", TASKS / 2),
+        ..Row::default()
+    });
     Ok(())
+}
+
+/// CPU seconds a task of a merge, from the graph object to its value.
+fn merged(client: &blocking::Client, shape: Shape) -> Result<f64, BenchError> {
+    let start = Process::SELF.cpu_seconds()?;
+    let file = shape.graph.to_bytes().map_err(BenchError::at("writing a graph"))?;
+    let submission = client.submit(file, ".".as_ref()).map_err(BenchError::at("submitting"))?;
+    let outcome = submission.wait().map_err(BenchError::at("running a graph"))?;
+    let seconds = Process::SELF.cpu_seconds()? - start;
+    let value: i64 = outcome.decode(&shape.output).map_err(BenchError::at("computing a value"))?;
+    check("the value", &value, &shape.expected)?;
+    Ok(seconds / shape.tasks as f64)
 }
 
 /// CPU seconds a task, from the graph object to all values.

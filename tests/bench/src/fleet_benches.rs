@@ -20,7 +20,7 @@ const PEER: &str = "dask.distributed";
 const ROUNDS: usize = 5;
 /// Rounds of the peer at most, and seconds after which it gets no further one: its rounds are long.
 const PEER_ROUNDS: usize = 3;
-const PEER_SECONDS: f64 = 60.0;
+const PEER_SECONDS: f64 = 40.0;
 
 /// 10,000 leaves, summed by a hundred tasks of a hundred and one of a hundred.
 pub(crate) fn merge(context: &Context, report: &mut Report) -> Result<(), BenchError> {

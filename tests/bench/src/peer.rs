@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const SCRIPT: &str = include_str!("../python/peer.py");
 /// How long one answer may take; a shape that takes longer is known to take at least this long.
-const ANSWER_WITHIN: Duration = Duration::from_secs(150);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a shape took.
 #[derive(Clone, Copy, Debug)]
