@@ -44,7 +44,7 @@ impl Componentize {
 fn failure(command: &Componentize, error: &ComponentizeError) -> Failure {
     let message = format!("`{}`: {error}", command.core.display());
     match error {
-        ComponentizeError::NotCoreModule { .. } => Failure::bad_input(ErrorCode::NotAComponent, message),
+        ComponentizeError::NotCoreModule { .. } => Failure::bad_arguments(message),
         ComponentizeError::Wit { .. } | ComponentizeError::World { .. } => Failure::bad_arguments(error),
         ComponentizeError::Misfit { .. } => Failure::bad_input(ErrorCode::TypeMismatch, message),
     }
