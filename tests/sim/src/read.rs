@@ -134,7 +134,7 @@ pub fn wfformat(json: &[u8]) -> Result<Work, ReadError> {
         task.parts = outputs.iter().map(|file| sizes.get(file).copied().unwrap_or(0)).collect();
         // Tasks that are ordered without a file between them hand over nothing.
         task.parts.push(0);
-        (0u32..).zip(outputs).for_each(|(part, file)| drop(makers.insert(file, (position, part))));
+        makers.extend((0u32..).zip(outputs).map(|(part, file)| (file, (position, part))));
         let next = functions.len() as u32;
         task.function = *functions.entry(text(entry, "name").unwrap_or_default()).or_insert(next);
         positions.insert(id, position);

@@ -69,6 +69,8 @@ struct Place {
     attempt: Attempt,
     /// Asked back, for this worker.
     moves_to: Option<WorkerId>,
+    /// Was asked back once, and runs: not asked again.
+    is_running: bool,
 }
 
 /// A policy at work.
@@ -215,7 +217,7 @@ impl Reference {
 
     fn steal_for(&mut self, work: &Work, thief: WorkerId, plan: &mut BTreeMap<TaskIndex, WorkerId>) {
         let loaded = self.workers.values().filter(|worker| worker.free < 0);
-        let is_moving = |task: &TaskIndex| self.places.get(task).is_some_and(|place| place.moves_to.is_some());
+        let is_moving = |task: &TaskIndex| self.places.get(task).is_some_and(|place| place.moves_to.is_some() || place.is_running);
         let tasks = loaded.flat_map(|worker| worker.tasks.iter().copied()).filter(|task| !is_moving(task));
         let key = |task: TaskIndex| self.cost(work, thief, task) / self.durations[task.0 as usize].max(1.0);
         let mut tasks: Vec<(f64, TaskIndex)> = tasks.map(|task| (key(task), task)).collect();
@@ -259,7 +261,7 @@ impl Reference {
             entry.outbox.push(ToWorker::DefineGraph { graph, tenant: TenantId::DEFAULT, functions, data, settings });
         }
         entry.outbox.push(ToWorker::AssignTasks { graph, tasks: vec![assignment] });
-        self.places.insert(task, Place { worker, attempt, moves_to: None });
+        self.places.insert(task, Place { worker, attempt, moves_to: None, is_running: false });
         self.by_attempt.insert(attempt, task);
     }
 
@@ -309,6 +311,7 @@ impl Reference {
                 self.by_attempt.remove(attempt);
                 self.assign(&work, task, to);
             } else {
+                place.is_running = true;
                 let back = place.worker;
                 self.give_back(to, task, slots_of(&work, task));
                 self.take(back, task, slots_of(&work, task));

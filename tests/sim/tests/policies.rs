@@ -1,0 +1,119 @@
+//! Reference policies and the network on cases that are worked out by hand.
+
+use std::sync::Arc;
+use wasm_tasks_protocol::Time;
+use wasm_tasks_protocol::ids::{TaskIndex, WorkerId};
+use wasm_tasks_sim::compare::{self, Cluster};
+use wasm_tasks_sim::network::{NetModel, Network};
+use wasm_tasks_sim::reference::{Estimates, Policy};
+use wasm_tasks_sim::work::{Work, WorkTask};
+use wasm_tasks_sim::{generate, read};
+
+const MIB: u64 = 1 << 20;
+
+fn cluster(workers: u32, slots: u32) -> Cluster {
+    Cluster { workers, slots, model: NetModel::MaxMin, bandwidth: 100 * MIB }
+}
+
+fn work(tasks: &[(f64, u64, &[u32])]) -> Arc<Work> {
+    let task = |(seconds, mib, needs): &(f64, u64, &[u32])| {
+        let mut task = WorkTask::new(*seconds, *seconds, mib * MIB);
+        task.needs = needs.iter().map(|need| (TaskIndex(*need), 0)).collect();
+        task
+    };
+    Arc::new(Work::new("by hand".to_owned(), tasks.iter().map(task).collect(), None, 1).expect("no circle"))
+}
+
+/// Seconds, to the millisecond: what messages take is below that.
+fn seconds(work: &Arc<Work>, cluster: &Cluster, policy: Policy) -> f64 {
+    let makespan = compare::reference(work, cluster, Estimates::Exact, policy, 1).makespan.as_secs_f64();
+    (makespan * 100.0).floor() / 100.0
+}
+
+#[test]
+fn b_level_runs_the_longest_path_first() {
+    // A chain of 3 s and three single tasks of 1 s on two slots: 3 s when the chain goes first.
+    let work = work(&[(1.0, 0, &[]), (1.0, 0, &[]), (1.0, 0, &[]), (1.0, 0, &[]), (1.0, 0, &[3]), (1.0, 0, &[4])]);
+    assert_eq!(seconds(&work, &cluster(1, 2), Policy::BLevelGt), 3.0);
+    assert_eq!(work.critical_path().as_secs_f64(), 3.0);
+}
+
+#[test]
+fn b_level_takes_the_worker_that_has_the_input() {
+    // Two chains on two workers: nothing moves.
+    let work = work(&[(1.0, 500, &[]), (1.0, 500, &[]), (1.0, 0, &[0]), (1.0, 0, &[1])]);
+    let measured = compare::reference(&work, &cluster(2, 1), Estimates::Exact, Policy::BLevelGt, 1);
+    assert_eq!((measured.counts.bytes_moved, measured.makespan.0 / 10_000), (0, 200));
+}
+
+#[test]
+fn a_thief_fetches_what_it_steals() {
+    // One task of 1 s makes 100 MiB, which four tasks of 3 s need, on two workers of one slot. The second steals two of them
+    // and fetches for 1 s: 1 + 1 + 3 + 3 = 8 s; one worker alone would take 13 s.
+    let work = work(&[(1.0, 100, &[]), (3.0, 0, &[0]), (3.0, 0, &[0]), (3.0, 0, &[0]), (3.0, 0, &[0])]);
+    assert_eq!(seconds(&work, &cluster(2, 1), Policy::WorkStealing), 8.0);
+    assert_eq!(seconds(&work, &cluster(2, 1), Policy::Single), 13.0);
+}
+
+#[test]
+fn max_min_shares_the_tightest_way_first() {
+    // Two transfers leave worker 1, one of them to where a third one from worker 2 goes: each gets half of 1 byte/µs,
+    // and when the first two are over (200 µs) the third has 100 of its 200 bytes left, at full speed.
+    let mut network = Network::new(NetModel::MaxMin, 1_000_000);
+    let [one, two, three, four] = [1, 2, 3, 4].map(WorkerId);
+    network.start(Time(0), one, three, 100);
+    network.start(Time(0), one, four, 100);
+    network.start(Time(0), two, four, 200);
+    assert_eq!(network.next_end(Time(0)), Some(Time(200)));
+    assert_eq!(network.ended(Time(200)).len(), 2);
+    assert_eq!(network.next_end(Time(200)), Some(Time(300)));
+    assert_eq!(network.ended(Time(300)).len(), 1);
+    assert_eq!(network.next_end(Time(300)), None);
+}
+
+#[test]
+fn simple_transfers_do_not_share() {
+    let mut network = Network::new(NetModel::Simple, 1_000_000);
+    network.start(Time(0), WorkerId(1), WorkerId(2), 100);
+    network.start(Time(0), WorkerId(1), WorkerId(3), 100);
+    assert_eq!(network.next_end(Time(0)), Some(Time(100)));
+    assert_eq!(network.ended(Time(100)).len(), 2);
+}
+
+#[test]
+fn every_shape_ends_under_every_policy_and_no_sooner_than_it_can() {
+    let cluster = cluster(8, 4);
+    for name in generate::NAMES.iter().filter(|name| **name != "mapreduce") {
+        let work = Arc::new(generate::generate(name, 7).expect("a known name"));
+        let bound = work.critical_path().0.max((work.slot_micros() / 32.0) as u64);
+        let mut runs = vec![compare::ours(&work, &cluster, Estimates::Exact, 1, None)];
+        runs.extend(Policy::ALL.iter().map(|policy| compare::reference(&work, &cluster, Estimates::Exact, *policy, 1)));
+        // Durations are whole microseconds here and there.
+        let slack = work.tasks.len() as u64;
+        assert!(runs.iter().all(|run| run.makespan.0 + slack >= bound), "{name}: {runs:?} against {bound}");
+        assert!(runs.iter().all(|run| run.counts.busy.0 as f64 * 1.01 >= work.tasks.iter().map(|task| task.duration.0).sum::<u64>() as f64), "{name}");
+    }
+}
+
+#[test]
+fn published_formats_are_read() {
+    let tasks = r#"[{"d": 2, "e_d": 3, "cpus": 1, "outputs": [{"s": 1, "e_s": 1}, {"s": 2, "e_s": 2}], "inputs": []},
+        {"d": 1, "e_d": 1, "cpus": 2, "outputs": [], "inputs": [[0, 1]]}]"#;
+    let work = &read::estee(tasks.as_bytes()).expect("one graph")[0];
+    assert_eq!((work.tasks[0].size(), work.tasks[1].needs.as_slice()), (3 * MIB, [(TaskIndex(0), 1)].as_slice()));
+    assert_eq!(work.tasks[1].settings.slots_milli, 2_000);
+    let records = format!(r#"[{{"graph_name": "a", "graph": {tasks}}}, {{"graph_name": "b", "graph": []}}]"#);
+    let names: Vec<String> = read::estee(records.as_bytes()).expect("two graphs").into_iter().map(|work| work.name).collect();
+    assert_eq!(names, ["a", "b"]);
+    let wf = r#"{"name": "w", "schemaVersion": "1.5", "workflow": {"specification": {
+        "tasks": [{"id": "a", "name": "p", "parents": [], "children": ["b"], "inputFiles": ["in"], "outputFiles": ["x", "y"]},
+                  {"id": "b", "name": "p", "parents": ["a"], "children": [], "inputFiles": ["y"], "outputFiles": []}],
+        "files": [{"id": "x", "sizeInBytes": 10}, {"id": "y", "sizeInBytes": 20}, {"id": "in", "sizeInBytes": 5}]},
+        "execution": {"tasks": [{"id": "a", "runtimeInSeconds": 1.5}, {"id": "b", "runtimeInSeconds": 0.5}]}}}"#;
+    let work = read::wfformat(wf.as_bytes()).expect("an instance");
+    assert_eq!((work.tasks[0].size(), work.critical_path().as_secs_f64(), work.outputs.clone()), (30, 2.0, vec![TaskIndex(1)]));
+    for bad in ["{", "[1]", r#"[{"d": 1, "outputs": [], "inputs": [[5, 0]]}]"#, r#"{"workflow": {}}"#] {
+        assert!(read::estee(bad.as_bytes()).is_err(), "{bad}");
+        assert!(read::wfformat(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
