@@ -3,6 +3,7 @@
 //! Owns the format of `docs/graph-format.md`. Knows no types of components: what fits what is the
 //! interface crate's, who runs what is the scheduler's.
 
+pub mod edges;
 mod order;
 mod options;
 mod read;

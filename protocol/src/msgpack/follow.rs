@@ -18,8 +18,11 @@ pub enum BadPath {
         /// What is there.
         kind: Kind,
     },
+    /// A step after the element of a packed list or of bytes.
+    #[error("step `{0}` leads into a number")]
+    Number(String),
     /// An index beyond the end.
-    #[error("index {index} is beyond the end: there are {len}")]
+    #[error("index {index} is beyond the end of a list of {len}")]
     Beyond {
         /// The index.
         index: u32,
@@ -36,11 +39,11 @@ pub enum BadPath {
 ///
 /// # Errors
 /// [`BadPath`], naming the step.
-pub fn follow<'a>(value: &'a [u8], path: impl IntoIterator<Item = Step<'a>>) -> Result<Cow<'a, [u8]>, BadPath> {
+pub fn follow<'a, 'p>(value: &'a [u8], path: impl IntoIterator<Item = Step<'p>>) -> Result<Cow<'a, [u8]>, BadPath> {
     let mut value = Cow::Borrowed(value);
     for step in path {
         let Cow::Borrowed(bytes) = value else {
-            return Err(BadPath::Kind { step: step.to_string(), kind: Kind::Int });
+            return Err(BadPath::Number(step.to_string()));
         };
         let mut reader = Reader::new(bytes);
         value = match (step, reader.kind()?) {
@@ -102,7 +105,7 @@ mod tests {
         assert_eq!(at(&[Step::Field("b"), Step::Index(0)]), Ok(Value::Uint(7)));
         assert_eq!(at(&[Step::Field("a"), Step::Index(2)]), Err(BadPath::Beyond { index: 2, len: 2 }));
         assert_eq!(at(&[Step::Field("c")]), Err(BadPath::NoField("c".into())));
-        assert!(matches!(at(&[Step::Field("b"), Step::Index(0), Step::Index(0)]), Err(BadPath::Kind { .. })));
+        assert!(matches!(at(&[Step::Field("b"), Step::Index(0), Step::Index(0)]), Err(BadPath::Number(_))));
         assert!(matches!(at(&[Step::Index(0)]), Err(BadPath::Kind { .. })));
     }
 }

@@ -1,11 +1,12 @@
 //! One graph: its tasks, its edges both ways, and what was learnt of its functions.
 
 use crate::event::GraphPlan;
-use crate::order::{static_order, transpose};
+use crate::order::static_order;
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::task::{GraphIndex, NONE, State, Task};
 use std::collections::BTreeSet;
 use wasm_tasks_protocol::graph::Settings;
+use wasm_tasks_protocol::graph::edges::{edges_of, transpose};
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::Duration;
@@ -77,7 +78,7 @@ impl Graph {
         let n = plan.functions.len();
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
         let ranks = static_order(&plan.dependency_starts, &plan.dependencies);
-        let (dependent_starts, dependents) = transpose(n, &plan.dependency_starts, &plan.dependencies);
+        let (dependent_starts, dependents) = transpose(&plan.dependency_starts, &plan.dependencies);
         let profiles = plan
             .settings
             .into_iter()
@@ -126,13 +127,11 @@ impl Graph {
     }
 
     pub(crate) fn dependencies(&self, task: TaskIndex) -> &[TaskIndex] {
-        let at = task.0 as usize;
-        &self.dependencies[self.dependency_starts[at] as usize..self.dependency_starts[at + 1] as usize]
+        edges_of(&self.dependency_starts, &self.dependencies, task)
     }
 
     pub(crate) fn dependents(&self, task: TaskIndex) -> &[TaskIndex] {
-        let at = task.0 as usize;
-        &self.dependents[self.dependent_starts[at] as usize..self.dependent_starts[at + 1] as usize]
+        edges_of(&self.dependent_starts, &self.dependents, task)
     }
 
     pub(crate) fn task(&self, task: TaskIndex) -> &Task {

@@ -5,6 +5,7 @@
 //! made only its single result is kept (Sethi and Ullman, "The generation of optimal code for arithmetic
 //! expressions", 1970, for trees; a heuristic for other graphs).
 
+use wasm_tasks_protocol::graph::edges::{edges_of, topological};
 use wasm_tasks_protocol::ids::TaskIndex;
 
 /// Ranks by task: smaller runs first. `starts` and `dependencies` are a [`GraphPlan`](crate::GraphPlan)'s.
@@ -12,7 +13,7 @@ use wasm_tasks_protocol::ids::TaskIndex;
 /// Takes time linear in tasks plus edges, but for sorting the inputs of each task. The graph must have no circle.
 pub fn static_order(starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
     let n = starts.len().saturating_sub(1);
-    let inputs = |task: u32| &dependencies[starts[task as usize] as usize..starts[task as usize + 1] as usize];
+    let inputs = |task: u32| edges_of(starts, dependencies, TaskIndex(task));
     let mut has_dependents = vec![false; n];
     dependencies.iter().for_each(|task| has_dependents[task.0 as usize] = true);
     let weights = weights(n, starts, dependencies);
@@ -55,49 +56,12 @@ pub fn static_order(starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
 fn weights(n: usize, starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
     let mut weights = vec![1u32; n];
     let mut of_inputs: Vec<u32> = Vec::new();
-    for task in topological(n, starts, dependencies) {
+    for task in topological(starts, dependencies).expect("a checked graph has no circle") {
         of_inputs.clear();
-        let inputs = &dependencies[starts[task as usize] as usize..starts[task as usize + 1] as usize];
-        of_inputs.extend(inputs.iter().map(|input| weights[input.0 as usize]));
+        of_inputs.extend(edges_of(starts, dependencies, task).iter().map(|input| weights[input.0 as usize]));
         of_inputs.sort_unstable_by(|a, b| b.cmp(a));
         let peak = of_inputs.iter().zip(0..).map(|(weight, kept)| weight.saturating_add(kept)).max();
-        weights[task as usize] = peak.unwrap_or(0).max(1);
+        weights[task.0 as usize] = peak.unwrap_or(0).max(1);
     }
     weights
-}
-
-fn topological(n: usize, starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
-    let (dependent_starts, dependents) = transpose(n, starts, dependencies);
-    let mut missing: Vec<u32> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let mut order: Vec<u32> = (0..n as u32).filter(|task| missing[*task as usize] == 0).collect();
-    let mut next = 0;
-    while let Some(&task) = order.get(next) {
-        next += 1;
-        for dependent in &dependents[dependent_starts[task as usize] as usize..dependent_starts[task as usize + 1] as usize] {
-            missing[dependent.0 as usize] -= 1;
-            if missing[dependent.0 as usize] == 0 {
-                order.push(dependent.0);
-            }
-        }
-    }
-    order
-}
-
-/// The edges turned around, in the same layout.
-pub(crate) fn transpose(n: usize, starts: &[u32], edges: &[TaskIndex]) -> (Vec<u32>, Vec<TaskIndex>) {
-    let mut ends = vec![0u32; n + 1];
-    edges.iter().for_each(|edge| ends[edge.0 as usize + 1] += 1);
-    for task in 0..n {
-        ends[task + 1] += ends[task];
-    }
-    let out_starts = ends.clone();
-    let mut out = vec![TaskIndex(0); edges.len()];
-    for task in 0..n {
-        for edge in &edges[starts[task] as usize..starts[task + 1] as usize] {
-            let at = &mut ends[edge.0 as usize];
-            out[*at as usize] = TaskIndex(task as u32);
-            *at += 1;
-        }
-    }
-    (out_starts, out)
 }

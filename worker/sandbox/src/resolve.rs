@@ -2,8 +2,9 @@
 //!
 //! Knows bytes and no types. Whoever runs a task implements [`Resolve`].
 
+use std::borrow::Cow;
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::msgpack::{Kind, Packed, ReadError, Reader, Writer};
+use wasm_tasks_protocol::msgpack::{self, ReadError, Reader};
 use wasm_tasks_protocol::value_type::Step;
 
 /// Gives the values that a task's arguments refer to.
@@ -96,67 +97,11 @@ impl Resolve for () {
 /// # Errors
 /// [`ResolveError::Path`], naming the step.
 pub fn follow<'a>(value: &'a [u8], path: &[Step<'_>]) -> Result<Resolved<'a>, ResolveError> {
-    let mut value = value;
-    for (position, step) in path.iter().enumerate() {
-        let mut reader = Reader::new(value);
-        value = match (step, reader.kind()?) {
-            (Step::Index(index), Kind::Array) => array_element(&mut reader, *index)?,
-            (Step::Field(name), Kind::Map) => map_value(&mut reader, name)?,
-            (Step::Index(index), Kind::Bin | Kind::Ext) => {
-                let element = number(&mut reader, *index)?;
-                return match path.get(position + 1) {
-                    None => Ok(Resolved::Element(element)),
-                    Some(next) => Err(ResolveError::Path(format!("step `{next}` leads into a number"))),
-                };
-            }
-            (step, kind) => return Err(ResolveError::Path(format!("step `{step}` leads into {}", kind.as_str()))),
-        };
-    }
-    Ok(Resolved::Value(value))
-}
-
-fn array_element<'a>(reader: &mut Reader<'a>, index: u32) -> Result<&'a [u8], ResolveError> {
-    let len = reader.array()?;
-    if index as usize >= len {
-        return Err(beyond(index, len));
-    }
-    for _ in 0..index {
-        reader.skip()?;
-    }
-    Ok(reader.skip()?)
-}
-
-fn map_value<'a>(reader: &mut Reader<'a>, name: &str) -> Result<&'a [u8], ResolveError> {
-    for _ in 0..reader.map()? {
-        if reader.str()? == name {
-            return Ok(reader.skip()?);
-        }
-        reader.skip()?;
-    }
-    Err(ResolveError::Path(format!("the value has no field `{name}`")))
-}
-
-/// An element of packed numbers as a value of its own.
-fn number(reader: &mut Reader<'_>, index: u32) -> Result<Element, ResolveError> {
-    let mut out = Writer::new();
-    let at = index as usize;
-    let len = if reader.kind()? == Kind::Bin {
-        let bytes = reader.bin()?;
-        if let Some(byte) = bytes.get(at) {
-            out.uint(u64::from(*byte));
-        }
-        bytes.len()
-    } else {
-        let (code, payload) = reader.ext()?;
-        let packed = Packed::from_code(code).ok_or_else(|| ResolveError::Path(format!("extension code {code} has no elements")))?;
-        let _ = packed.write_element(payload, at, &mut out);
-        payload.len() / packed.width()
-    };
-    Element::new(out.as_bytes()).filter(|element| element.len > 0).ok_or_else(|| beyond(index, len))
-}
-
-fn beyond(index: u32, len: usize) -> ResolveError {
-    ResolveError::Path(format!("index {index} is beyond the end of a list of {len}"))
+    let found = msgpack::follow(value, path.iter().copied()).map_err(|error| ResolveError::Path(error.to_string()))?;
+    Ok(match found {
+        Cow::Borrowed(value) => Resolved::Value(value),
+        Cow::Owned(number) => Resolved::Element(Element::new(&number).expect("a number has at most nine bytes")),
+    })
 }
 
 /// Reads the reference that comes next and calls back with what it leads to.
