@@ -3,9 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-};
+use wasi_preview1_component_adapter_provider::{WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
@@ -58,42 +56,24 @@ pub(crate) enum ComponentizeError {
 pub(crate) fn componentize(core: &[u8], wit: &Path, world: &str) -> Result<Vec<u8>, ComponentizeError> {
     check_is_core_module(core)?;
     let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_path(wit)
-        .map_err(|error| ComponentizeError::Wit {
-            path: wit.to_owned(),
-            reason: format!("{error:#}"),
-        })?;
-    let selected =
-        resolve
-            .select_world(&[package], Some(world))
-            .map_err(|_| ComponentizeError::World {
-                path: wit.to_owned(),
-                world: world.to_owned(),
-                worlds: resolve.packages[package].worlds.keys().cloned().collect(),
-            })?;
+    let (package, _) =
+        resolve.push_path(wit).map_err(|error| ComponentizeError::Wit { path: wit.to_owned(), reason: format!("{error:#}") })?;
+    let selected = resolve.select_world(&[package], Some(world)).map_err(|_| ComponentizeError::World {
+        path: wit.to_owned(),
+        world: world.to_owned(),
+        worlds: resolve.packages[package].worlds.keys().cloned().collect(),
+    })?;
 
     let mut module = core.to_vec();
     let mut encode = || {
-        wit_component::embed_component_metadata(
-            &mut module,
-            &resolve,
-            selected,
-            StringEncoding::UTF8,
-        )?;
+        wit_component::embed_component_metadata(&mut module, &resolve, selected, StringEncoding::UTF8)?;
         ComponentEncoder::default()
             .validate(true)
             .module(&module)?
-            .adapter(
-                WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-                WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-            )?
+            .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
             .encode()
     };
-    encode().map_err(|error| ComponentizeError::Misfit {
-        world: world.to_owned(),
-        reason: format!("{error:#}"),
-    })
+    encode().map_err(|error| ComponentizeError::Misfit { world: world.to_owned(), reason: format!("{error:#}") })
 }
 
 /// Looks at the eight bytes that say what a WebAssembly file is.
@@ -110,11 +90,7 @@ fn check_is_core_module(bytes: &[u8]) -> Result<(), ComponentizeError> {
 
 fn list(worlds: &[String]) -> String {
     let quoted: Vec<String> = worlds.iter().map(|world| format!("`{world}`")).collect();
-    if quoted.is_empty() {
-        "none".to_owned()
-    } else {
-        quoted.join(", ")
-    }
+    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ impl Lock {
             rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
             Ok(file)
         });
-        locked.map(|file| Lock { _file: file }).map_err(|error| Failure::system(format!("cannot lock `{}`: {error}", path.display())))
+        locked
+            .map(|file| Lock { _file: file })
+            .map_err(|error| Failure::system(format!("cannot lock `{}`: {error}", path.display())))
     }
 }
 
@@ -120,7 +122,11 @@ impl Process {
             Ok(_) => Err(Failure::system(format!("{name} ended at once:\n{}", tail(log)))),
             Err(_) => {
                 process.signal(Signal::KILL);
-                Err(Failure::system(format!("{name} was not ready within {} s; its log is `{}`", READY_WITHIN.as_secs(), log.display())))
+                Err(Failure::system(format!(
+                    "{name} was not ready within {} s; its log is `{}`",
+                    READY_WITHIN.as_secs(),
+                    log.display()
+                )))
             }
         }
     }

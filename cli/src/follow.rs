@@ -29,7 +29,10 @@ pub(crate) async fn read_upload(graph: &Path, interrupts: &mut Interrupts) -> Re
 }
 
 /// Waits for what cannot be cancelled by the scheduler, unless somebody presses Ctrl-C.
-pub(crate) async fn or_interrupt<T>(interrupts: &mut Interrupts, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) async fn or_interrupt<T>(
+    interrupts: &mut Interrupts,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     tokio::select! {
         result = work => result,
         () = interrupts.next() => Err(Failure::interrupted("interrupted before the graph was accepted; nothing has run")),
@@ -37,7 +40,11 @@ pub(crate) async fn or_interrupt<T>(interrupts: &mut Interrupts, work: impl Futu
 }
 
 /// Waits for the end. The first interrupt cancels the graph, the second gives up at once.
-pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &mut Interrupts) -> Result<(Outcome, bool), Failure> {
+pub(crate) async fn until_end(
+    submission: &Submission,
+    bar: &Bar,
+    interrupts: &mut Interrupts,
+) -> Result<(Outcome, bool), Failure> {
     let mut events = submission.events();
     let mut is_interrupted = false;
     loop {
@@ -67,7 +74,8 @@ pub(crate) async fn until_end(submission: &Submission, bar: &Bar, interrupts: &m
 fn lost(submission: &Submission, error: ClientError) -> Failure {
     let is_connection = error.is_connection();
     let failure = Failure::from(error);
-    let hint = format!("the graph goes on as long as the scheduler does; `wasm-tasks attach {}` follows it again", submission.id());
+    let hint =
+        format!("the graph goes on as long as the scheduler does; `wasm-tasks attach {}` follows it again", submission.id());
     if is_connection { failure.hint(Some(hint)) } else { failure }
 }
 

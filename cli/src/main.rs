@@ -64,7 +64,12 @@ fn main() -> ExitCode {
 
 fn start_logging(default: &str) {
     let filter = EnvFilter::try_from_env("WASM_TASKS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }
 
 fn start_runtime() -> Result<tokio::runtime::Runtime, Failure> {

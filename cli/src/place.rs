@@ -60,7 +60,8 @@ impl Place {
     pub(crate) async fn fleet(&self) -> Result<Client, Failure> {
         let Some(address) = self.scheduler() else {
             let failure = Failure::bad_arguments("this needs the scheduler of a fleet");
-            return Err(failure.hint(Some("name it with `--scheduler HOST:PORT` or `WASM_TASKS_SCHEDULER`; `wasm-tasks up` starts a fleet")));
+            return Err(failure
+                .hint(Some("name it with `--scheduler HOST:PORT` or `WASM_TASKS_SCHEDULER`; `wasm-tasks up` starts a fleet")));
         };
         Ok(Client::connect(&address, &self.trust.folder()?).await?)
     }
@@ -69,7 +70,9 @@ impl Place {
     pub(crate) async fn open(&self, size: &Size) -> Result<Client, Failure> {
         if self.scheduler().is_some() {
             if size.slots.is_some() || size.memory.is_some() {
-                return Err(Failure::bad_arguments("`--slots` and `--memory` are of the embedded cluster; a fleet's workers have their own"));
+                return Err(Failure::bad_arguments(
+                    "`--slots` and `--memory` are of the embedded cluster; a fleet's workers have their own",
+                ));
             }
             return self.fleet().await;
         }

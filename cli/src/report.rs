@@ -155,7 +155,12 @@ pub(crate) fn summary(voice: Voice, summary: &GraphSummary) {
     let state = match (summary.is_cancelled, failed) {
         (true, _) => format!("cancelled after {} of {}", count(summary.finished), counted(summary.tasks, "task")),
         (false, 0) => counted(summary.tasks, "task"),
-        (false, _) => format!("{}, {} failed, {} failed with them", counted(summary.tasks, "task"), summary.failed, summary.dependents_failed),
+        (false, _) => format!(
+            "{}, {} failed, {} failed with them",
+            counted(summary.tasks, "task"),
+            summary.failed,
+            summary.dependents_failed
+        ),
     };
     let mut parts = vec![state, seconds(summary.elapsed.as_secs_f64())];
     if summary.bytes_moved > 0 {

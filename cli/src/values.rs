@@ -74,7 +74,8 @@ impl Format {
 
 /// An output as JSON.
 pub(crate) fn to_json(name: &str, bytes: &[u8]) -> Result<Json, Failure> {
-    msgpack_to_json(bytes).map_err(|error| Failure::bad_input(ErrorCode::BadResult, format!("output `{name}` is no value: {error}")))
+    msgpack_to_json(bytes)
+        .map_err(|error| Failure::bad_input(ErrorCode::BadResult, format!("output `{name}` is no value: {error}")))
 }
 
 fn json_text(json: &Json) -> Vec<u8> {

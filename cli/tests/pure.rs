@@ -21,7 +21,8 @@ use wasm_tasks_protocol::ErrorCode;
 fn every_code_has_a_page_and_every_page_a_code() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors");
     let names = fs::read_dir(folder).expect("the pages are there");
-    let names: BTreeSet<String> = names.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();
+    let names: BTreeSet<String> =
+        names.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();
     let codes: BTreeSet<String> = ErrorCode::ALL.iter().map(|code| format!("{}.md", code.as_str())).collect();
     assert_eq!(names, codes);
     for code in ErrorCode::ALL {
@@ -53,7 +54,10 @@ fn bytes_as_people_write_them() {
 
 #[test]
 fn answers_as_tables_and_trees() {
-    let rows = [json!({"name": "a", "stored_bytes": 2048, "elapsed_ms": 1500}), json!({"name": "long", "stored_bytes": null, "elapsed_ms": 2})];
+    let rows = [
+        json!({"name": "a", "stored_bytes": 2048, "elapsed_ms": 1500}),
+        json!({"name": "long", "stored_bytes": null, "elapsed_ms": 2}),
+    ];
     assert_eq!(table(&rows), "NAME  STORED   ELAPSED\na     2.0 KiB  1.5 s\nlong  -        2.0 ms\n");
     assert_eq!(table(&[]), "");
     let answer = json!({"key": "a", "missing": ["b", "c"], "fits": [], "inner": {"x": 1}});

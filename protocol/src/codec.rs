@@ -70,7 +70,15 @@ mod tests {
         let input = Input { task: TaskIndex(3), size: 300, source: InputSource::Pending(Attempt(9)) };
         let priority = Priority { user: -1, generation: 2, fragment: 0, rank: 5 };
         let args = vec![0x92, 1, 2].into();
-        let task = Assignment { task: TaskIndex(4), attempt: Attempt(10), function: 1, settings: 0, priority, args, inputs: vec![input] };
+        let task = Assignment {
+            task: TaskIndex(4),
+            attempt: Attempt(10),
+            function: 1,
+            settings: 0,
+            priority,
+            args,
+            inputs: vec![input],
+        };
         vec![ToWorker::AssignTasks { graph: GraphId([7; 16]), tasks: vec![task] }]
     }
 
@@ -78,7 +86,10 @@ mod tests {
     fn golden_bytes() {
         let bytes = encode(&assignment(), Vec::new()).expect("short");
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "250000000105070707070707070707070707070707070104".to_owned() + "0a01000102000503920102010" + "3ac020209");
+        assert_eq!(
+            hex,
+            "250000000105070707070707070707070707070707070104".to_owned() + "0a01000102000503920102010" + "3ac020209"
+        );
         assert_eq!(decode::<Vec<ToWorker>>(&bytes[LENGTH_BYTES..]), Ok(assignment()));
     }
 

@@ -4,8 +4,8 @@
 //! interface crate's, who runs what is the scheduler's.
 
 pub mod edges;
-mod order;
 mod options;
+mod order;
 mod read;
 mod reference;
 #[cfg(test)]

@@ -52,9 +52,8 @@ pub enum Packed {
 
 impl Packed {
     /// All of them, in the order of their codes.
-    pub const ALL: [Packed; 9] = [
-        Packed::S8, Packed::U16, Packed::S16, Packed::U32, Packed::S32, Packed::U64, Packed::S64, Packed::F32, Packed::F64,
-    ];
+    pub const ALL: [Packed; 9] =
+        [Packed::S8, Packed::U16, Packed::S16, Packed::U32, Packed::S32, Packed::U64, Packed::S64, Packed::F32, Packed::F64];
 
     /// The ext code.
     pub const fn code(self) -> i8 {

@@ -134,9 +134,10 @@ fn read(reader: &mut Reader<'_>) -> Result<Value, InvalidValue> {
         Kind::Str => Value::Str(reader.str()?.to_owned()),
         Kind::Bin => Value::Bin(reader.bin()?.to_owned()),
         Kind::Array => (0..reader.array()?).map(|_| read(reader)).collect::<Result<_, _>>().map(Value::Array)?,
-        Kind::Map => {
-            (0..reader.map()?).map(|_| Ok((reader.str()?.to_owned(), read(reader)?))).collect::<Result<_, InvalidValue>>().map(Value::Map)?
-        }
+        Kind::Map => (0..reader.map()?)
+            .map(|_| Ok((reader.str()?.to_owned(), read(reader)?)))
+            .collect::<Result<_, InvalidValue>>()
+            .map(Value::Map)?,
         Kind::Ext => {
             let (code, payload) = reader.ext()?;
             Value::Ext(code, payload.to_owned())

@@ -86,9 +86,7 @@ impl Type {
     /// The type of what a step of a path leads to: a field of a record, a position of a tuple, an element of a list.
     pub fn step(&self, step: &Step<'_>) -> Option<Type> {
         match (self, step) {
-            (Type::Record(fields), Step::Field(name)) => {
-                fields.iter().find(|(field, _)| field == name).map(|(_, ty)| ty.clone())
-            }
+            (Type::Record(fields), Step::Field(name)) => fields.iter().find(|(field, _)| field == name).map(|(_, ty)| ty.clone()),
             (Type::Tuple(types), Step::Index(index)) => types.get(*index as usize).cloned(),
             (Type::List(element), Step::Index(_)) => Some((**element).clone()),
             (Type::Any, _) => Some(Type::Any),

@@ -48,7 +48,12 @@ fn graphs_are_built_and_rewritten_byte_by_byte() {
         let expected = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
         let built = describe::build(&read_json(&folder.join(name).with_extension("json")));
         if built != expected {
-            wrong.push(format!("{name}: built {} bytes, expected {}: {}", built.len(), expected.len(), first_difference(&built, &expected)));
+            wrong.push(format!(
+                "{name}: built {} bytes, expected {}: {}",
+                built.len(),
+                expected.len(),
+                first_difference(&built, &expected)
+            ));
         }
         match Graph::read(expected.clone().into()) {
             Err(error) => wrong.push(format!("{name}: refused: {error}")),
@@ -65,7 +70,8 @@ fn graphs_are_built_and_rewritten_byte_by_byte() {
 
 fn first_difference(a: &[u8], b: &[u8]) -> String {
     let at = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(a.len().min(b.len()));
-    let around = |bytes: &[u8]| bytes[at.saturating_sub(8).min(bytes.len())..(at + 8).min(bytes.len())].escape_ascii().to_string();
+    let around =
+        |bytes: &[u8]| bytes[at.saturating_sub(8).min(bytes.len())..(at + 8).min(bytes.len())].escape_ascii().to_string();
     format!("at byte {at}: \"{}\" instead of \"{}\"", around(a), around(b))
 }
 
@@ -77,7 +83,8 @@ fn what_is_no_graph_is_refused_with_its_code_and_place() {
     let mut wrong = Vec::new();
     for name in &names {
         let refusal = read_json(&folder.join(name).with_extension("json"));
-        let code: ErrorCode = refusal["error"].as_str().and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{name}: an unknown code"));
+        let code: ErrorCode =
+            refusal["error"].as_str().and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{name}: an unknown code"));
         let bytes = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
         match Graph::read(bytes.into()) {
             Ok(_) => wrong.push(format!("{name}: read, but it is {code}")),

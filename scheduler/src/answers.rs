@@ -57,7 +57,8 @@ pub(crate) fn workers(actor: &Actor) -> Json {
     joined
         .map(|(id, link, offer)| {
             let (assigned, takes_new) = actor.core.worker_load(*id).unwrap_or((0, false));
-            let labels: serde_json::Map<String, Json> = offer.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            let labels: serde_json::Map<String, Json> =
+                offer.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
             let pools: serde_json::Map<String, Json> =
                 offer.pools.iter().map(|pool| (pool.name.clone(), json!(pool.milli as f64 / 1_000.0))).collect();
             json!({
@@ -97,15 +98,21 @@ pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<J
         return explanation.map(|explanation| task_json(actor, graph, task, &explanation)).ok_or_else(|| unknown_graph(id));
     }
     let mut json = graph_json(actor, graph);
-    json["failures"] = graph.failures.iter().map(|failure| json!({
-        "key": failure.key,
-        "function": failure.function,
-        "worker": failure.worker,
-        "attempts": failure.attempts,
-        "dependents": failure.dependents,
-        "code": failure.error.code.as_str(),
-        "message": failure.error.message,
-    })).collect();
+    json["failures"] = graph
+        .failures
+        .iter()
+        .map(|failure| {
+            json!({
+                "key": failure.key,
+                "function": failure.function,
+                "worker": failure.worker,
+                "attempts": failure.attempts,
+                "dependents": failure.dependents,
+                "code": failure.error.code.as_str(),
+                "message": failure.error.message,
+            })
+        })
+        .collect();
     json["failures_dropped"] = json!(graph.failures_dropped);
     let mut by_state = serde_json::Map::new();
     let mut unrunnable = Vec::new();
@@ -124,15 +131,13 @@ pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<J
 
 fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &Explanation) -> Json {
     let function = graph.prepared.graph.task(task).function_index();
-    let error = graph.failures.iter().find(|failure| failure.task == task).map(|failure| &failure.error).or(graph.errors.get(&task));
+    let error =
+        graph.failures.iter().find(|failure| failure.task == task).map(|failure| &failure.error).or(graph.errors.get(&task));
     let key = |task: &TaskIndex| graph.key(*task).to_owned();
     let workers: Vec<String> = explanation.workers.iter().map(|worker| actor.worker_name(*worker)).collect();
     let missing: Vec<String> = explanation.missing.iter().map(key).collect();
-    let fits: Vec<Json> = explanation
-        .fits
-        .iter()
-        .map(|fit| json!({"worker": actor.worker_name(fit.worker), "lacks": fit.lacks}))
-        .collect();
+    let fits: Vec<Json> =
+        explanation.fits.iter().map(|fit| json!({"worker": actor.worker_name(fit.worker), "lacks": fit.lacks})).collect();
     let wait = explanation.until.map(|until| until.since(actor.now()));
     let text = match explanation.state {
         StateName::Idle => "no output needs it now, so it does not run and no result is kept".to_owned(),
@@ -207,7 +212,9 @@ pub(crate) fn log_places(actor: &Actor, id: GraphId, key: Option<&str>) -> Resul
 pub(crate) async fn collect_logs(graph: GraphId, places: Vec<(String, TaskIndex, Peer)>) -> Json {
     let mut logs = Vec::new();
     for (key, task, peer) in places {
-        let Ok((ReplyHead::Ok { .. }, body)) = peer.request(Request::FetchLogs { graph, task }, Bytes::new()).await else { continue };
+        let Ok((ReplyHead::Ok { .. }, body)) = peer.request(Request::FetchLogs { graph, task }, Bytes::new()).await else {
+            continue;
+        };
         let mut reader = Reader::new(&body);
         let both = reader.array().and_then(|_| Ok((reader.bin()?, reader.bin()?)));
         if let Ok((stdout, stderr)) = both {

@@ -13,18 +13,47 @@ pub(crate) struct SessionId(pub(crate) u64);
 /// One thing for the actor.
 #[derive(Debug)]
 pub(crate) enum Input {
-    WorkerAttached { worker: WorkerId, peer: Peer, sender: ControlSender<ToWorker> },
-    WorkerSaid { worker: WorkerId, batch: Vec<FromWorker> },
-    WorkerGone { worker: WorkerId, reason: String },
-    ClientAttached { session: SessionId, peer: Peer, sender: ControlSender<ToClient> },
-    ClientSaid { session: SessionId, batch: Vec<FromClient> },
-    ClientGone { session: SessionId },
+    WorkerAttached {
+        worker: WorkerId,
+        peer: Peer,
+        sender: ControlSender<ToWorker>,
+    },
+    WorkerSaid {
+        worker: WorkerId,
+        batch: Vec<FromWorker>,
+    },
+    WorkerGone {
+        worker: WorkerId,
+        reason: String,
+    },
+    ClientAttached {
+        session: SessionId,
+        peer: Peer,
+        sender: ControlSender<ToClient>,
+    },
+    ClientSaid {
+        session: SessionId,
+        batch: Vec<FromClient>,
+    },
+    ClientGone {
+        session: SessionId,
+    },
     /// A checked graph.
-    Submitted { session: SessionId, graph: GraphId, prepared: Box<Prepared>, accepted: oneshot::Sender<Result<(), Refusal>> },
+    Submitted {
+        session: SessionId,
+        graph: GraphId,
+        prepared: Box<Prepared>,
+        accepted: oneshot::Sender<Result<(), Refusal>>,
+    },
     /// A request that needs what the actor knows.
-    Asked { asker: Asker, request: IncomingRequest },
+    Asked {
+        asker: Asker,
+        request: IncomingRequest,
+    },
     /// Stop.
-    Shutdown { done: oneshot::Sender<()> },
+    Shutdown {
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// Who makes a request.

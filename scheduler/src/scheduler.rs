@@ -137,14 +137,18 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
     while let Some(asked) = incoming.next().await {
         let shared = shared.clone();
         match (&asked.request, asker) {
-            (Request::MissingComponents { .. } | Request::UploadComponent { .. } | Request::SubmitGraph { .. }, Asker::Client(session)) => {
+            (
+                Request::MissingComponents { .. } | Request::UploadComponent { .. } | Request::SubmitGraph { .. },
+                Asker::Client(session),
+            ) => {
                 tokio::spawn(async move { from_client(&shared, session, asked).await });
             }
             (Request::FetchComponent { digest }, Asker::Worker(_)) => {
                 let found = shared.components.find(digest).map(|stored| stored.bytes);
                 tokio::spawn(reply_found(asked.reply, found));
             }
-            (Request::FetchData { .. } | Request::FetchResult { .. }, Asker::Worker(_)) | (Request::FetchOutput { .. }, Asker::Client(_)) => {
+            (Request::FetchData { .. } | Request::FetchResult { .. }, Asker::Worker(_))
+            | (Request::FetchOutput { .. }, Asker::Client(_)) => {
                 if shared.inbox.send(Input::Asked { asker, request: asked }).await.is_err() {
                     return;
                 }
@@ -160,7 +164,8 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
                 | Request::FetchLogs { .. },
                 Asker::Worker(_) | Asker::Client(_),
             ) => {
-                let refusal = Refusal::new(ErrorCode::ProtocolViolation, "this request is not for a scheduler, or not from this role");
+                let refusal =
+                    Refusal::new(ErrorCode::ProtocolViolation, "this request is not for a scheduler, or not from this role");
                 tokio::spawn(asked.reply.send(ReplyHead::Refused(refusal), Bytes::new()));
             }
         }
@@ -221,7 +226,7 @@ async fn in_background<T: Send + 'static>(
     check: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let _permit = shared.checks.acquire().await;
-    tokio::task::spawn_blocking(check)
-        .await
-        .unwrap_or_else(|_| Err(Refusal::new(ErrorCode::WorkerFault, "the check failed for a reason of the scheduler's; its log says more")))
+    tokio::task::spawn_blocking(check).await.unwrap_or_else(|_| {
+        Err(Refusal::new(ErrorCode::WorkerFault, "the check failed for a reason of the scheduler's; its log says more"))
+    })
 }

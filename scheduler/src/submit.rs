@@ -40,10 +40,8 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let graph = Graph::read(file).map_err(|error| Refusal::new(error.code, error.to_string()))?;
     let interfaces = interfaces(&graph, components)?;
     check_data(&graph)?;
-    check(&graph, |component| &interfaces[component as usize]).map_err(|errors| Refusal {
-        code: errors.code(),
-        messages: errors.to_string().lines().map(str::to_owned).collect(),
-    })?;
+    check(&graph, |component| &interfaces[component as usize])
+        .map_err(|errors| Refusal { code: errors.code(), messages: errors.to_string().lines().map(str::to_owned).collect() })?;
     let functions = graph
         .functions()
         .iter()
@@ -66,7 +64,15 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let mut outputs_by_task: Vec<(TaskIndex, u32)> = graph.outputs().iter().map(|output| output.task).zip(0..).collect();
     outputs_by_task.sort_unstable();
     let (plan, settings_by_key) = plan(&graph);
-    Ok(Prepared { functions, data, settings: plan.settings.clone(), settings_by_key, outputs_by_task, plan, graph: Arc::new(graph) })
+    Ok(Prepared {
+        functions,
+        data,
+        settings: plan.settings.clone(),
+        settings_by_key,
+        outputs_by_task,
+        plan,
+        graph: Arc::new(graph),
+    })
 }
 
 fn interfaces(graph: &Graph, components: &Components) -> Result<Vec<Arc<Interface>>, Refusal> {
@@ -80,7 +86,8 @@ fn interfaces(graph: &Graph, components: &Components) -> Result<Vec<Arc<Interfac
                 refusal
             })?,
             (None, Some(Source::Path(path))) => {
-                let message = format!("{place}: a scheduler cannot read the path `{path}`; clients upload what a graph names by path");
+                let message =
+                    format!("{place}: a scheduler cannot read the path `{path}`; clients upload what a graph names by path");
                 return Err(Refusal::new(ErrorCode::PathInGraph, message));
             }
             (None, Some(Source::Url(source) | Source::Oci(source))) => {
@@ -105,7 +112,10 @@ fn check_data(graph: &Graph) -> Result<(), Refusal> {
                 Some(Source::Url(url) | Source::Oci(url)) => (ErrorCode::SourceNotAllowed, url),
                 None => unreachable!("an entry has bytes or a source"),
             };
-            return Err(Refusal::new(code, format!("{place}: a scheduler does not read `{source}`; clients send such bytes along")));
+            return Err(Refusal::new(
+                code,
+                format!("{place}: a scheduler does not read `{source}`; clients send such bytes along"),
+            ));
         };
         if let Some(digest) = entry.digest {
             let found = ContentDigest::of(&graph.file()[range]);

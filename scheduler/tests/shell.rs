@@ -4,12 +4,14 @@ mod script;
 
 use bytes::Bytes;
 use script::{Cluster, calc, calc_digest, graph_of, reference};
+use wasm_tasks_protocol::Value;
 use wasm_tasks_protocol::error::{ErrorCode, TaskError};
 use wasm_tasks_protocol::graph::{Argument, Arguments, DataEncoding, GraphBuilder, Options, PathStep, Reference, Source};
 use wasm_tasks_protocol::ids::{Attempt, ComponentDigest, ContentDigest, GraphId, TaskIndex};
-use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, FromClient, FromWorker, OutputResult, Query, ReplyHead, Request, ToClient};
+use wasm_tasks_protocol::message::{
+    AttemptFailed, AttemptFinished, FromClient, FromWorker, OutputResult, Query, ReplyHead, Request, ToClient,
+};
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_protocol::Value;
 
 const ID: GraphId = GraphId([7; 16]);
 
@@ -28,7 +30,12 @@ fn finished(attempt: Attempt, value: &Value) -> FromWorker {
 }
 
 fn failed(attempt: Attempt, code: ErrorCode) -> FromWorker {
-    FromWorker::AttemptFailed(AttemptFailed { attempt, run: Duration(5), has_logs: false, error: TaskError::new(code, "as the script says") })
+    FromWorker::AttemptFailed(AttemptFailed {
+        attempt,
+        run: Duration(5),
+        has_logs: false,
+        error: TaskError::new(code, "as the script says"),
+    })
 }
 
 #[tokio::test]
@@ -101,7 +108,11 @@ async fn bad_graphs_are_refused_before_anything_runs() {
     let cases: Vec<(ErrorCode, &str, Vec<u8>)> = vec![
         (ErrorCode::BadMsgpack, "", vec![0x81]),
         (ErrorCode::PathInGraph, "components[0] `calc`", component(Some(Source::Path("calc.wasm".into())), None, calc_digest())),
-        (ErrorCode::SourceNotAllowed, "example.org", component(Some(Source::Url("https://example.org/calc.wasm".into())), None, calc_digest())),
+        (
+            ErrorCode::SourceNotAllowed,
+            "example.org",
+            component(Some(Source::Url("https://example.org/calc.wasm".into())), None, calc_digest()),
+        ),
         (ErrorCode::NotUploaded, "was not uploaded", component(None, None, other)),
         (ErrorCode::DigestMismatch, "components[0]", component(None, Some(&calc()), other)),
         (ErrorCode::NotAComponent, "components[0]", component(None, Some(b"hello"), ComponentDigest::of(b"hello"))),
@@ -221,11 +232,7 @@ async fn workers_that_break_the_protocol_are_cut_off() {
 #[tokio::test]
 async fn questions_about_what_is_not_there_say_so() {
     let mut cluster = Cluster::with_worker().await;
-    for query in [
-        Query::Explain { graph: ID, key: None },
-        Query::Logs { graph: ID, key: None },
-        Query::Outputs { graph: ID },
-    ] {
+    for query in [Query::Explain { graph: ID, key: None }, Query::Logs { graph: ID, key: None }, Query::Outputs { graph: ID }] {
         let refusal = cluster.try_ask(query).await.expect_err("no such graph");
         assert_eq!(refusal.code, ErrorCode::NotFound);
     }

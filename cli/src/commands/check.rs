@@ -40,7 +40,8 @@ impl Check {
                         "components": graph.components().len(), "outputs": graph.outputs().len(), "unchecked": missing,
                     }))?;
                 } else {
-                    let (tasks, functions) = (counted(graph.len() as u64, "task"), counted(graph.functions().len() as u64, "function"));
+                    let (tasks, functions) =
+                        (counted(graph.len() as u64, "task"), counted(graph.functions().len() as u64, "function"));
                     print_line(format!("ok: {tasks}, {functions}, {}", counted(graph.outputs().len() as u64, "output")))?;
                     if !missing.is_empty() {
                         note(format!("note: types were not checked; not on this machine: {}", missing.join(", ")));

@@ -37,7 +37,11 @@ impl Explain {
             Some(_) => self.place.fleet().await?.ask(Query::Explain { graph: self.graph, key: self.key.clone() }).await?,
             None => self.of_run()?,
         };
-        if self.json { print_json(&answer)? } else { print(text(&answer).as_bytes())? }
+        if self.json {
+            print_json(&answer)?
+        } else {
+            print(text(&answer).as_bytes())?
+        }
         Ok(Exit::Done)
     }
 

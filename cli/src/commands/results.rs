@@ -50,7 +50,8 @@ impl Results {
             return Err(Failure::bad_input(ErrorCode::NotFound, format!("the graph has no output `{name}`")));
         }
         self.format.check(outputs.len(), self.output.as_deref())?;
-        let missing: Vec<String> = outputs.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| format!("`{name}`")).collect();
+        let missing: Vec<String> =
+            outputs.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| format!("`{name}`")).collect();
         let ready: Vec<(String, Bytes)> = outputs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         follow::write(&ready, &Sink { format: self.format, file: self.output, is_bare: false })?;
         if missing.is_empty() {
@@ -88,7 +89,9 @@ pub(super) fn parse_id(text: &str) -> Result<GraphId, String> {
 /// An embedded run that was kept.
 pub(super) fn open_run(graph: GraphId) -> Result<Run, Failure> {
     let run = Runs::new(Home::from_env()?.runs()).open(graph);
-    run.ok_or_else(|| no_such_run(graph, "`wasm-tasks status` lists the runs that are kept; name a fleet with `--scheduler HOST:PORT`"))
+    run.ok_or_else(|| {
+        no_such_run(graph, "`wasm-tasks status` lists the runs that are kept; name a fleet with `--scheduler HOST:PORT`")
+    })
 }
 
 /// Nothing is known of a graph without a scheduler.

@@ -93,7 +93,8 @@ impl Run {
         let function = graph.function(&component, &export.name);
         let key = export.name.rsplit('#').next().unwrap_or(&export.name);
         let pools = None::<Vec<Resource>>;
-        let options = Options { timeout_ms: self.timeout_ms, memory_bytes: self.memory_max, fuel: self.fuel, pools, ..Options::default() };
+        let options =
+            Options { timeout_ms: self.timeout_ms, memory_bytes: self.memory_max, fuel: self.fuel, pools, ..Options::default() };
         graph.call_with(key, &function, Arguments::Positional(arguments), &options);
         Ok(graph)
     }
@@ -149,7 +150,8 @@ fn find_export<'a>(interface: &'a Interface, name: &str) -> Result<&'a Export, I
         Ok(export) => return Ok(export),
         Err(error) => error,
     };
-    let mut found = interface.exports().iter().filter(|export| export.name.rsplit_once('#').is_some_and(|(_, function)| function == name));
+    let mut found =
+        interface.exports().iter().filter(|export| export.name.rsplit_once('#').is_some_and(|(_, function)| function == name));
     match (found.next(), found.next()) {
         (Some(export), None) => Ok(export),
         (Some(_), Some(_)) | (None, _) => Err(error),

@@ -101,7 +101,11 @@ fn text(graph: &Graph, all: bool) -> String {
         line(format!("graph `{name}`"));
     }
     let (tasks, edges) = (counted(graph.len() as u64, "task"), counted(graph.edge_count() as u64, "edge"));
-    line(format!("{tasks}, {edges}, longest chain {}, file of {}", count(u64::from(depth(graph))), bytes(graph.file().len() as u64)));
+    line(format!(
+        "{tasks}, {edges}, longest chain {}, file of {}",
+        count(u64::from(depth(graph))),
+        bytes(graph.file().len() as u64)
+    ));
     line("components:".to_owned());
     for component in graph.components() {
         let place = match (&component.bytes, &component.source) {
@@ -166,15 +170,22 @@ fn argument_text(graph: &Graph, value: &Value) -> String {
         Value::Ext(EXT_DATA, payload) => {
             Reader::new(payload).int().map_or_else(|_| "<?>".to_owned(), |position| format!("<data[{position}]>"))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(|item| argument_text(graph, item)).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(|item| argument_text(graph, item)).collect::<Vec<_>>().join(", "))
+        }
         Value::Map(pairs) => {
             let pairs = pairs.iter().map(|(name, item)| format!("{name}: {}", argument_text(graph, item)));
             format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
         }
         Value::Bin(bytes) => format!("<{}>", counted(bytes.len() as u64, "byte")),
-        Value::Nil | Value::Bool(_) | Value::Uint(_) | Value::Int(_) | Value::F32(_) | Value::F64(_) | Value::Str(_) | Value::Ext(..) => {
-            to_json(value).to_string()
-        }
+        Value::Nil
+        | Value::Bool(_)
+        | Value::Uint(_)
+        | Value::Int(_)
+        | Value::F32(_)
+        | Value::F64(_)
+        | Value::Str(_)
+        | Value::Ext(..) => to_json(value).to_string(),
     }
 }
 
@@ -185,15 +196,17 @@ fn graph_json(graph: &Graph) -> Json {
             "bytes": component.bytes.as_ref().map(ExactSizeIterator::len), "source": component.source.as_ref().map(source_json),
         })
     };
-    let function = |function: &Function| {
-        json!({"component": function.component, "export": function.export, "group": function.group, "dynamic": function.dynamic.is_some()})
-    };
-    let data: Vec<Json> = graph.data().iter().map(|entry| {
-        json!({
-            "bytes": entry.bytes.as_ref().map(ExactSizeIterator::len), "source": entry.source.as_ref().map(source_json),
-            "offset": entry.offset, "len": entry.len, "type": entry.ty.as_ref().map(ToString::to_string),
+    let function = |function: &Function| json!({"component": function.component, "export": function.export, "group": function.group, "dynamic": function.dynamic.is_some()});
+    let data: Vec<Json> = graph
+        .data()
+        .iter()
+        .map(|entry| {
+            json!({
+                "bytes": entry.bytes.as_ref().map(ExactSizeIterator::len), "source": entry.source.as_ref().map(source_json),
+                "offset": entry.offset, "len": entry.len, "type": entry.ty.as_ref().map(ToString::to_string),
+            })
         })
-    }).collect();
+        .collect();
     let task = |task: Task<'_>| {
         let needs: Vec<&str> = task.dependencies().iter().map(|needed| graph.task(*needed).key()).collect();
         json!({"key": task.key(), "function": task.function_index(), "needs": needs})
@@ -229,7 +242,8 @@ fn dot(graph: &Graph) -> String {
     let colours: BTreeMap<u32, &str> = (0..graph.functions().len() as u32).zip(COLOURS.iter().copied().cycle()).collect();
     let mut is_output = vec![false; graph.len()];
     graph.outputs().iter().for_each(|output| is_output[output.task.0 as usize] = true);
-    let mut out = String::from("digraph tasks {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n");
+    let mut out =
+        String::from("digraph tasks {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n");
     for task in graph.tasks() {
         let index = task.index().0;
         let label = quoted(&format!("{}\n{}", task.key(), short_function(task.function())));

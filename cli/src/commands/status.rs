@@ -29,7 +29,11 @@ impl Status {
     pub(crate) async fn run(self) -> Ended {
         if self.place.scheduler().is_some() {
             let answer = self.place.fleet().await?.ask(Query::Status).await?;
-            if self.json { print_json(&answer)? } else { print(fleet_text(&answer).as_bytes())? }
+            if self.json {
+                print_json(&answer)?
+            } else {
+                print(fleet_text(&answer).as_bytes())?
+            }
             return Ok(Exit::Done);
         }
         let home = Home::from_env()?;

@@ -88,7 +88,8 @@ impl Up {
         fleet.save(home)?;
         for number in 1..=self.workers {
             let name = format!("worker-{number}");
-            let mut worker = words(&["worker", &fleet.address, "--name", &name, "--listen", "127.0.0.1:0", "--credentials", &credentials]);
+            let mut worker =
+                words(&["worker", &fleet.address, "--name", &name, "--listen", "127.0.0.1:0", "--credentials", &credentials]);
             worker.extend(words(&["--slots", &self.slots_of(number).to_string()]));
             // Workers of one machine share its memory.
             let memory = self.memory.unwrap_or_else(|| WorkerSettings::new("", 1).memory_bytes / u64::from(self.workers));
@@ -111,7 +112,11 @@ impl Up {
             }
             if Instant::now() > until {
                 let logs = home.fleet();
-                return Err(Failure::system(format!("only {joined} of {} workers joined; logs are in `{}`", self.workers, logs.display())));
+                return Err(Failure::system(format!(
+                    "only {joined} of {} workers joined; logs are in `{}`",
+                    self.workers,
+                    logs.display()
+                )));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

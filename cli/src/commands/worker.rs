@@ -76,13 +76,17 @@ impl Worker {
         let dialer = Dialer::new(&credentials, Role::Worker).map_err(|error| Failure::from(ClientError::from(error)))?;
         let mut link: Link<FromWorker, ToWorker> = dialer.dial(address, Role::Scheduler).await.map_err(ClientError::from)?;
 
-        let engine = EngineSettings { cache_dir: Some(home.modules()), slots: settings.lanes() as usize, ..EngineSettings::default() };
+        let engine =
+            EngineSettings { cache_dir: Some(home.modules()), slots: settings.lanes() as usize, ..EngineSettings::default() };
         let engine = tokio::task::spawn_blocking(|| Engine::new(engine)).await;
         let engine = engine.map_err(Failure::system)?.map_err(|error| Failure::bad_input(ErrorCode::WorkerFault, error))?;
         let mut is_first = true;
         loop {
             let listener = match listen {
-                Some(listen) => Some(Listener::bind(listen, &credentials, Role::Worker).map_err(|error| Failure::from(ClientError::from(error)))?),
+                Some(listen) => Some(
+                    Listener::bind(listen, &credentials, Role::Worker)
+                        .map_err(|error| Failure::from(ClientError::from(error)))?,
+                ),
                 None => None,
             };
             let peers = PeerServer::new(listener, dialer.clone());
@@ -134,7 +138,11 @@ async fn follow(mut handle: WorkerHandle, interrupts: &mut Interrupts) -> Result
 }
 
 /// Dials a scheduler that was lost until it is back.
-async fn redial(dialer: &Dialer, address: SocketAddr, interrupts: &mut Interrupts) -> Result<Link<FromWorker, ToWorker>, Failure> {
+async fn redial(
+    dialer: &Dialer,
+    address: SocketAddr,
+    interrupts: &mut Interrupts,
+) -> Result<Link<FromWorker, ToWorker>, Failure> {
     let until = Instant::now() + REDIAL_FOR;
     let mut wait = REDIAL_WAIT;
     loop {
@@ -169,6 +177,8 @@ fn parse_resource(text: &str) -> Result<Resource, String> {
         Some((name, amount)) if !name.is_empty() && (0.001..1e12).contains(&amount) && name != "slots" && name != "memory" => {
             Ok(Resource { name: name.to_owned(), milli: (amount * 1000.0).round() as u64 })
         }
-        Some(_) | None => Err("a resource is NAME=AMOUNT, such as `gpu=2`; slots and memory have options of their own".to_owned()),
+        Some(_) | None => {
+            Err("a resource is NAME=AMOUNT, such as `gpu=2`; slots and memory have options of their own".to_owned())
+        }
     }
 }

@@ -64,7 +64,9 @@ fn example_json(ty: &Type) -> Json {
         Type::List(element) if **element == Type::U8 => json!("AAEC"),
         Type::List(element) => Json::Array(vec![example_json(element)]),
         Type::Tuple(types) => Json::Array(types.iter().map(example_json).collect()),
-        Type::Record(fields) => Json::Object(fields.iter().map(|(name, ty)| (name.clone(), example_json(ty))).collect::<Map<_, _>>()),
+        Type::Record(fields) => {
+            Json::Object(fields.iter().map(|(name, ty)| (name.clone(), example_json(ty))).collect::<Map<_, _>>())
+        }
         Type::Variant(cases) => match cases.first() {
             Some((name, Some(ty))) => json!({ name: example_json(ty) }),
             Some((name, None)) => json!(name),

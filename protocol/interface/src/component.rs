@@ -6,8 +6,8 @@
 mod looks;
 mod types;
 
-use crate::interface::{Export, Interface, InterfaceError, NamedType, UnsupportedExport};
 use self::types::TypeReader;
+use crate::interface::{Export, Interface, InterfaceError, NamedType, UnsupportedExport};
 use wasm_tasks_protocol::Type;
 use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, COMPONENT_EXPORTS_MAX};
 use wasmparser::component_types::{
@@ -138,7 +138,9 @@ impl Validated {
             named: Vec::new(),
         };
         for name in &self.imports {
-            if let Some(ComponentEntityType::Type { created, .. }) = self.types.component_item_for_import(name).map(|item| item.ty) {
+            if let Some(ComponentEntityType::Type { created, .. }) =
+                self.types.component_item_for_import(name).map(|item| item.ty)
+            {
                 reader.named_type("", name, created);
             }
         }
@@ -160,9 +162,7 @@ impl Validated {
                     holds_wit |= matches!(created, ComponentAnyTypeId::Component(_));
                     reader.named_type("", name, created);
                 }
-                ComponentEntityType::Module(_)
-                | ComponentEntityType::Value(_)
-                | ComponentEntityType::Component(_) => {}
+                ComponentEntityType::Module(_) | ComponentEntityType::Value(_) | ComponentEntityType::Component(_) => {}
             }
         }
         let (exports, unsupported, named) = (reader.exports, reader.unsupported, reader.named);
@@ -196,7 +196,8 @@ impl ExportReader<'_> {
     /// Remembers the name of a type that WIT must name: a record, variant, enum or flags.
     fn named_type(&mut self, interface: &str, name: &str, ty: ComponentAnyTypeId) {
         let ComponentAnyTypeId::Defined(id) = ty else { return };
-        if let Ok(ty @ (Type::Record(_) | Type::Variant(_) | Type::Enum(_) | Type::Flags(_))) = self.values.read(ComponentValType::Type(id))
+        if let Ok(ty @ (Type::Record(_) | Type::Variant(_) | Type::Enum(_) | Type::Flags(_))) =
+            self.values.read(ComponentValType::Type(id))
             && self.named.len() < COMPONENT_EXPORTS_MAX
         {
             self.named.push(NamedType { interface: interface.to_owned(), name: name.to_owned(), ty });
@@ -227,7 +228,8 @@ impl ExportReader<'_> {
             let ty = self.values.read(*ty).map_err(|reason| format!("parameter `{name}` {reason}"))?;
             params.push((name.to_string(), ty));
         }
-        let returns = function.result.map(|ty| self.values.read(ty)).transpose().map_err(|reason| format!("its result {reason}"))?;
+        let returns =
+            function.result.map(|ty| self.values.read(ty)).transpose().map_err(|reason| format!("its result {reason}"))?;
         Ok(Export::new(name, params, returns))
     }
 }

@@ -115,5 +115,9 @@ pub fn fits(ty: &Type, reader: &mut Reader<'_>, resolver: &mut impl Resolver) ->
 pub(crate) fn shown(ty: &Type) -> String {
     const SHOWN: usize = 240;
     let text = ty.to_string();
-    if text.chars().count() <= SHOWN { format!("`{text}`") } else { format!("`{}…`", text.chars().take(SHOWN).collect::<String>()) }
+    if text.chars().count() <= SHOWN {
+        format!("`{text}`")
+    } else {
+        format!("`{}…`", text.chars().take(SHOWN).collect::<String>())
+    }
 }

@@ -119,7 +119,9 @@ impl InterfaceError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             InterfaceError::TooLarge { .. } | InterfaceError::TooManyExports => ErrorCode::LimitExceeded,
-            InterfaceError::NotAComponent(_) | InterfaceError::Invalid(_) | InterfaceError::Precompiled(_) => ErrorCode::NotAComponent,
+            InterfaceError::NotAComponent(_) | InterfaceError::Invalid(_) | InterfaceError::Precompiled(_) => {
+                ErrorCode::NotAComponent
+            }
             InterfaceError::CoreModule => ErrorCode::CoreModule,
             InterfaceError::Unsupported(_) => ErrorCode::UnsupportedComponent,
             InterfaceError::UnknownImports(_) => ErrorCode::UnknownImport,
@@ -131,15 +133,13 @@ impl InterfaceError {
     /// What to do next, where there is advice.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            InterfaceError::CoreModule => Some(
-                "make a component of it with `wasm-tasks componentize CORE.wasm --wit DIR --world NAME -o OUT.wasm`",
-            ),
-            InterfaceError::Unsupported(_) => Some(
-                "build for WASI 0.2 with synchronous exports: target `wasm32-wasip2` in Rust, `--sync` for componentize-qjs",
-            ),
-            InterfaceError::UnknownImports(_) => {
-                Some("a component may import `wasi:…@0.2` and interfaces that only have types")
+            InterfaceError::CoreModule => {
+                Some("make a component of it with `wasm-tasks componentize CORE.wasm --wit DIR --world NAME -o OUT.wasm`")
             }
+            InterfaceError::Unsupported(_) => {
+                Some("build for WASI 0.2 with synchronous exports: target `wasm32-wasip2` in Rust, `--sync` for componentize-qjs")
+            }
+            InterfaceError::UnknownImports(_) => Some("a component may import `wasi:…@0.2` and interfaces that only have types"),
             InterfaceError::AmbiguousExport { .. } => Some("name the export with its version"),
             InterfaceError::UnknownExport { .. } => Some("`wasm-tasks inspect COMPONENT` lists the exports"),
             InterfaceError::UnsupportedExport { .. } => {
@@ -159,9 +159,7 @@ impl Export {
     pub fn new(name: impl Into<String>, params: Vec<(String, Type)>, returns: Option<Type>) -> Export {
         let (result, is_fallible, error) = match &returns {
             None => (Type::Unit, false, None),
-            Some(Type::Result(ok, error)) => {
-                (ok.as_deref().cloned().unwrap_or(Type::Unit), true, error.as_deref().cloned())
-            }
+            Some(Type::Result(ok, error)) => (ok.as_deref().cloned().unwrap_or(Type::Unit), true, error.as_deref().cloned()),
             Some(ty) => (ty.clone(), false, None),
         };
         Export { name: name.into(), params, returns, result, is_fallible, error }
@@ -229,7 +227,8 @@ impl Interface {
                 }
             };
         }
-        let is_meant = |export: &&UnsupportedExport| export.name == name || (!name.contains('@') && without_version(&export.name) == name);
+        let is_meant =
+            |export: &&UnsupportedExport| export.name == name || (!name.contains('@') && without_version(&export.name) == name);
         if let Some(export) = self.unsupported.iter().find(is_meant) {
             return Err(InterfaceError::UnsupportedExport { name: export.name.clone(), reason: export.reason.clone() });
         }

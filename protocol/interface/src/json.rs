@@ -27,7 +27,9 @@ pub fn json_of(value: &Value) -> Json {
         Value::Uint(value) => Json::Number((*value).into()),
         Value::Int(value) => Json::Number((*value).into()),
         // Through its own shortest text: 0.1 stays 0.1 and does not become 0.10000000149011612.
-        Value::F32(value) => float(if value.is_finite() { value.to_string().parse().unwrap_or(f64::from(*value)) } else { f64::from(*value) }),
+        Value::F32(value) => {
+            float(if value.is_finite() { value.to_string().parse().unwrap_or(f64::from(*value)) } else { f64::from(*value) })
+        }
         Value::F64(value) => float(*value),
         Value::Str(value) => Json::String(value.clone()),
         Value::Bin(value) => Json::String(BASE64.encode(value)),
@@ -56,7 +58,9 @@ fn elements(packed: Packed, payload: &[u8]) -> Vec<Json> {
         packed.write_element(payload, index, &mut out);
         let mut reader = Reader::new(out.as_bytes());
         elements.push(match reader.int() {
-            Ok(value) => u64::try_from(value).map_or_else(|_| Json::Number((value as i64).into()), |value| Json::Number(value.into())),
+            Ok(value) => {
+                u64::try_from(value).map_or_else(|_| Json::Number((value as i64).into()), |value| Json::Number(value.into()))
+            }
             Err(_) if packed == Packed::F32 => json_of(&Value::F32(reader.float().unwrap_or(f64::NAN) as f32)),
             Err(_) => float(reader.float().unwrap_or(f64::NAN)),
         });
@@ -94,15 +98,19 @@ fn value_of(ty: &Type, json: &Json) -> Result<Value, Box<Mismatch>> {
             text => Value::Str(text.to_owned()),
         },
         // Nobody writes 0.1 as the f32 that is nearest to it.
-        (Type::F32, Json::Number(number)) if number.is_f64() => Value::F64(number.as_f64().map_or(f64::NAN, |value| f64::from(value as f32))),
-        (Type::List(element), Json::Array(items)) => {
-            Value::Array(items.iter().enumerate().map(|(index, item)| value_of(element, item).at(index)).collect::<Result<_, _>>()?)
+        (Type::F32, Json::Number(number)) if number.is_f64() => {
+            Value::F64(number.as_f64().map_or(f64::NAN, |value| f64::from(value as f32)))
         }
+        (Type::List(element), Json::Array(items)) => Value::Array(
+            items.iter().enumerate().map(|(index, item)| value_of(element, item).at(index)).collect::<Result<_, _>>()?,
+        ),
         (Type::Tuple(types), Json::Array(items)) if types.len() == items.len() => {
             let item = |(index, (ty, item))| value_of(ty, item).at(index);
             Value::Array(types.iter().zip(items).enumerate().map(item).collect::<Result<_, _>>()?)
         }
-        (Type::Record(fields), Json::Object(map)) => object(map, |name| fields.iter().find(|(field, _)| field == name).map(|(_, ty)| ty))?,
+        (Type::Record(fields), Json::Object(map)) => {
+            object(map, |name| fields.iter().find(|(field, _)| field == name).map(|(_, ty)| ty))?
+        }
         (Type::Variant(cases), Json::Object(map)) => {
             object(map, |name| cases.iter().find(|(case, _)| case == name).and_then(|(_, ty)| ty.as_ref()))?
         }
@@ -124,15 +132,16 @@ fn value_of(ty: &Type, json: &Json) -> Result<Value, Box<Mismatch>> {
             (None, None, value) => Value::F64(value.unwrap_or(f64::NAN)),
         },
         (_, Json::String(text)) => Value::Str(text.clone()),
-        (_, Json::Array(items)) => {
-            Value::Array(items.iter().enumerate().map(|(index, item)| value_of(&Type::Any, item).at(index)).collect::<Result<_, _>>()?)
-        }
+        (_, Json::Array(items)) => Value::Array(
+            items.iter().enumerate().map(|(index, item)| value_of(&Type::Any, item).at(index)).collect::<Result<_, _>>()?,
+        ),
         (_, Json::Object(map)) => object(map, |_| None)?,
     })
 }
 
 fn object<'t>(map: &Map<String, Json>, type_of: impl Fn(&str) -> Option<&'t Type>) -> Result<Value, Box<Mismatch>> {
-    let pair = |(name, json): (&String, &Json)| Ok((name.clone(), value_of(type_of(name).unwrap_or(&Type::Any), json).within(name)?));
+    let pair =
+        |(name, json): (&String, &Json)| Ok((name.clone(), value_of(type_of(name).unwrap_or(&Type::Any), json).within(name)?));
     Ok(Value::Map(map.iter().map(pair).collect::<Result<_, Box<Mismatch>>>()?))
 }
 

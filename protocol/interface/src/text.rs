@@ -25,7 +25,8 @@ impl Interface {
     pub fn to_json(&self) -> Json {
         let text = |ty: Option<&Type>| ty.filter(|ty| **ty != Type::Unit).map_or(Json::Null, |ty| Json::String(ty.to_string()));
         let export = |export: &Export| {
-            let params: Vec<Json> = export.params.iter().map(|(name, ty)| json!({"name": name, "type": ty.to_string()})).collect();
+            let params: Vec<Json> =
+                export.params.iter().map(|(name, ty)| json!({"name": name, "type": ty.to_string()})).collect();
             json!({
                 "name": export.name,
                 "params": params,

@@ -171,7 +171,21 @@ impl<'r, R: Resolver> Walk<'r, R> {
         match (reader.kind().map_err(|error| unreadable(error, ty))?, packed) {
             (Kind::Bin, None) if *element == Type::U8 => {
                 let bytes = reader.bin().map_err(|error| wrong(ty, &start, error))?;
-                self.payload(&start, reader, bytes.len(), |len| if len <= 0xff { 2 } else if len <= 0xffff { 3 } else { 5 }, |out| out.bin(bytes))
+                self.payload(
+                    &start,
+                    reader,
+                    bytes.len(),
+                    |len| {
+                        if len <= 0xff {
+                            2
+                        } else if len <= 0xffff {
+                            3
+                        } else {
+                            5
+                        }
+                    },
+                    |out| out.bin(bytes),
+                )
             }
             (Kind::Ext, Some(packed)) => {
                 let (code, payload) = reader.ext().map_err(|error| wrong(ty, &start, error))?;

@@ -46,9 +46,12 @@ fn value_of(ty: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
         Type::F64 => Value::F64(node.as_number(text)?),
         Type::Char => Value::Str(node.as_char(text)?.into()),
         Type::String => Value::Str(node.as_str(text)?.into_owned()),
-        Type::List(element) => {
-            Value::Array(node.as_list()?.enumerate().map(|(index, node)| within(value_of(element, node, text), index)).collect::<Result<_, _>>()?)
-        }
+        Type::List(element) => Value::Array(
+            node.as_list()?
+                .enumerate()
+                .map(|(index, node)| within(value_of(element, node, text), index))
+                .collect::<Result<_, _>>()?,
+        ),
         Type::Tuple(types) => {
             // One that is too long or too short is left for the check.
             let any = Type::Any;
@@ -74,7 +77,9 @@ fn value_of(ty: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
             }
         }
         Type::Enum(_) => Value::Str(node.as_enum(text)?.to_owned()),
-        Type::Flags(_) => Value::Array(node.as_flags(text)?.map(|name| Value::Str(name.trim_start_matches('%').to_owned())).collect()),
+        Type::Flags(_) => {
+            Value::Array(node.as_flags(text)?.map(|name| Value::Str(name.trim_start_matches('%').to_owned())).collect())
+        }
         Type::Option(some) => option(some, node, text)?,
         Type::Result(ok, err) => {
             let payload = |ty: &Option<std::sync::Arc<Type>>, node: Option<&Node>| match node {
@@ -125,9 +130,11 @@ fn untyped(node: &Node, text: &str) -> Result<Value, WaveError> {
         NodeType::String | NodeType::MultilineString => Value::Str(node.as_str(text)?.into_owned()),
         NodeType::List => Value::Array(all(&mut node.as_list()?)?),
         NodeType::Tuple => Value::Array(all(&mut node.as_tuple()?)?),
-        NodeType::Record => {
-            Value::Map(node.as_record(text)?.map(|(name, node)| Ok((name.to_owned(), untyped(node, text)?))).collect::<Result<_, WaveError>>()?)
-        }
+        NodeType::Record => Value::Map(
+            node.as_record(text)?
+                .map(|(name, node)| Ok((name.to_owned(), untyped(node, text)?)))
+                .collect::<Result<_, WaveError>>()?,
+        ),
         NodeType::Label | NodeType::VariantWithPayload => match node.as_variant(text)? {
             (name, None) => Value::Str(name.to_owned()),
             (name, Some(node)) => Value::Map(vec![(name.to_owned(), untyped(node, text)?)]),

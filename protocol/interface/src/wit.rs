@@ -100,7 +100,8 @@ impl Block<'_> {
         let export = if self.interface.is_empty() { "export " } else { "" };
         for function in &self.exports {
             let name = function.name.rsplit_once('#').map_or(function.name.as_str(), |(_, name)| name);
-            let params: Vec<String> = function.params.iter().map(|(name, ty)| format!("{}: {}", escaped(name), self.text(ty))).collect();
+            let params: Vec<String> =
+                function.params.iter().map(|(name, ty)| format!("{}: {}", escaped(name), self.text(ty))).collect();
             let result = function.returns.as_ref().map(|ty| format!(" -> {}", self.text(ty))).unwrap_or_default();
             line(out, level, &format!("{export}{}: func({}){result};", escaped(name), params.join(", ")));
         }
@@ -159,9 +160,51 @@ fn line(out: &mut String, level: usize, text: &str) {
 /// A name, marked where WIT has a word of the same spelling.
 fn escaped(name: &str) -> String {
     const WORDS: &[&str] = &[
-        "as", "async", "bool", "borrow", "char", "constructor", "enum", "error-context", "export", "f32", "f64", "flags", "float32", "float64",
-        "from", "func", "future", "import", "include", "interface", "list", "map", "option", "own", "package", "record", "resource", "result",
-        "s16", "s32", "s64", "s8", "static", "stream", "string", "tuple", "type", "u16", "u32", "u64", "u8", "use", "variant", "with", "world",
+        "as",
+        "async",
+        "bool",
+        "borrow",
+        "char",
+        "constructor",
+        "enum",
+        "error-context",
+        "export",
+        "f32",
+        "f64",
+        "flags",
+        "float32",
+        "float64",
+        "from",
+        "func",
+        "future",
+        "import",
+        "include",
+        "interface",
+        "list",
+        "map",
+        "option",
+        "own",
+        "package",
+        "record",
+        "resource",
+        "result",
+        "s16",
+        "s32",
+        "s64",
+        "s8",
+        "static",
+        "stream",
+        "string",
+        "tuple",
+        "type",
+        "u16",
+        "u32",
+        "u64",
+        "u8",
+        "use",
+        "variant",
+        "with",
+        "world",
     ];
     if WORDS.contains(&name) { format!("%{name}") } else { name.to_owned() }
 }

@@ -120,8 +120,8 @@ impl Graph {
         }
         let components = fields.table("components", GRAPH_COMPONENTS_MAX, |at, entry| component(&bytes, at, entry))?;
         let data = fields.optional_table("data", GRAPH_DATA_MAX, |at, entry| data_entry(&bytes, at, entry))?;
-        let functions =
-            fields.table("functions", GRAPH_FUNCTIONS_MAX, |at, entry| function(&bytes, at, entry, components.len(), data.len()))?;
+        let functions = fields
+            .table("functions", GRAPH_FUNCTIONS_MAX, |at, entry| function(&bytes, at, entry, components.len(), data.len()))?;
         let options = match fields.optional("options") {
             Some(field) => options::read(&field, true)?,
             None => Options::default(),
@@ -276,7 +276,11 @@ impl Graph {
                 Ok(_) | Err(_) => None,
             };
             let Some(reference) = reference else {
-                return Err(GraphError::new(ErrorCode::BadField, place(), "an output is a reference to a task (extension code 1)"));
+                return Err(GraphError::new(
+                    ErrorCode::BadField,
+                    place(),
+                    "an output is a reference to a task (extension code 1)",
+                ));
             };
             self.outputs.push(reference);
         }
@@ -284,8 +288,7 @@ impl Graph {
     }
 
     fn refuse_duplicate_keys(&self) -> Result<(), GraphError> {
-        let mut sorted: Vec<(u64, u32)> =
-            self.tasks().map(|task| (spread(task.key().as_bytes()), task.index().0)).collect();
+        let mut sorted: Vec<(u64, u32)> = self.tasks().map(|task| (spread(task.key().as_bytes()), task.index().0)).collect();
         let key = |task: u32| self.task(TaskIndex(task)).key();
         sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))).then(a.1.cmp(&b.1)));
         match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0 && key(pair[0].1) == key(pair[1].1)) {
@@ -303,7 +306,8 @@ impl Graph {
         let shown: Vec<String> = circle.iter().take(8).map(|task| format!("`{}`", shorten(self.task(*task).key()))).collect();
         let more = if circle.len() > 8 { format!(" and {} more", circle.len() - 8) } else { String::new() };
         let first = circle[0];
-        let message = format!("tasks wait for each other: {}{more}; each needs the next and the last the first", shown.join(", "));
+        let message =
+            format!("tasks wait for each other: {}{more}; each needs the next and the last the first", shown.join(", "));
         Err(GraphError::new(ErrorCode::Cycle, Place::task(first.0 as usize, self.task(first).key()), message))
     }
 }
@@ -413,13 +417,7 @@ fn range_in(file: &[u8], part: &[u8]) -> Range<usize> {
     start..start + part.len()
 }
 
-fn function(
-    file: &[u8],
-    _at: usize,
-    field: fields::Field<'_>,
-    components: usize,
-    data: usize,
-) -> Result<Function, GraphError> {
+fn function(file: &[u8], _at: usize, field: fields::Field<'_>, components: usize, data: usize) -> Result<Function, GraphError> {
     let fields = Fields::read(&field, &FUNCTION_FIELDS)?;
     let component = fields.required("component")?;
     let position = component.uint()?;

@@ -53,7 +53,10 @@ fn duplicate_keys_are_refused() {
     }
     builder.output(Reference::whole(TaskIndex(0)));
     let error = Graph::read(builder.to_bytes().into()).expect_err("a duplicate");
-    assert_eq!((error.code, error.to_string()), (ErrorCode::DuplicateKey, "tasks[1] `same`: tasks[0] has the same key".to_owned()));
+    assert_eq!(
+        (error.code, error.to_string()),
+        (ErrorCode::DuplicateKey, "tasks[1] `same`: tasks[0] has the same key".to_owned())
+    );
 }
 
 #[test]
@@ -62,7 +65,12 @@ fn settings_come_from_the_most_specific_level() {
     let component = builder.component(ComponentDigest::of(b"component"), None, None, None);
     builder.options(Options { retries: Some(1), priority: Some(1), ..Options::default() });
     builder.function(component, "f", &[], None, None, &Options { priority: Some(2), seed: Some(7), ..Options::default() });
-    builder.task("a", 0, &Arguments::Positional(vec![]), &Options { priority: Some(-3), slots_milli: Some(500), ..Options::default() });
+    builder.task(
+        "a",
+        0,
+        &Arguments::Positional(vec![]),
+        &Options { priority: Some(-3), slots_milli: Some(500), ..Options::default() },
+    );
     builder.output(Reference { task: TaskIndex(0), path: vec![PathStep::Field("x".into()), PathStep::Index(2)] });
     let graph = Graph::read(builder.to_bytes().into()).expect("a graph");
     let settings = graph.task(TaskIndex(0)).settings();
@@ -73,8 +81,16 @@ fn settings_come_from_the_most_specific_level() {
 #[test]
 fn every_cut_of_a_graph_is_refused() {
     let mut builder = builder();
-    let argument = Argument::Value(Value::Map(vec![("k".into(), Value::Array(vec![Value::F64(1.5), Value::Nil])), ("b".into(), Value::Bool(true))]));
-    builder.task("a", 0, &vec![argument].into(), &Options { labels: Some(vec![super::LabelRule::parse("zone in (a, b)").expect("a rule")]), ..Options::default() });
+    let argument = Argument::Value(Value::Map(vec![
+        ("k".into(), Value::Array(vec![Value::F64(1.5), Value::Nil])),
+        ("b".into(), Value::Bool(true)),
+    ]));
+    builder.task(
+        "a",
+        0,
+        &vec![argument].into(),
+        &Options { labels: Some(vec![super::LabelRule::parse("zone in (a, b)").expect("a rule")]), ..Options::default() },
+    );
     builder.output(Reference::whole(TaskIndex(0)));
     let bytes = builder.to_bytes();
     for len in 0..bytes.len() {

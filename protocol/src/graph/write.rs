@@ -124,7 +124,13 @@ impl GraphBuilder {
     }
 
     /// Adds a component; returns its position.
-    pub fn component(&mut self, digest: ComponentDigest, name: Option<&str>, bytes: Option<&[u8]>, source: Option<&Source>) -> u32 {
+    pub fn component(
+        &mut self,
+        digest: ComponentDigest,
+        name: Option<&str>,
+        bytes: Option<&[u8]>,
+        source: Option<&Source>,
+    ) -> u32 {
         let mut map = MapWriter::default();
         map.field("digest", |out| out.str(&digest.to_string()));
         map.some("name", name, Writer::str);
@@ -164,7 +170,14 @@ impl GraphBuilder {
     }
 
     /// Adds a range of a source; returns its position.
-    pub fn data_source(&mut self, source: &Source, offset: u64, len: Option<u64>, encoding: DataEncoding, ty: Option<&Type>) -> u32 {
+    pub fn data_source(
+        &mut self,
+        source: &Source,
+        offset: u64,
+        len: Option<u64>,
+        encoding: DataEncoding,
+        ty: Option<&Type>,
+    ) -> u32 {
         self.data_entry(None, None, Some(source), offset, len, encoding, ty)
     }
 
@@ -354,7 +367,15 @@ impl Graph {
             let mut entry = entry.clone();
             let replaced = data(&mut entry);
             let bytes = replaced.as_deref().or(entry.bytes.as_ref().map(|range| &self.file[range.clone()]));
-            builder.data_entry(entry.digest, bytes, entry.source.as_ref(), entry.offset, entry.len, entry.encoding, entry.ty.as_ref());
+            builder.data_entry(
+                entry.digest,
+                bytes,
+                entry.source.as_ref(),
+                entry.offset,
+                entry.len,
+                entry.encoding,
+                entry.ty.as_ref(),
+            );
         }
         for task in self.tasks() {
             let arguments = match canonical(task.args()) {

@@ -99,8 +99,11 @@ mod tests {
     #[test]
     fn paths_lead_into_values() {
         let packed = Value::Ext(24, 2.5f64.to_le_bytes().to_vec());
-        let value = Value::Map(vec![("a".into(), Value::Array(vec![Value::Nil, packed])), ("b".into(), Value::Bin(vec![7]))]).to_msgpack();
-        let at = |path: &[Step<'static>]| follow(&value, path.iter().copied()).map(|found| Value::from_msgpack(&found).expect("a value"));
+        let value = Value::Map(vec![("a".into(), Value::Array(vec![Value::Nil, packed])), ("b".into(), Value::Bin(vec![7]))])
+            .to_msgpack();
+        let at = |path: &[Step<'static>]| {
+            follow(&value, path.iter().copied()).map(|found| Value::from_msgpack(&found).expect("a value"))
+        };
         assert_eq!(at(&[Step::Field("a"), Step::Index(1), Step::Index(0)]), Ok(Value::F64(2.5)));
         assert_eq!(at(&[Step::Field("b"), Step::Index(0)]), Ok(Value::Uint(7)));
         assert_eq!(at(&[Step::Field("a"), Step::Index(2)]), Err(BadPath::Beyond { index: 2, len: 2 }));

@@ -11,9 +11,19 @@ fn written(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
 #[test]
 fn integers_take_their_shortest_form() {
     for (value, bytes) in [
-        (0, vec![0x00]), (127, vec![0x7f]), (128, vec![0xcc, 0x80]), (255, vec![0xcc, 0xff]), (256, vec![0xcd, 1, 0]),
-        (65_535, vec![0xcd, 0xff, 0xff]), (65_536, vec![0xce, 0, 1, 0, 0]), (-1, vec![0xff]), (-32, vec![0xe0]),
-        (-33, vec![0xd0, 0xdf]), (-128, vec![0xd0, 0x80]), (-129, vec![0xd1, 0xff, 0x7f]), (-32_769, vec![0xd2, 0xff, 0xff, 0x7f, 0xff]),
+        (0, vec![0x00]),
+        (127, vec![0x7f]),
+        (128, vec![0xcc, 0x80]),
+        (255, vec![0xcc, 0xff]),
+        (256, vec![0xcd, 1, 0]),
+        (65_535, vec![0xcd, 0xff, 0xff]),
+        (65_536, vec![0xce, 0, 1, 0, 0]),
+        (-1, vec![0xff]),
+        (-32, vec![0xe0]),
+        (-33, vec![0xd0, 0xdf]),
+        (-128, vec![0xd0, 0x80]),
+        (-129, vec![0xd1, 0xff, 0x7f]),
+        (-32_769, vec![0xd2, 0xff, 0xff, 0x7f, 0xff]),
     ] {
         assert_eq!(written(|out| out.int(value)), bytes, "{value}");
         assert_eq!(Reader::new(&bytes).int(), Ok(i128::from(value)));

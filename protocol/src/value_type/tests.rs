@@ -3,9 +3,22 @@ use super::{Step, Type};
 #[test]
 fn types_print_as_they_are_read() {
     for text in [
-        "bool", "list<u8>", "tuple<s64, string>", "option<option<char>>", "result", "result<f32>", "result<_, string>",
-        "result<list<f64>, string>", "record { a: u8, b-c: list<record { x: f64 }> }", "variant { none, circle(f32) }",
-        "enum { red, green }", "flags { read, write }", "any", "unit", "record { }", "tuple<>",
+        "bool",
+        "list<u8>",
+        "tuple<s64, string>",
+        "option<option<char>>",
+        "result",
+        "result<f32>",
+        "result<_, string>",
+        "result<list<f64>, string>",
+        "record { a: u8, b-c: list<record { x: f64 }> }",
+        "variant { none, circle(f32) }",
+        "enum { red, green }",
+        "flags { read, write }",
+        "any",
+        "unit",
+        "record { }",
+        "tuple<>",
     ] {
         let ty: Type = text.parse().expect(text);
         assert_eq!(ty.to_string(), text);

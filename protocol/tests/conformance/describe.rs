@@ -26,7 +26,14 @@ pub(crate) fn build(json: &Json) -> Vec<u8> {
             result: dynamic.get("result").map(ty),
         });
         let group = function["group"].as_str();
-        builder.function(uint(&function["component"]) as u32, text(&function["export"]), &bind, dynamic.as_ref(), group, &options(&function["options"]));
+        builder.function(
+            uint(&function["component"]) as u32,
+            text(&function["export"]),
+            &bind,
+            dynamic.as_ref(),
+            group,
+            &options(&function["options"]),
+        );
     }
     for entry in list(&json["data"]) {
         let encoding = match text(&entry["encoding"]) {

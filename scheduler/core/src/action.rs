@@ -2,9 +2,9 @@
 
 use crate::graph::GraphCounts;
 use crate::task::{GraphIndex, TaskId};
+use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::Priority;
-use wasm_tasks_protocol::error::ErrorCode;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]

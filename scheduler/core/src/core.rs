@@ -164,7 +164,9 @@ impl SchedulerCore {
             State::Done { size, holders, .. } => {
                 Some((*size, holders.as_slice().first().map(|holder| self.worker(WorkerIndex(*holder)).id)))
             }
-            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => None,
+            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
+                None
+            }
         }
     }
 

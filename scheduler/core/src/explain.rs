@@ -46,7 +46,9 @@ impl SchedulerCore {
         let graph = self.graph_at(id.graph)?;
         let task = graph.tasks.get(id.task.0 as usize)?;
         let workers = match &task.state {
-            State::Assigned(attempts) => attempts.as_slice().iter().map(|attempt| self.worker(self.attempts.at(*attempt).worker).id).collect(),
+            State::Assigned(attempts) => {
+                attempts.as_slice().iter().map(|attempt| self.worker(self.attempts.at(*attempt).worker).id).collect()
+            }
             State::Done { holders, .. } => holders.as_slice().iter().map(|holder| self.worker(WorkerIndex(*holder)).id).collect(),
             State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => Vec::new(),
         };

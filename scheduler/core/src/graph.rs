@@ -79,11 +79,8 @@ impl Graph {
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
         let ranks = static_order(&plan.dependency_starts, &plan.dependencies);
         let (dependent_starts, dependents) = transpose(&plan.dependency_starts, &plan.dependencies);
-        let profiles = plan
-            .settings
-            .into_iter()
-            .map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings })
-            .collect();
+        let profiles =
+            plan.settings.into_iter().map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings }).collect();
         let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
         let tasks = (0..n)
             .map(|task| Task {

@@ -97,7 +97,12 @@ impl SchedulerCore {
     /// The free worker with the least to do that can run the task.
     fn least_loaded(&self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
         if self.queues.key(shape).is_ordinary() {
-            return self.free_workers.iter().take(WORKERS_SEEN_MAX).map(|(_, worker)| *worker).find(|worker| self.has_room(*worker, id, shape));
+            return self
+                .free_workers
+                .iter()
+                .take(WORKERS_SEEN_MAX)
+                .map(|(_, worker)| *worker)
+                .find(|worker| self.has_room(*worker, id, shape));
         }
         let near = self.free_workers.iter().take(WORKERS_SEEN_MAX).map(|(_, worker)| *worker);
         near.into_iter().find(|worker| self.has_room(*worker, id, shape)).or_else(|| {
@@ -201,7 +206,12 @@ impl SchedulerCore {
         while let Some(task) = stack.pop() {
             let graph = self.graph(first.graph);
             let dependents = graph.dependents(task);
-            let candidates: Vec<_> = dependents.iter().take(AHEAD_INPUTS_MAX).copied().filter(|task| self.may_go_ahead(TaskId { graph: first.graph, task: *task }, worker)).collect();
+            let candidates: Vec<_> = dependents
+                .iter()
+                .take(AHEAD_INPUTS_MAX)
+                .copied()
+                .filter(|task| self.may_go_ahead(TaskId { graph: first.graph, task: *task }, worker))
+                .collect();
             for dependent in candidates {
                 let id = TaskId { graph: first.graph, task: dependent };
                 if self.attempts.is_full() || !self.has_room(worker, id, self.graph(id.graph).profile_of(dependent).shape) {

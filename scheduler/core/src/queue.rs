@@ -83,7 +83,9 @@ impl Queues {
     /// when a task leaves otherwise than by placement, the caller looks at its state.
     pub(crate) fn first(&self) -> Option<(ShapeIndex, TaskId)> {
         let heads = self.shapes.iter().enumerate().filter(|(_, shape)| !shape.is_blocked);
-        let best = heads.filter_map(|(index, shape)| shape.queue.peek().map(|Reverse((priority, task))| (priority, task, index))).min()?;
+        let best = heads
+            .filter_map(|(index, shape)| shape.queue.peek().map(|Reverse((priority, task))| (priority, task, index)))
+            .min()?;
         Some((ShapeIndex(best.2 as u32), *best.1))
     }
 

@@ -71,7 +71,12 @@ pub enum StateName {
 impl StateName {
     /// All states.
     pub const ALL: [StateName; 7] = [
-        StateName::Idle, StateName::Waiting, StateName::Queued, StateName::Assigned, StateName::Resting, StateName::Done,
+        StateName::Idle,
+        StateName::Waiting,
+        StateName::Queued,
+        StateName::Assigned,
+        StateName::Resting,
+        StateName::Done,
         StateName::Failed,
     ];
 
@@ -150,7 +155,9 @@ impl Task {
     pub(crate) fn attempts_live(&self) -> &[u32] {
         match &self.state {
             State::Assigned(attempts) => attempts.as_slice(),
-            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Done { .. } | State::Failed { .. } => &[],
+            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Done { .. } | State::Failed { .. } => {
+                &[]
+            }
         }
     }
 }

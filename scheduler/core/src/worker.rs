@@ -98,9 +98,10 @@ impl Worker {
             && self.suspects == 0
             && self.slots_used_milli + shape.slots_milli <= self.plan.slots_milli
             && self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
-            && shape.pools.iter().all(|need| {
-                amount(&self.pools_used, &need.name) + need.milli <= amount(&self.plan.pools, &need.name)
-            })
+            && shape
+                .pools
+                .iter()
+                .all(|need| amount(&self.pools_used, &need.name) + need.milli <= amount(&self.plan.pools, &need.name))
     }
 
     /// Takes or gives back what a task of the shape needs.

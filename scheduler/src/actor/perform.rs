@@ -56,7 +56,9 @@ impl Actor {
                 }
             }
             Action::Output { task, outcome } => self.on_output(task, outcome),
-            Action::TaskFailed { task, code, worker, attempts, dependents } => self.on_task_failed(task, code, worker, attempts, dependents),
+            Action::TaskFailed { task, code, worker, attempts, dependents } => {
+                self.on_task_failed(task, code, worker, attempts, dependents)
+            }
             Action::GraphFinished { graph, counts, is_cancelled } => self.on_graph_finished(graph, &counts, is_cancelled),
             Action::GraphForgotten { graph, index, .. } => {
                 if let Some(forgotten) = self.graphs[index.slot()].take() {
@@ -164,7 +166,8 @@ impl Actor {
     fn on_graph_finished(&mut self, index: GraphIndex, counts: &GraphCounts, is_cancelled: bool) {
         let statistics = self.core.function_statistics(index).to_vec();
         let Some(graph) = self.graph_of(index) else { return };
-        let slowest = (0..).zip(&statistics).max_by_key(|(_, statistics)| statistics.total).filter(|(_, statistics)| statistics.count > 0);
+        let slowest =
+            (0..).zip(&statistics).max_by_key(|(_, statistics)| statistics.total).filter(|(_, statistics)| statistics.count > 0);
         let summary = GraphSummary {
             tasks: counts.tasks,
             finished: counts.finished,

@@ -122,6 +122,8 @@ fn part(whole: &Bytes, output: &Reference) -> (ReplyHead, Bytes) {
     }
     match follow(whole, output.path.iter().map(|step| step.as_step())) {
         Ok(part) => (ReplyHead::Ok { total: part.len() as u64 }, Bytes::copy_from_slice(&part)),
-        Err(error) => (ReplyHead::Refused(Refusal::new(ErrorCode::TypeMismatch, format!("the output's path: {error}"))), Bytes::new()),
+        Err(error) => {
+            (ReplyHead::Refused(Refusal::new(ErrorCode::TypeMismatch, format!("the output's path: {error}"))), Bytes::new())
+        }
     }
 }

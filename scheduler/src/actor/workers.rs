@@ -26,12 +26,16 @@ impl Actor {
                     link.outbox.peer().close("its first message was not `Joined`");
                     return;
                 }
-                FromWorker::AttemptsFinished(finished) => finished.into_iter().for_each(|finished| self.on_finished(worker, finished)),
+                FromWorker::AttemptsFinished(finished) => {
+                    finished.into_iter().for_each(|finished| self.on_finished(worker, finished))
+                }
                 FromWorker::AttemptFailed(failed) => self.on_failed(worker, failed),
                 // Told for people who look at the worker; placement does not need it.
                 FromWorker::AttemptsStarted(_) => {}
                 FromWorker::Retracted { asked, returned } => self.event(Event::Retracted { worker, asked, returned }),
-                FromWorker::InputMissing { attempt, task, tried } => self.event(Event::InputMissing { worker, attempt, task, tried }),
+                FromWorker::InputMissing { attempt, task, tried } => {
+                    self.event(Event::InputMissing { worker, attempt, task, tried })
+                }
                 FromWorker::ReplicasAdded { graph, tasks } => self.event(Event::ReplicasAdded { worker, graph, tasks }),
                 FromWorker::Heartbeat { stored_bytes, spilled_bytes, resident_bytes } => {
                     link.stored_bytes = stored_bytes;
@@ -50,7 +54,9 @@ impl Actor {
         offer.addresses = offer
             .addresses
             .iter()
-            .flat_map(|address| if address.ip().is_unspecified() { peer.remote_addresses(address.port()) } else { vec![*address] })
+            .flat_map(
+                |address| if address.ip().is_unspecified() { peer.remote_addresses(address.port()) } else { vec![*address] },
+            )
             .collect();
         info!(worker = worker.0, name = offer.name, slots = offer.slots, "worker joined");
         let plan = WorkerPlan {

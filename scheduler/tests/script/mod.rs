@@ -6,7 +6,8 @@ use std::time::Duration;
 use wasm_tasks_protocol::graph::{Argument, GraphBuilder, Options, Reference};
 use wasm_tasks_protocol::ids::{Attempt, ComponentDigest, GraphId, TaskIndex};
 use wasm_tasks_protocol::message::{
-    FromClient, FromWorker, GraphSummary, OutputResult, Query, Refusal, ReplyHead, Request, TaskFailure, ToClient, ToWorker, WorkerOffer,
+    FromClient, FromWorker, GraphSummary, OutputResult, Query, Refusal, ReplyHead, Request, TaskFailure, ToClient, ToWorker,
+    WorkerOffer,
 };
 use wasm_tasks_scheduler::{Scheduler, SchedulerSettings};
 use wasm_tasks_transport::{Link, memory_link};

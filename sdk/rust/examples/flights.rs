@@ -44,9 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut level = 0;
     while sums.len() > 1 || level == 0 {
         let groups = sums.chunks(FAN_IN).enumerate();
-        let combined = groups.map(|(i, group)| {
-            steps.graph.call_named(&format!("combine-{level}-{i}"), &combine, args![group.to_vec()])
-        });
+        let combined =
+            groups.map(|(i, group)| steps.graph.call_named(&format!("combine-{level}-{i}"), &combine, args![group.to_vec()]));
         sums = combined.collect();
         level += 1;
     }

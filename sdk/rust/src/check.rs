@@ -80,8 +80,13 @@ pub(crate) fn name_of(component: &Component) -> String {
 /// [`CheckFailure`].
 pub fn check_graph(graph: &Graph, folder: &Path) -> Result<Checked, CheckFailure> {
     let interfaces = read_interfaces(graph, folder)?;
-    let missing: Vec<String> =
-        graph.components().iter().zip(&interfaces).filter(|(_, found)| found.is_none()).map(|(component, _)| name_of(component)).collect();
+    let missing: Vec<String> = graph
+        .components()
+        .iter()
+        .zip(&interfaces)
+        .filter(|(_, found)| found.is_none())
+        .map(|(component, _)| name_of(component))
+        .collect();
     if !missing.is_empty() {
         return Ok(Checked::Without(missing));
     }

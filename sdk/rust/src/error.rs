@@ -87,7 +87,9 @@ impl ClientError {
             ClientError::Upload(error) => error.hint(),
             ClientError::UnknownGraph(_) => Some("`wasm-tasks status` lists the graphs"),
             ClientError::OutputGone(_) => Some("submit the graph again"),
-            ClientError::Lost(_) => Some("the graph goes on as long as the scheduler does; `wasm-tasks attach ID` follows it again"),
+            ClientError::Lost(_) => {
+                Some("the graph goes on as long as the scheduler does; `wasm-tasks attach ID` follows it again")
+            }
             ClientError::Refused(refusal) => hint_of(refusal.code),
             ClientError::File(_)
             | ClientError::Address { .. }
@@ -112,7 +114,10 @@ impl ClientError {
 /// Advice on a refusal; the scheduler says what is wrong, and knows no commands.
 fn hint_of(code: ErrorCode) -> Option<&'static str> {
     let hints = [
-        (ErrorCode::CoreModule, "make a component of it with `wasm-tasks componentize CORE.wasm --wit DIR --world NAME -o OUT.wasm`"),
+        (
+            ErrorCode::CoreModule,
+            "make a component of it with `wasm-tasks componentize CORE.wasm --wit DIR --world NAME -o OUT.wasm`",
+        ),
         (ErrorCode::UnsupportedComponent, "build for WASI 0.2 with synchronous exports: target `wasm32-wasip2` in Rust"),
         (ErrorCode::UnknownImport, "a component may import `wasi:…@0.2` and interfaces that only have types"),
         (ErrorCode::UnknownExport, "`wasm-tasks inspect COMPONENT` lists the exports"),

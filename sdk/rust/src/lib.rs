@@ -37,6 +37,8 @@ pub use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskError, Ty
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub fn read_graph(bytes: impl Into<bytes::Bytes>) -> Result<wasm_tasks_protocol::graph::Graph, wasm_tasks_protocol::graph::GraphError> {
+pub fn read_graph(
+    bytes: impl Into<bytes::Bytes>,
+) -> Result<wasm_tasks_protocol::graph::Graph, wasm_tasks_protocol::graph::GraphError> {
     wasm_tasks_protocol::graph::Graph::read(bytes.into())
 }

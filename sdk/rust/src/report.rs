@@ -6,9 +6,10 @@ use wasm_tasks_protocol::message::{GraphState, GraphSummary, TaskFailure};
 
 /// The numbers of a graph that ended. Times are in seconds, sizes in bytes.
 pub fn summary_to_json(summary: &GraphSummary) -> Json {
-    let slowest = summary.slowest.as_ref().map(|(function, run, tasks)| {
-        json!({"function": function, "run_seconds": run.as_secs_f64(), "tasks": tasks})
-    });
+    let slowest = summary
+        .slowest
+        .as_ref()
+        .map(|(function, run, tasks)| json!({"function": function, "run_seconds": run.as_secs_f64(), "tasks": tasks}));
     json!({
         "state": state_of(summary),
         "tasks": summary.tasks,

@@ -180,7 +180,8 @@ fn write_run(folder: &Path, id: GraphId, outcome: &Outcome, answers: &Answers, s
         }
         outputs.push(json!({"name": output.name, "bytes": size, "file": file}));
     }
-    let mut summary = json!({"graph": id.to_string(), "source": source, "ended_unix_ms": unix_ms(), "outputs": outcome.outputs.len()});
+    let mut summary =
+        json!({"graph": id.to_string(), "source": source, "ended_unix_ms": unix_ms(), "outputs": outcome.outputs.len()});
     if let (Json::Object(summary), Json::Object(numbers)) = (&mut summary, summary_to_json(&outcome.summary)) {
         summary.extend(numbers);
     }

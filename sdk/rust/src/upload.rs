@@ -85,7 +85,9 @@ impl UploadError {
             UploadError::Unreadable { place, .. } if place == "graph" => None,
             UploadError::Unreadable { .. } => Some("paths in a graph are relative to the folder of the graph file"),
             UploadError::Range { .. } => Some("the file became shorter since the graph was made; make the graph again"),
-            UploadError::Digest { .. } => Some("the file changed since the graph was made; make the graph again, or bring the old file back"),
+            UploadError::Digest { .. } => {
+                Some("the file changed since the graph was made; make the graph again, or bring the old file back")
+            }
             UploadError::TooLarge { .. } => Some("docs/limits.md lists the limits and their reasons"),
         }
     }
@@ -166,7 +168,12 @@ pub fn read_graph_file(path: &Path) -> Result<Bytes, UploadError> {
 ///
 /// # Errors
 /// [`UploadError`] when the file cannot be read or is another one.
-pub fn component_bytes(graph: &Graph, position: usize, component: &Component, folder: &Path) -> Result<Option<Bytes>, UploadError> {
+pub fn component_bytes(
+    graph: &Graph,
+    position: usize,
+    component: &Component,
+    folder: &Path,
+) -> Result<Option<Bytes>, UploadError> {
     let place = || match &component.name {
         Some(name) => format!("components[{position}] `{name}`"),
         None => format!("components[{position}]"),
@@ -204,7 +211,8 @@ fn data_bytes(position: usize, entry: &DataEntry, folder: &Path) -> Result<Optio
 }
 
 fn read_range(place: impl Fn() -> String, path: &Path, offset: u64, len: Option<u64>, max: u64) -> Result<Bytes, UploadError> {
-    let unreadable = |error: std::io::Error| UploadError::Unreadable { place: place(), path: path.to_owned(), error: Arc::new(error) };
+    let unreadable =
+        |error: std::io::Error| UploadError::Unreadable { place: place(), path: path.to_owned(), error: Arc::new(error) };
     let mut file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
@@ -232,7 +240,13 @@ fn read_range(place: impl Fn() -> String, path: &Path, offset: u64, len: Option<
     if let Some(wanted) = len
         && (bytes.len() as u64) < wanted
     {
-        return Err(UploadError::Range { place: place(), path: path.to_owned(), len: offset + bytes.len() as u64, offset, wanted });
+        return Err(UploadError::Range {
+            place: place(),
+            path: path.to_owned(),
+            len: offset + bytes.len() as u64,
+            offset,
+            wanted,
+        });
     }
     Ok(bytes.into())
 }
@@ -280,4 +294,3 @@ fn fields(map: &[u8]) -> Result<Vec<(&str, &[u8])>, ReadError> {
     let mut reader = Reader::new(map);
     (0..reader.map()?).map(|_| Ok((reader.str()?, reader.skip()?))).collect()
 }
-

@@ -61,19 +61,49 @@ fn rust_values_are_the_arguments_that_they_look_like() {
     let component = graph.component_bytes(b"one".as_slice());
     let function = graph.function(&component, "f");
     let data = graph.data(vec!["a", "b"], None).unwrap();
-    graph.call(&function, crate::args![
-        -1, u64::MAX, 1.5f32, true, 'x', "text", vec![1u8, 2], vec![1, 2], vec![0.5], packed(&[-1i16]), Some(7), None::<i32>,
-        (1, "a"), crate::record! { "b" => 2, "a" => 1 }, &data,
-    ]);
+    graph.call(
+        &function,
+        crate::args![
+            -1,
+            u64::MAX,
+            1.5f32,
+            true,
+            'x',
+            "text",
+            vec![1u8, 2],
+            vec![1, 2],
+            vec![0.5],
+            packed(&[-1i16]),
+            Some(7),
+            None::<i32>,
+            (1, "a"),
+            crate::record! { "b" => 2, "a" => 1 },
+            &data,
+        ],
+    );
     let graph = read(&graph);
     let args = Value::from_msgpack(graph.task(TaskIndex(0)).args()).unwrap();
     let text = "text".to_owned();
-    assert_eq!(args, Value::Array(vec![
-        Value::Int(-1), Value::Uint(u64::MAX), Value::F64(1.5), Value::Bool(true), Value::Str("x".into()), Value::Str(text),
-        Value::Bin(vec![1, 2]), Value::Array(vec![Value::Uint(1), Value::Uint(2)]), Value::Ext(24, 0.5f64.to_le_bytes().to_vec()),
-        Value::Ext(18, vec![0xff, 0xff]), Value::Uint(7), Value::Nil, Value::Array(vec![Value::Uint(1), Value::Str("a".into())]),
-        Value::Map(vec![("a".into(), Value::Uint(1)), ("b".into(), Value::Uint(2))]), Value::Ext(2, vec![0]),
-    ]));
+    assert_eq!(
+        args,
+        Value::Array(vec![
+            Value::Int(-1),
+            Value::Uint(u64::MAX),
+            Value::F64(1.5),
+            Value::Bool(true),
+            Value::Str("x".into()),
+            Value::Str(text),
+            Value::Bin(vec![1, 2]),
+            Value::Array(vec![Value::Uint(1), Value::Uint(2)]),
+            Value::Ext(24, 0.5f64.to_le_bytes().to_vec()),
+            Value::Ext(18, vec![0xff, 0xff]),
+            Value::Uint(7),
+            Value::Nil,
+            Value::Array(vec![Value::Uint(1), Value::Str("a".into())]),
+            Value::Map(vec![("a".into(), Value::Uint(1)), ("b".into(), Value::Uint(2))]),
+            Value::Ext(2, vec![0]),
+        ])
+    );
 }
 
 #[test]
@@ -176,8 +206,12 @@ fn results_become_rust_values() {
     let value = |kind: Value, mean: Value| {
         let list: Vec<u8> = [1.5f32, -2.0].iter().flat_map(|number| number.to_le_bytes()).collect();
         Value::Map(vec![
-            ("the-name".into(), Value::Str("a".into())), ("mean".into(), mean), ("kind".into(), kind), ("bytes".into(), Value::Bin(vec![7, 8])),
-            ("list".into(), Value::Ext(23, list)), ("pair".into(), Value::Array(vec![Value::Int(-3), Value::Bool(true)])),
+            ("the-name".into(), Value::Str("a".into())),
+            ("mean".into(), mean),
+            ("kind".into(), kind),
+            ("bytes".into(), Value::Bin(vec![7, 8])),
+            ("list".into(), Value::Ext(23, list)),
+            ("pair".into(), Value::Array(vec![Value::Int(-3), Value::Bool(true)])),
         ])
     };
     let row = |kind, mean| Row { the_name: "a".into(), mean, kind, bytes: vec![7, 8], list: vec![1.5, -2.0], pair: (-3, true) };

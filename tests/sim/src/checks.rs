@@ -183,7 +183,8 @@ fn replicas(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
     }
     for task in (0..work.tasks.len() as u32).map(TaskIndex) {
         let why = world.scheduler.core.explain(TaskId { graph: index, task }).expect("the graph has the task");
-        let believed: BTreeSet<WorkerId> = if why.state == StateName::Done { why.workers.into_iter().collect() } else { BTreeSet::new() };
+        let believed: BTreeSet<WorkerId> =
+            if why.state == StateName::Done { why.workers.into_iter().collect() } else { BTreeSet::new() };
         let found = found.remove(&task).unwrap_or_default();
         if believed != found {
             let (believed, found) = (believed.into_iter().collect(), found.into_iter().collect());

@@ -104,7 +104,9 @@ impl Command {
 /// `8x4`.
 fn cluster(text: &str) -> Result<(u32, u32), String> {
     let numbers = text.split_once('x').and_then(|(workers, slots)| Some((workers.parse().ok()?, slots.parse().ok()?)));
-    numbers.filter(|(workers, slots)| (1..=100_000).contains(workers) && (1..=1_000).contains(slots)).ok_or_else(|| "say it as `8x4`: workers, slots of each".to_owned())
+    numbers
+        .filter(|(workers, slots)| (1..=100_000).contains(workers) && (1..=1_000).contains(slots))
+        .ok_or_else(|| "say it as `8x4`: workers, slots of each".to_owned())
 }
 
 /// `128MiB`, `1GiB`, `125000000`.

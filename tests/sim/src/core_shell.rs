@@ -353,7 +353,9 @@ impl Scheduler for CoreShell {
 
 fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
     let source = match &input.at {
-        InputAt::Shell => InputSource::Inline(graph.inline.get(&input.task).expect("the shell keeps what the core says it has").clone()),
+        InputAt::Shell => {
+            InputSource::Inline(graph.inline.get(&input.task).expect("the shell keeps what the core says it has").clone())
+        }
         InputAt::Workers(workers) => InputSource::At(workers.clone()),
         InputAt::Pending(attempt) => InputSource::Pending(*attempt),
     };

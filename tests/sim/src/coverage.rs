@@ -38,9 +38,19 @@ pub enum FaultKind {
 impl FaultKind {
     /// All of them.
     pub const ALL: [FaultKind; 13] = [
-        FaultKind::None, FaultKind::Crash, FaultKind::LinkLost, FaultKind::Delay, FaultKind::Partition, FaultKind::Join,
-        FaultKind::Leave, FaultKind::LostReplica, FaultKind::TaskFault, FaultKind::Straggler, FaultKind::StaleReport,
-        FaultKind::Cancel, FaultKind::Release,
+        FaultKind::None,
+        FaultKind::Crash,
+        FaultKind::LinkLost,
+        FaultKind::Delay,
+        FaultKind::Partition,
+        FaultKind::Join,
+        FaultKind::Leave,
+        FaultKind::LostReplica,
+        FaultKind::TaskFault,
+        FaultKind::Straggler,
+        FaultKind::StaleReport,
+        FaultKind::Cancel,
+        FaultKind::Release,
     ];
 }
 
@@ -120,7 +130,11 @@ impl Coverage {
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "events: {} of the scheduler, {} checked; {} of workers, all checked", self.events, self.checked, self.worker_events)?;
+        writeln!(
+            f,
+            "events: {} of the scheduler, {} checked; {} of workers, all checked",
+            self.events, self.checked, self.worker_events
+        )?;
         write!(f, "{:<22}{:>9}", "transition", "all")?;
         FaultKind::ALL.iter().try_for_each(|kind| write!(f, " {:>11}", format!("{kind:?}")))?;
         writeln!(f)?;

@@ -12,8 +12,25 @@ use wasm_tasks_protocol::time::Duration;
 
 /// The names that [`generate`] knows.
 pub const NAMES: [&str; 19] = [
-    "fork1", "fork2", "bigmerge", "merge_neighbours", "merge_triplets", "merge_small_big", "splitters", "conflux", "grid",
-    "fern", "triplets", "stairs", "size_stairs", "crossv", "fastcrossv", "mapreduce", "nestedcrossv", "gridcat", "plain1n",
+    "fork1",
+    "fork2",
+    "bigmerge",
+    "merge_neighbours",
+    "merge_triplets",
+    "merge_small_big",
+    "splitters",
+    "conflux",
+    "grid",
+    "fern",
+    "triplets",
+    "stairs",
+    "size_stairs",
+    "crossv",
+    "fastcrossv",
+    "mapreduce",
+    "nestedcrossv",
+    "gridcat",
+    "plain1n",
 ];
 
 /// What is being put together.
@@ -259,8 +276,11 @@ fn nestedcrossv(b: &mut Builder, parameters: usize) {
         let averages: Vec<usize> = (1..=parameters)
             .map(|parameter| {
                 let seconds = 680.0 * parameter as f64;
-                let scores: Vec<usize> =
-                    inner.iter().zip(&merges).map(|(fold, merge)| train(b, 4, seconds, 35.0, *merge, (source, *fold)).1).collect();
+                let scores: Vec<usize> = inner
+                    .iter()
+                    .zip(&merges)
+                    .map(|(fold, merge)| train(b, 4, seconds, 35.0, *merge, (source, *fold)).1)
+                    .collect();
                 let average = b.add(0.2, 0.2, &[0.0001]);
                 b.needs_all(average, &scores);
                 average

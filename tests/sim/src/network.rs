@@ -4,9 +4,9 @@
 //! environments", 2022): *simple*, each transfer has a link of its own; *max-min*, transfers share each worker's way
 //! up and down fairly.
 
+use std::collections::BTreeMap;
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::WorkerId;
-use std::collections::BTreeMap;
 
 /// How transfers share the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

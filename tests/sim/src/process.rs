@@ -3,8 +3,8 @@
 use crate::scheduler::{MEMORY_BYTES, Offer};
 use crate::work::{Fate, VALUE_BYTES, Work, decode};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use wasm_tasks_protocol::ids::{ContentDigest, GraphId, TaskIndex, WorkerId};
@@ -417,7 +417,8 @@ impl Process {
             let value = match &input.value {
                 InputValue::Inline(value) => value,
                 InputValue::Stored(result) => {
-                    let stored = self.store.get(result).expect("the core launches what has its inputs, and they are stored before");
+                    let stored =
+                        self.store.get(result).expect("the core launches what has its inputs, and they are stored before");
                     assert_eq!((stored.graph, stored.task), (graph, input.task), "an input is the result of its task");
                     if stored.is_lost {
                         return None;

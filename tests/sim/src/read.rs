@@ -68,7 +68,8 @@ fn estee_graph(name: &str, graph: &Value) -> Result<Work, ReadError> {
     let mut tasks = Vec::with_capacity(list.len());
     for (position, entry) in list.iter().enumerate() {
         let place = |field: &str| format!("{name}, task {position}, `{field}`");
-        let number = |value: Option<&Value>, field: &str| value.and_then(Value::as_f64).ok_or_else(|| expected(place(field), "a number"));
+        let number =
+            |value: Option<&Value>, field: &str| value.and_then(Value::as_f64).ok_or_else(|| expected(place(field), "a number"));
         let duration = number(entry.get("d"), "d")?;
         let mut task = WorkTask::new(duration, entry.get("e_d").and_then(Value::as_f64).unwrap_or(duration), 0);
         let cpus = entry.get("cpus").and_then(Value::as_u64).unwrap_or(1);
@@ -102,7 +103,10 @@ pub fn wfformat(json: &[u8]) -> Result<Work, ReadError> {
     let value: Value = serde_json::from_slice(json)?;
     let name = value.get("name").and_then(Value::as_str).unwrap_or("workflow");
     let list = |path: &str| {
-        value.pointer(path).and_then(Value::as_array).ok_or_else(|| expected(path.trim_start_matches('/').replace('/', "."), "an array"))
+        value
+            .pointer(path)
+            .and_then(Value::as_array)
+            .ok_or_else(|| expected(path.trim_start_matches('/').replace('/', "."), "an array"))
     };
     let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).map(str::to_owned);
     let entries = list("/workflow/specification/tasks")?;
@@ -142,7 +146,8 @@ pub fn wfformat(json: &[u8]) -> Result<Work, ReadError> {
     }
     for (position, entry) in entries.iter().enumerate() {
         for parent in names(entry, "parents") {
-            let parent = *positions.get(&parent).ok_or_else(|| expected(format!("task {position}, `parents`"), "ids of tasks"))?;
+            let parent =
+                *positions.get(&parent).ok_or_else(|| expected(format!("task {position}, `parents`"), "ids of tasks"))?;
             let last = tasks[parent as usize].parts.len() as u32 - 1;
             tasks[position].needs.push((TaskIndex(parent), last));
         }

@@ -148,7 +148,8 @@ impl Reference {
     fn cheapest(&mut self, work: &Work, task: TaskIndex, among: &[WorkerId]) -> WorkerId {
         let costs: Vec<f64> = among.iter().map(|worker| self.cost(work, *worker, task)).collect();
         let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let best: Vec<WorkerId> = among.iter().zip(&costs).filter(|(_, cost)| **cost == least).map(|(worker, _)| *worker).collect();
+        let best: Vec<WorkerId> =
+            among.iter().zip(&costs).filter(|(_, cost)| **cost == least).map(|(worker, _)| *worker).collect();
         *self.random.pick(&best).expect("some worker can run the task")
     }
 
@@ -217,7 +218,8 @@ impl Reference {
 
     fn steal_for(&mut self, work: &Work, thief: WorkerId, plan: &mut BTreeMap<TaskIndex, WorkerId>) {
         let loaded = self.workers.values().filter(|worker| worker.free < 0);
-        let is_moving = |task: &TaskIndex| self.places.get(task).is_some_and(|place| place.moves_to.is_some() || place.is_running);
+        let is_moving =
+            |task: &TaskIndex| self.places.get(task).is_some_and(|place| place.moves_to.is_some() || place.is_running);
         let tasks = loaded.flat_map(|worker| worker.tasks.iter().copied()).filter(|task| !is_moving(task));
         let key = |task: TaskIndex| self.cost(work, thief, task) / self.durations[task.0 as usize].max(1.0);
         let mut tasks: Vec<(f64, TaskIndex)> = tasks.map(|task| (key(task), task)).collect();

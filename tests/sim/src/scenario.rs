@@ -91,7 +91,8 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
         window = window.max(at.0 + work.slot_micros() as u64 / 2);
         world.submit(at, GraphId([graph as u8; 16]), Arc::new(work));
     }
-    let kinds: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::None && random.chance(350)).collect();
+    let kinds: Vec<FaultKind> =
+        FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::None && random.chance(350)).collect();
     let window = window.clamp(20_000, 2_000_000);
     for _ in 0..random.below(16) {
         if let Some(kind) = random.pick(&kinds) {

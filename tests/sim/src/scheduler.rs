@@ -3,11 +3,11 @@
 use crate::work::Work;
 use bytes::Bytes;
 use std::sync::Arc;
+use wasm_tasks_protocol::Time;
+use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{FromWorker, ToWorker};
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_protocol::Time;
-use wasm_tasks_protocol::graph::Resource;
 
 /// What a worker of the simulation is.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::ids::TaskIndex;
+use wasm_tasks_protocol::message::FunctionSpec;
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode};
-use wasm_tasks_protocol::message::FunctionSpec;
 use wasm_tasks_scheduler_core::GraphPlan;
 
 /// How a task ends when nothing else goes wrong.

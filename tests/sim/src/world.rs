@@ -60,15 +60,36 @@ const MOMENT_MAX: u64 = 1_000_000;
 #[derive(Debug)]
 enum Happening<F> {
     Submit(GraphId, Arc<Work>),
-    ToScheduler { from: WorkerId, number: u64, batch: Vec<FromWorker> },
-    ToWorker { to: WorkerId, batch: Vec<ToWorker> },
+    ToScheduler {
+        from: WorkerId,
+        number: u64,
+        batch: Vec<FromWorker>,
+    },
+    ToWorker {
+        to: WorkerId,
+        batch: Vec<ToWorker>,
+    },
     /// The scheduler notices that a worker is gone.
     Gone(WorkerId),
-    LaneEnds { worker: WorkerId, lane: LaneId, serial: u64 },
-    Loaded { worker: WorkerId, component: ComponentId },
+    LaneEnds {
+        worker: WorkerId,
+        lane: LaneId,
+        serial: u64,
+    },
+    Loaded {
+        worker: WorkerId,
+        component: ComponentId,
+    },
     /// A request for a result arrives.
-    Asked { fetch: Asking, at: WorkerId, is_relayed: bool },
-    Fetched { fetch: Asking, value: Option<Bytes> },
+    Asked {
+        fetch: Asking,
+        at: WorkerId,
+        is_relayed: bool,
+    },
+    Fetched {
+        fetch: Asking,
+        value: Option<Bytes>,
+    },
     FlowsDue(u64),
     WakeScheduler,
     WakeWorker(WorkerId),
@@ -404,7 +425,9 @@ impl<S: Scheduler, F> World<S, F> {
             None if is_relayed => self.agenda.add(self.now + way, Happening::Fetched { fetch, value: None }),
             None => match self.scheduler.relay(fetch.graph, fetch.task) {
                 Relay::Here(value) => self.transfer(fetch, SCHEDULER, value),
-                Relay::At(holder) => self.agenda.add(self.now + way + way, Happening::Asked { fetch, at: holder, is_relayed: true }),
+                Relay::At(holder) => {
+                    self.agenda.add(self.now + way + way, Happening::Asked { fetch, at: holder, is_relayed: true })
+                }
                 Relay::Nowhere => self.agenda.add(self.now + way, Happening::Fetched { fetch, value: None }),
             },
         }
@@ -485,8 +508,12 @@ impl<S: Scheduler, F> World<S, F> {
         self.counts.peak_live_bytes_worker = self.counts.peak_live_bytes_worker.max(process.live_bytes.1);
         self.counts.happenings += process.events;
         self.fetches.retain(|(by, _), _| *by != worker);
-        let cut: Vec<FlowId> =
-            self.flows.iter().filter(|(_, (fetch, _))| fetch.by == worker || fetch.from == worker).map(|(flow, _)| *flow).collect();
+        let cut: Vec<FlowId> = self
+            .flows
+            .iter()
+            .filter(|(_, (fetch, _))| fetch.by == worker || fetch.from == worker)
+            .map(|(flow, _)| *flow)
+            .collect();
         for flow in cut {
             self.network.stop(self.now, flow);
             let (fetch, _) = self.flows.remove(&flow).expect("it was just there");

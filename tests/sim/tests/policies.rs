@@ -91,7 +91,11 @@ fn every_shape_ends_under_every_policy_and_no_sooner_than_it_can() {
         // Durations are whole microseconds here and there.
         let slack = work.tasks.len() as u64;
         assert!(runs.iter().all(|run| run.makespan.0 + slack >= bound), "{name}: {runs:?} against {bound}");
-        assert!(runs.iter().all(|run| run.counts.busy.0 as f64 * 1.01 >= work.tasks.iter().map(|task| task.duration.0).sum::<u64>() as f64), "{name}");
+        assert!(
+            runs.iter()
+                .all(|run| run.counts.busy.0 as f64 * 1.01 >= work.tasks.iter().map(|task| task.duration.0).sum::<u64>() as f64),
+            "{name}"
+        );
     }
 }
 

@@ -7,9 +7,9 @@ use crate::fetch::FetchId;
 use crate::slab::Id;
 use crate::{AttemptId, GraphKey, WorkerCore};
 use bytes::Bytes;
-use wasm_tasks_protocol::{Attempt, TaskIndex};
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::message::{FromWorker, InputSource, Priority};
+use wasm_tasks_protocol::{Attempt, TaskIndex};
 
 /// The kind of [`ResultId`].
 #[derive(Debug)]

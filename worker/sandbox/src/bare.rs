@@ -41,7 +41,9 @@ impl Bare {
     /// # Errors
     /// When the export has another signature or fails.
     pub fn bytes(&self, call: &Call<'_>, bytes: &[u8]) -> Result<Vec<u8>, BareError> {
-        self.repeat(call, 1, |store, scope, start| self.once::<_, (Vec<u8>,)>(store, scope, start, (bytes,)).map(|(bytes,)| bytes))
+        self.repeat(call, 1, |store, scope, start| {
+            self.once::<_, (Vec<u8>,)>(store, scope, start, (bytes,)).map(|(bytes,)| bytes)
+        })
     }
 
     /// `(list<f64>) -> list<f64>`
@@ -49,7 +51,9 @@ impl Bare {
     /// # Errors
     /// When the export has another signature or fails.
     pub fn floats(&self, call: &Call<'_>, floats: &[f64]) -> Result<Vec<f64>, BareError> {
-        self.repeat(call, 1, |store, scope, start| self.once::<_, (Vec<f64>,)>(store, scope, start, (floats,)).map(|(floats,)| floats))
+        self.repeat(call, 1, |store, scope, start| {
+            self.once::<_, (Vec<f64>,)>(store, scope, start, (floats,)).map(|(floats,)| floats)
+        })
     }
 
     /// `(list<f64>) -> f64`

@@ -92,7 +92,11 @@ fn check_private(metadata: &fs::Metadata, folder: bool) -> Result<(), String> {
         return Err(format!("it belongs to user {}, not to user {me} who runs this", metadata.uid()));
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(format!("its mode is {:o}; others must not have access, so make it {}", metadata.mode() & 0o777, if folder { "700" } else { "600" }));
+        return Err(format!(
+            "its mode is {:o}; others must not have access, so make it {}",
+            metadata.mode() & 0o777,
+            if folder { "700" } else { "600" }
+        ));
     }
     Ok(())
 }

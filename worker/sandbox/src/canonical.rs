@@ -21,7 +21,12 @@ pub fn canonical(ty: &Type, reader: &mut Reader<'_>, resolve: &dyn Resolve) -> R
 }
 
 /// As [`canonical`], for a prepared type. `resolve` is none where references may not stand.
-pub(crate) fn write(shape: &Shape, reader: &mut Reader<'_>, resolve: Option<&dyn Resolve>, out: &mut Writer) -> Result<(), Fault> {
+pub(crate) fn write(
+    shape: &Shape,
+    reader: &mut Reader<'_>,
+    resolve: Option<&dyn Resolve>,
+    out: &mut Writer,
+) -> Result<(), Fault> {
     if reading::is_reference(reader) {
         let Some(resolve) = resolve else {
             return Err(Fault::new(ErrorCode::BadValue, "a reference inside a value that a reference led to"));
@@ -124,11 +129,7 @@ pub(crate) fn array(shape: &Shape, reader: &mut Reader<'_>) -> Result<usize, Fau
 }
 
 /// One number, which may be a reference too.
-fn number(
-    element: &Shape,
-    reader: &mut Reader<'_>,
-    resolve: Option<&dyn Resolve>,
-) -> Result<[u8; 8], Fault> {
+fn number(element: &Shape, reader: &mut Reader<'_>, resolve: Option<&dyn Resolve>) -> Result<[u8; 8], Fault> {
     let Form::Scalar(scalar) = element.form else { unreachable!("packed lists have numbers as elements") };
     if !reading::is_reference(reader) {
         return Ok(reading::scalar(element, scalar, reader)?.to_le_bytes());

@@ -117,8 +117,7 @@ impl Component {
         compiled: Compiled,
         compile_time: Option<Duration>,
     ) -> Result<Component, LoadError> {
-        let linker =
-            wasi::link(runtime.engine(), &compiled).map_err(|error| LoadError::component(error.code, error.message))?;
+        let linker = wasi::link(runtime.engine(), &compiled).map_err(|error| LoadError::component(error.code, error.message))?;
         let pre = linker.instantiate_pre(&compiled).map_err(|error| {
             LoadError::component(ErrorCode::UnsupportedComponent, format!("the component cannot be linked: {error:#}"))
         })?;
@@ -194,7 +193,10 @@ pub(crate) fn check_bytes(digest: ComponentDigest, bytes: &[u8]) -> Result<(), L
         return Err(LoadError::component(ErrorCode::LimitExceeded, message));
     }
     if ComponentDigest::of(bytes) != digest {
-        return Err(LoadError::component(ErrorCode::DigestMismatch, format!("the component's bytes do not have the digest {digest}")));
+        return Err(LoadError::component(
+            ErrorCode::DigestMismatch,
+            format!("the component's bytes do not have the digest {digest}"),
+        ));
     }
     if wasmtime::Engine::detect_precompiled(bytes).is_some() {
         let message = "the file is compiled code, which is never accepted; give the WebAssembly component that it was made from";
@@ -229,12 +231,16 @@ pub(crate) fn check_bytes(digest: ComponentDigest, bytes: &[u8]) -> Result<(), L
 /// What a failure to compile means.
 pub(crate) fn compile_error(error: &wasmtime::Error) -> LoadError {
     let text = format!("{error:#}");
-    let invalid = error.chain().any(|cause| cause.is::<wasmparser::BinaryReaderError>()) || text.contains("Invalid input WebAssembly");
+    let invalid =
+        error.chain().any(|cause| cause.is::<wasmparser::BinaryReaderError>()) || text.contains("Invalid input WebAssembly");
     if !invalid {
         return LoadError::component(ErrorCode::CompileFailed, format!("the component cannot be compiled: {text}"));
     }
     if ["feature", "not enabled", "be enabled", "disabled", "not supported", "require"].iter().any(|word| text.contains(word)) {
-        return LoadError::component(ErrorCode::UnsupportedComponent, format!("the component needs what tasks do not have: {text}"));
+        return LoadError::component(
+            ErrorCode::UnsupportedComponent,
+            format!("the component needs what tasks do not have: {text}"),
+        );
     }
     LoadError::component(ErrorCode::NotAComponent, format!("the component is not valid: {text}"))
 }

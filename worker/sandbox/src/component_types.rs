@@ -70,7 +70,8 @@ impl Translation {
 
     fn names<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
         let names: Vec<String> = names.map(str::to_owned).collect();
-        self.parts_left = self.parts_left.checked_sub(names.len()).ok_or_else(|| format!("more than {PARTS_MAX} parts of types"))?;
+        self.parts_left =
+            self.parts_left.checked_sub(names.len()).ok_or_else(|| format!("more than {PARTS_MAX} parts of types"))?;
         Ok(names)
     }
 }

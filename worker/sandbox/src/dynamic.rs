@@ -57,7 +57,8 @@ struct Replaced {
 impl Replaced {
     fn raw(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         if (self.writer.as_bytes().len() + bytes.len()) as u64 > self.bytes_max {
-            let message = format!("the arguments together are larger than {} bytes, the limit on the task's memory", self.bytes_max);
+            let message =
+                format!("the arguments together are larger than {} bytes, the limit on the task's memory", self.bytes_max);
             return Err(Fault::new(ErrorCode::OutOfMemory, message));
         }
         self.writer.raw(bytes);

@@ -77,10 +77,7 @@ pub(crate) fn complete(
 }
 
 fn out_of_memory(limits: &Limits) -> String {
-    format!(
-        "the task needed more than {} MiB of memory, its limit; resource `memory` sets it",
-        limits.memory_bytes >> 20
-    )
+    format!("the task needed more than {} MiB of memory, its limit; resource `memory` sets it", limits.memory_bytes >> 20)
 }
 
 fn stopped(stop: &Stop, limits: &Limits) -> (ErrorCode, String) {

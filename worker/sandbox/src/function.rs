@@ -39,7 +39,10 @@ impl Function {
     pub(crate) fn bind(linked: &Arc<Linked>, export: &str) -> Result<Function, BindError> {
         let (full_name, ty, index) = find(linked, export)?;
         let unsupported = |what: String| {
-            BindError::new(ErrorCode::UnsupportedExport, format!("`{full_name}` cannot be a task: it has {what} in its signature"))
+            BindError::new(
+                ErrorCode::UnsupportedExport,
+                format!("`{full_name}` cannot be a task: it has {what} in its signature"),
+            )
         };
         if ty.async_() {
             let message = format!("`{full_name}` cannot be a task: it is an async function (WASI 0.3)");

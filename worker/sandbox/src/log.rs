@@ -21,7 +21,10 @@ impl TailLog {
         let (append, overwrite) = kept.split_at(free.min(kept.len()));
         self.bytes.extend_from_slice(append);
         self.dropped += overwrite.len() as u64;
-        for part in [&overwrite[..overwrite.len().min(LOG_BYTES_MAX - self.start)], &overwrite[overwrite.len().min(LOG_BYTES_MAX - self.start)..]] {
+        for part in [
+            &overwrite[..overwrite.len().min(LOG_BYTES_MAX - self.start)],
+            &overwrite[overwrite.len().min(LOG_BYTES_MAX - self.start)..],
+        ] {
             self.bytes[self.start..self.start + part.len()].copy_from_slice(part);
             self.start = (self.start + part.len()) % LOG_BYTES_MAX;
         }

@@ -65,9 +65,8 @@ fn ext_header(len: usize, code: i8, out: &mut Writer) {
 fn has_nan(packed: Packed, piece: &[u8]) -> bool {
     match packed {
         Packed::F32 => {
-            let found = |found: u32, element: &[u8; 4]| {
-                found | u32::from(u32::from_le_bytes(*element) & 0x7fff_ffff > 0x7f80_0000)
-            };
+            let found =
+                |found: u32, element: &[u8; 4]| found | u32::from(u32::from_le_bytes(*element) & 0x7fff_ffff > 0x7f80_0000);
             piece.as_chunks::<4>().0.iter().fold(0, found) != 0
         }
         Packed::F64 => {

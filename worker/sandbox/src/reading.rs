@@ -172,7 +172,10 @@ fn named_case(shape: &Shape, cases: &Cases, reader: &mut Reader<'_>) -> Result<(
         None => case_by_text(shape, cases, reader, &before)?,
     };
     if cases.cases[index].payload.is_some() {
-        return Err(Fault::expected(format_args!("{}, whose case `{}` has a payload", shape.ty, cases.cases[index].name), &before));
+        return Err(Fault::expected(
+            format_args!("{}, whose case `{}` has a payload", shape.ty, cases.cases[index].name),
+            &before,
+        ));
     }
     Ok((index, Payload::Absent))
 }

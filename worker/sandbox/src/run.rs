@@ -38,7 +38,9 @@ pub(crate) fn run(function: &Function, call: &Call<'_>) -> Outcome {
     }));
     match finished {
         Ok(finished) => outcome(function, call, finished, start),
-        Err(_) => refused(TaskError::new(ErrorCode::WorkerFault, "the sandbox failed while it ran the task; its log has more"), start),
+        Err(_) => {
+            refused(TaskError::new(ErrorCode::WorkerFault, "the sandbox failed while it ran the task; its log has more"), start)
+        }
     }
 }
 
@@ -90,7 +92,13 @@ fn call_in(store: &mut Store<TaskState>, function: &Function, call: &Call<'_>) -
     let Some(func) = instance.get_func(&mut *store, function.index()) else {
         wasmtime::bail!("the export is not a function of the instance");
     };
-    let lifted = abi::invoke(wasmtime::AsContextMut::as_context_mut(store), func, function.signature(), &call.args, call.limits.result_bytes_max)?;
+    let lifted = abi::invoke(
+        wasmtime::AsContextMut::as_context_mut(store),
+        func,
+        function.signature(),
+        &call.args,
+        call.limits.result_bytes_max,
+    )?;
     // A guest that ended just in time may have been cancelled all the same.
     if call.cancel.is_cancelled() {
         return Err(Stop::Cancelled.into());
@@ -118,9 +126,12 @@ fn outcome(function: &Function, call: &Call<'_>, finished: Finished, start: Inst
             };
         }
         Ok(Lifted::Err(value)) => failure::guest_error(value),
-        Err(error) => failure::translate(&Failed { error: &error, limits: &call.limits, memory_refused: finished.memory_refused }),
+        Err(error) => {
+            failure::translate(&Failed { error: &error, limits: &call.limits, memory_refused: finished.memory_refused })
+        }
     };
-    let error = failure::complete(error, function, finished.denied.as_deref(), &stderr, finished.memory_peak_bytes, finished.fuel_used);
+    let error =
+        failure::complete(error, function, finished.denied.as_deref(), &stderr, finished.memory_peak_bytes, finished.fuel_used);
     Outcome {
         result: Err(error),
         stdout,

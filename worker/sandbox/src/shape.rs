@@ -157,11 +157,9 @@ impl Shape {
                 let style = if matches!(**some, Type::Option(_)) { Style::NestedOption } else { Style::Option };
                 Form::Cases(Cases::new(style, [("none", None), ("some", Some(&**some))].into_iter(), depth)?)
             }
-            Type::Result(ok, err) => Form::Cases(Cases::new(
-                Style::Result,
-                [("ok", ok.as_deref()), ("err", err.as_deref())].into_iter(),
-                depth,
-            )?),
+            Type::Result(ok, err) => {
+                Form::Cases(Cases::new(Style::Result, [("ok", ok.as_deref()), ("err", err.as_deref())].into_iter(), depth)?)
+            }
             Type::Flags(names) if names.len() <= 32 => Form::Flags(Flags {
                 names: names.iter().cloned().collect(),
                 keys: names.iter().map(|name| encoded(name)).collect(),

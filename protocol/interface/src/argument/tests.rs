@@ -9,7 +9,8 @@ fn ty(text: &str) -> Type {
 
 #[test]
 fn json_comes_first_and_wave_second() {
-    let read = |text: &str, literal: &str| Value::from_msgpack(&parse_argument(&ty(text), literal).expect(literal)).expect("a value");
+    let read =
+        |text: &str, literal: &str| Value::from_msgpack(&parse_argument(&ty(text), literal).expect(literal)).expect("a value");
     assert_eq!(read("s64", "-3"), Value::Int(-3));
     assert_eq!(read("list<u8>", "\"AAEC\""), Value::Bin(vec![0, 1, 2]));
     assert_eq!(read("record { a: u8 }", r#"{"a": 1}"#), read("record { a: u8 }", "{a: 1}"));
@@ -24,7 +25,10 @@ fn an_argument_that_fits_neither_shows_both_reasons_and_an_example() {
     assert_eq!(error.example, r#"[{"id":1}]"#);
     assert!(!error.json.is_empty() && !error.wave.is_empty());
     let error = parse_argument(&ty("u8"), "300").expect_err("too large").to_string();
-    assert!(error.starts_with("not a `u8`\n  as JSON: expected `u8`, found the integer 300 (a `u8` is 0 to 255)\n  as WAVE: "), "{error}");
+    assert!(
+        error.starts_with("not a `u8`\n  as JSON: expected `u8`, found the integer 300 (a `u8` is 0 to 255)\n  as WAVE: "),
+        "{error}"
+    );
     assert!(error.ends_with("hint: such as '1'"), "{error}");
     assert!(parse_argument(&ty("string"), "hello").expect_err("no quotes").to_string().contains("such as '\"text\"'"));
 }

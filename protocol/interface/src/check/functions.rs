@@ -97,9 +97,16 @@ pub(super) fn signatures<'i>(
     signatures
 }
 
-fn signature(graph: &Graph, function: &Function, export: &Export, place: &dyn Fn() -> Place) -> Result<FunctionSignature, Box<CheckError>> {
+fn signature(
+    graph: &Graph,
+    function: &Function,
+    export: &Export,
+    place: &dyn Fn() -> Place,
+) -> Result<FunctionSignature, Box<CheckError>> {
     let bound = match &function.bind {
-        Some(range) => Reader::new(&graph.file()[range.clone()]).array().expect("bound arguments were checked when the graph was read"),
+        Some(range) => {
+            Reader::new(&graph.file()[range.clone()]).array().expect("bound arguments were checked when the graph was read")
+        }
         None => 0,
     };
     if bound > export.params.len() {
@@ -135,7 +142,12 @@ fn signature(graph: &Graph, function: &Function, export: &Export, place: &dyn Fn
 }
 
 /// Checks the bound arguments of all functions.
-pub(super) fn check_bound(graph: &Graph, signatures: &[Option<FunctionSignature>], walk: &mut Walk<'_, Results<'_>>, errors: &mut Errors) {
+pub(super) fn check_bound(
+    graph: &Graph,
+    signatures: &[Option<FunctionSignature>],
+    walk: &mut Walk<'_, Results<'_>>,
+    errors: &mut Errors,
+) {
     for (position, (function, signature)) in graph.functions().iter().zip(signatures).enumerate() {
         let (Some(range), Some(signature)) = (&function.bind, signature) else { continue };
         if errors.is_enough() {

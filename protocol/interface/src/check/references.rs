@@ -41,7 +41,11 @@ pub(super) fn follow_all<'t, 's>(ty: &'t Type, steps: impl Iterator<Item = Step<
     let mut path = String::new();
     for step in steps {
         at = follow(at, step).ok_or_else(|| {
-            let found = format!("the step `{step}` into {} of type {}", if path.is_empty() { "a result".to_owned() } else { format!("`{path}`") }, shown(at));
+            let found = format!(
+                "the step `{step}` into {} of type {}",
+                if path.is_empty() { "a result".to_owned() } else { format!("`{path}`") },
+                shown(at)
+            );
             let mismatch = Mismatch::new(ErrorCode::TypeMismatch, "a record field, a tuple position or a list index", found);
             match (at, step) {
                 (Type::Record(fields), Step::Field(name)) => {
@@ -50,7 +54,9 @@ pub(super) fn follow_all<'t, 's>(ty: &'t Type, steps: impl Iterator<Item = Step<
                         None => mismatch,
                     }
                 }
-                (Type::Option(_), _) => mismatch.with_hint("paths do not lead into options; take the whole and unwrap it in a task"),
+                (Type::Option(_), _) => {
+                    mismatch.with_hint("paths do not lead into options; take the whole and unwrap it in a task")
+                }
                 _ => mismatch,
             }
         })?;

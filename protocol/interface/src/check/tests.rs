@@ -232,7 +232,9 @@ fn dynamic_functions_take_anything_and_give_any() {
     let source: Argument = Value::Str("def f(): ...".into()).into();
     let script = case.function("run", std::slice::from_ref(&source), Some(&Dynamic::default()));
     let nested = Argument::Map(vec![("x".into(), of(0)), ("y".into(), Argument::Array(vec![int(1), of(0)]))]);
-    case.task(0, vec![int(1), int(2)]).task(script, vec![nested, Value::Nil.into()]).task(script, vec![of(1), part(1, &[field("z")])]);
+    case.task(0, vec![int(1), int(2)])
+        .task(script, vec![nested, Value::Nil.into()])
+        .task(script, vec![of(1), part(1, &[field("z")])]);
     let checked = case.check().expect("anything goes");
     assert_eq!(checked.functions()[2].result, Type::Any);
     case.task(0, vec![of(1), int(1)]);

@@ -9,7 +9,9 @@ pub(super) fn refuse_what_is_no_component(bytes: &[u8]) -> Result<(), InterfaceE
         None => Err(InterfaceError::NotAComponent("it ends after a few bytes")),
         Some([1, 0, 0, 0]) => Err(InterfaceError::CoreModule),
         Some([0x0d, 0, 1, 0]) => Ok(()),
-        Some([_, _, 1, 0]) => Err(InterfaceError::NotAComponent("it is a component of another version of the binary format; build it with current tools")),
+        Some([_, _, 1, 0]) => Err(InterfaceError::NotAComponent(
+            "it is a component of another version of the binary format; build it with current tools",
+        )),
         Some(_) => Err(InterfaceError::NotAComponent("it is WebAssembly of an unknown version")),
     }
 }

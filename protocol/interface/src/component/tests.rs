@@ -79,7 +79,8 @@ fn unknown_exports_suggest_known_ones() {
 
 #[test]
 fn several_versions_need_a_version() {
-    let interface = Interface::read(&component(&format!("{CALC} (export \"test:pkg/calc@2.0.0\" (instance $calc))"))).expect("a component");
+    let interface =
+        Interface::read(&component(&format!("{CALC} (export \"test:pkg/calc@2.0.0\" (instance $calc))"))).expect("a component");
     let error = interface.export("test:pkg/calc#add").expect_err("ambiguous");
     assert_eq!(error.code(), ErrorCode::UnknownExport);
     assert!(error.to_string().contains("`test:pkg/calc@1.2.0#add`, `test:pkg/calc@2.0.0#add`"), "{error}");

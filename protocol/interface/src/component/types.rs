@@ -45,7 +45,9 @@ impl<'a> TypeReader<'a> {
 
     fn sized(&mut self, ty: ComponentValType) -> Result<Sized, Reason> {
         let id = match ty {
-            ComponentValType::Primitive(primitive) => return primitive_type(primitive).map(|ty| Sized { ty, parts: 1, depth: 0 }),
+            ComponentValType::Primitive(primitive) => {
+                return primitive_type(primitive).map(|ty| Sized { ty, parts: 1, depth: 0 });
+            }
             ComponentValType::Type(id) => id,
         };
         if let Some(known) = self.known.get(&id) {

@@ -23,12 +23,18 @@ fn values_look_as_people_expect() {
     assert_eq!(printed("u64", &Value::Uint(u64::MAX)).to_string(), "18446744073709551615");
     assert_eq!(printed("s64", &Value::Int(i64::MIN)).to_string(), "-9223372036854775808");
     assert_eq!(printed("f64", &Value::F64(f64::NAN)), json!("NaN"));
-    assert_eq!(printed("list<f64>", &Value::Array(vec![Value::F64(f64::INFINITY), Value::F64(f64::NEG_INFINITY), Value::F64(0.1)])), json!(["Infinity", "-Infinity", 0.1]));
+    assert_eq!(
+        printed("list<f64>", &Value::Array(vec![Value::F64(f64::INFINITY), Value::F64(f64::NEG_INFINITY), Value::F64(0.1)])),
+        json!(["Infinity", "-Infinity", 0.1])
+    );
     assert_eq!(printed("list<f32>", &Value::Array(vec![Value::F32(0.1)])), json!([0.1]));
     assert_eq!(printed("f32", &Value::F32(0.1)), json!(0.1));
     assert_eq!(printed("list<s16>", &Value::Array(vec![Value::Int(-2), Value::Uint(300)])), json!([-2, 300]));
     assert_eq!(printed("result<_, string>", &Value::Map(vec![("err".into(), Value::Str("e".into()))])), json!({"err": "e"}));
-    assert_eq!(printed("record { b: u8, a: option<u8> }", &Value::Map(vec![("b".into(), Value::Uint(1))])).to_string(), r#"{"b":1,"a":null}"#);
+    assert_eq!(
+        printed("record { b: u8, a: option<u8> }", &Value::Map(vec![("b".into(), Value::Uint(1))])).to_string(),
+        r#"{"b":1,"a":null}"#
+    );
 }
 
 #[test]
@@ -38,7 +44,10 @@ fn json_is_read_along_the_type() {
     assert_eq!(typed("f64", json!("-Infinity")), Value::F64(f64::NEG_INFINITY));
     assert_eq!(typed("f32", json!(0.1)), Value::F64(f64::from(0.1f32)));
     assert_eq!(typed("option<list<u8>>", json!("AA==")), Value::Bin(vec![0]));
-    assert_eq!(typed("list<variant { a(list<u8>), b }>", json!([{"a": "AA=="}, "b"])), Value::Array(vec![Value::Map(vec![("a".into(), Value::Bin(vec![0]))]), Value::Str("b".into())]));
+    assert_eq!(
+        typed("list<variant { a(list<u8>), b }>", json!([{"a": "AA=="}, "b"])),
+        Value::Array(vec![Value::Map(vec![("a".into(), Value::Bin(vec![0]))]), Value::Str("b".into())])
+    );
     assert_eq!(typed("any", json!({"b": [1, -1, 1.5, null], "a": "AA=="})).get("a"), Some(&Value::Str("AA==".into())));
     assert_eq!(typed("option<option<u8>>", json!({"some": null})), Value::Map(vec![("some".into(), Value::Nil)]));
 }

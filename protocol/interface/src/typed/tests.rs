@@ -65,7 +65,10 @@ fn the_table_of_docs_values() {
     assert!(typed(flags, &Value::Array(vec![str("read"), str("read")])).is_err());
     assert!(typed("list<s64>", &Value::Ext(24, vec![0; 8])).expect_err("another list").contains("packed `list<f64>`"));
     assert_eq!(typed("unit", &Value::Nil), Ok(Value::Nil));
-    assert_eq!(typed("any", &map(&[("b", Value::F32(0.5)), ("a", Value::Nil)])), Ok(map(&[("a", Value::Nil), ("b", Value::F64(0.5))])));
+    assert_eq!(
+        typed("any", &map(&[("b", Value::F32(0.5)), ("a", Value::Nil)])),
+        Ok(map(&[("a", Value::Nil), ("b", Value::F64(0.5))]))
+    );
 }
 
 #[test]

@@ -23,7 +23,11 @@ impl<R: Resolver> Walk<'_, R> {
     fn any_value(&mut self, reader: &mut Reader<'_>, depth: usize) -> Walked {
         let bad = |error: ReadError| unreadable(error, &Type::Any);
         if depth > VALUE_DEPTH_MAX {
-            return Err(Mismatch::new(ErrorCode::LimitExceeded, "any value", format!("one that nests more than {VALUE_DEPTH_MAX} deep")));
+            return Err(Mismatch::new(
+                ErrorCode::LimitExceeded,
+                "any value",
+                format!("one that nests more than {VALUE_DEPTH_MAX} deep"),
+            ));
         }
         match reader.kind().map_err(bad)? {
             Kind::Array => {
@@ -38,7 +42,9 @@ impl<R: Resolver> Walk<'_, R> {
                 })
             }
             Kind::Ext if matches!(reader.peek_ext(), Some(EXT_TASK | EXT_DATA)) => self.reference(&Type::Any, reader),
-            Kind::Nil | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bin | Kind::Ext => validate(reader, &mut ()).map(drop).map_err(|error| Mismatch::new(error.code(), "any value", error.to_string())),
+            Kind::Nil | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bin | Kind::Ext => {
+                validate(reader, &mut ()).map(drop).map_err(|error| Mismatch::new(error.code(), "any value", error.to_string()))
+            }
         }
     }
 }

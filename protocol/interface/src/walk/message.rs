@@ -26,7 +26,12 @@ pub(super) fn not_canonical(start: &Reader<'_>) -> Box<Mismatch> {
     Mismatch::new(ErrorCode::BadValue, "the typed encoding", format!("another form of it: {}", describe(start)))
 }
 
-pub(super) fn unknown_name<'a>(ty: &Type, start: &Reader<'_>, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Box<Mismatch> {
+pub(super) fn unknown_name<'a>(
+    ty: &Type,
+    start: &Reader<'_>,
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Box<Mismatch> {
     let what = if matches!(ty, Type::Record(_)) {
         "the field"
     } else if matches!(ty, Type::Flags(_)) {

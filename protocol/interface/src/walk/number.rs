@@ -39,7 +39,9 @@ impl Number {
             return match (exact, is_single) {
                 (true, true) => Ok(Number::F32(value as f32)),
                 (true, false) => Ok(Number::F64(value as f64)),
-                (false, _) => Err(mismatch(ty, &start).with_hint(format!("no `{ty}` has exactly this value; write it as a float that has"))),
+                (false, _) => {
+                    Err(mismatch(ty, &start).with_hint(format!("no `{ty}` has exactly this value; write it as a float that has")))
+                }
             };
         }
         let value = reader.float().map_err(|error| wrong(ty, &start, error))?;
@@ -106,8 +108,18 @@ fn range_of(ty: &Type) -> Option<(i128, i128)> {
 /// Whether every NaN of a packed payload is the canonical one.
 pub(super) fn nans_are_canonical(packed: Packed, payload: &[u8]) -> bool {
     match packed {
-        Packed::F32 => payload.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).all(|x| !x.is_nan() || x.to_bits() == NAN_F32),
-        Packed::F64 => payload.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).all(|x| !x.is_nan() || x.to_bits() == NAN_F64),
+        Packed::F32 => payload
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .all(|x| !x.is_nan() || x.to_bits() == NAN_F32),
+        Packed::F64 => payload
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|bytes| f64::from_le_bytes(*bytes))
+            .all(|x| !x.is_nan() || x.to_bits() == NAN_F64),
         Packed::S8 | Packed::U16 | Packed::S16 | Packed::U32 | Packed::S32 | Packed::U64 | Packed::S64 => true,
     }
 }

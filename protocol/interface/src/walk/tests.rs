@@ -13,8 +13,20 @@ fn names(count: usize) -> Vec<String> {
 pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![
         prop::sample::select(vec![
-            Type::Bool, Type::U8, Type::U16, Type::U32, Type::U64, Type::S8, Type::S16, Type::S32, Type::S64, Type::F32, Type::F64,
-            Type::Char, Type::String, Type::bytes(),
+            Type::Bool,
+            Type::U8,
+            Type::U16,
+            Type::U32,
+            Type::U64,
+            Type::S8,
+            Type::S16,
+            Type::S32,
+            Type::S64,
+            Type::F32,
+            Type::F64,
+            Type::Char,
+            Type::String,
+            Type::bytes(),
         ]),
         (1usize..30).prop_map(|count| Type::Enum(names(count).into())),
         (1usize..30).prop_map(|count| Type::Flags(names(count).into())),
@@ -26,7 +38,8 @@ pub(crate) fn any_type() -> impl Strategy<Value = Type> {
             inner.clone().prop_map(|ty| Type::List(Arc::new(ty))),
             inner.clone().prop_map(|ty| Type::Option(Arc::new(ty))),
             list.clone().prop_map(|types| Type::Tuple(types.into())),
-            prop::collection::vec(inner.clone(), 1..24).prop_map(|types| Type::Record(names(types.len()).into_iter().zip(types).collect())),
+            prop::collection::vec(inner.clone(), 1..24)
+                .prop_map(|types| Type::Record(names(types.len()).into_iter().zip(types).collect())),
             prop::collection::vec(prop::option::of(inner), 1..24)
                 .prop_map(|types| Type::Variant(names(types.len()).into_iter().zip(types).collect())),
             (maybe.clone(), maybe).prop_map(|(ok, err)| Type::Result(ok, err)),
@@ -69,7 +82,10 @@ fn value_of(ty: &Type) -> BoxedStrategy<Value> {
             (0u64..1000).prop_map(Value::Uint)
         ]
         .boxed(),
-        Type::F64 => prop_oneof![any::<f64>().prop_map(Value::F64), any::<f32>().prop_map(Value::F32), (0u64..1000).prop_map(Value::Uint)].boxed(),
+        Type::F64 => {
+            prop_oneof![any::<f64>().prop_map(Value::F64), any::<f32>().prop_map(Value::F32), (0u64..1000).prop_map(Value::Uint)]
+                .boxed()
+        }
         Type::Char => any::<char>().prop_map(|c| Value::Str(c.into())).boxed(),
         Type::String => ".{0,40}".prop_map(Value::Str).boxed(),
         Type::List(element) if **element == Type::U8 => {

@@ -20,16 +20,25 @@ fn literals_become_values() {
     assert_eq!(read("string", r#""a\nb""#), Ok(Value::Str("a\nb".into())));
     assert_eq!(read("list<u8>", "[1, 2]"), Ok(Value::Array(vec![Value::Uint(1), Value::Uint(2)])));
     assert_eq!(read("tuple<u8, string>", r#"(1, "x")"#), Ok(Value::Array(vec![Value::Uint(1), Value::Str("x".into())])));
-    assert_eq!(read("record { id: u32, label: option<string> }", r#"{id: 1, label: some("a")}"#), Ok(map(&[("id", Value::Uint(1)), ("label", Value::Str("a".into()))])));
+    assert_eq!(
+        read("record { id: u32, label: option<string> }", r#"{id: 1, label: some("a")}"#),
+        Ok(map(&[("id", Value::Uint(1)), ("label", Value::Str("a".into()))]))
+    );
     assert_eq!(read("record { id: u32, label: option<string> }", "{id: 1}"), Ok(map(&[("id", Value::Uint(1))])));
     assert_eq!(read("variant { circle(f32), none }", "circle(1.5)"), Ok(map(&[("circle", Value::F64(1.5))])));
     assert_eq!(read("variant { circle(f32), dot }", "dot"), Ok(Value::Str("dot".into())));
     assert_eq!(read("enum { red, green }", "green"), Ok(Value::Str("green".into())));
-    assert_eq!(read("flags { read, write }", "{write, read}"), Ok(Value::Array(vec![Value::Str("read".into()), Value::Str("write".into())])));
+    assert_eq!(
+        read("flags { read, write }", "{write, read}"),
+        Ok(Value::Array(vec![Value::Str("read".into()), Value::Str("write".into())]))
+    );
     assert_eq!(read("option<option<u8>>", "some(none)"), Ok(map(&[("some", Value::Nil)])));
     assert_eq!(read("result<u8, string>", r#"err("e")"#), Ok(map(&[("err", Value::Str("e".into()))])));
     assert_eq!(read("result", "ok"), Ok(map(&[("ok", Value::Nil)])));
-    assert_eq!(read("any", r#"{a: [1, some(-2)], b: circle}"#), Ok(map(&[("a", Value::Array(vec![Value::Uint(1), Value::Int(-2)])), ("b", Value::Str("circle".into()))])));
+    assert_eq!(
+        read("any", r#"{a: [1, some(-2)], b: circle}"#),
+        Ok(map(&[("a", Value::Array(vec![Value::Uint(1), Value::Int(-2)])), ("b", Value::Str("circle".into()))]))
+    );
 }
 
 #[test]

@@ -170,9 +170,8 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn required(&self, name: &str) -> Result<Field<'a>, GraphError> {
-        self.optional(name).ok_or_else(|| {
-            GraphError::new(ErrorCode::MissingField, self.place.clone(), format!("the field `{name}` is missing"))
-        })
+        self.optional(name)
+            .ok_or_else(|| GraphError::new(ErrorCode::MissingField, self.place.clone(), format!("the field `{name}` is missing")))
     }
 
     pub(super) fn name(&self, name: &str) -> Result<Option<String>, GraphError> {

@@ -7,8 +7,18 @@ use crate::limits::{RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOU
 
 const FIELDS: Known = Known::new(
     &[
-        "backoff-ms", "cache", "fuel", "grants", "labels", "name", "priority", "resources", "result-bytes-max", "retries",
-        "seed", "timeout-ms",
+        "backoff-ms",
+        "cache",
+        "fuel",
+        "grants",
+        "labels",
+        "name",
+        "priority",
+        "resources",
+        "result-bytes-max",
+        "retries",
+        "seed",
+        "timeout-ms",
     ],
     &[],
 );
@@ -19,7 +29,11 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
     let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
         let Some(field) = fields.optional(name) else { return Ok(None) };
         let value = field.uint()?;
-        if (min..=max).contains(&value) { Ok(Some(value)) } else { Err(field.bad(format!("{value} is not within {min} to {max}"))) }
+        if (min..=max).contains(&value) {
+            Ok(Some(value))
+        } else {
+            Err(field.bad(format!("{value} is not within {min} to {max}")))
+        }
     };
     let mut options = Options {
         backoff_ms: number("backoff-ms", 0, TIMEOUT_MS_MAX)?,
@@ -40,7 +54,8 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
     if let Some(grants) = fields.optional("grants") {
         let grant = |field: &Field<'_>| {
             let name = field.name(NAME_BYTES_MAX)?;
-            Grant::from_name(name).ok_or_else(|| field.bad(format!("there is no grant `{name}`; known are `clock` and `entropy`")))
+            Grant::from_name(name)
+                .ok_or_else(|| field.bad(format!("there is no grant `{name}`; known are `clock` and `entropy`")))
         };
         options.grants = Some(grants.list()?.iter().map(grant).collect::<Result<_, _>>()?);
     }

@@ -29,7 +29,8 @@ impl SchedulerCore {
             let Some(victim) = self.busiest(thief) else { return };
             let surplus = self.surplus(victim);
             let newest = self.worker(victim).attempts.iter().rev().copied();
-            let attempts: Vec<u32> = newest.filter(|attempt| self.may_be_stolen(*attempt)).take(surplus.div_ceil(2) as usize).collect();
+            let attempts: Vec<u32> =
+                newest.filter(|attempt| self.may_be_stolen(*attempt)).take(surplus.div_ceil(2) as usize).collect();
             if attempts.is_empty() {
                 return;
             }

@@ -24,7 +24,10 @@ fn retries_rest_and_return() {
     assert!(at > Time(74_000) && at <= Time(100_000), "{at:?}");
     world.now = at;
     assert_eq!(world.event(Event::Tick), "0 -> w1");
-    assert_eq!(world.fail(1, 0, ErrorCode::Trap), "output 0 failed; 0 failed: trap after 2, 0 dependents; finished 0/1 failed 1+0");
+    assert_eq!(
+        world.fail(1, 0, ErrorCode::Trap),
+        "output 0 failed; 0 failed: trap after 2, 0 dependents; finished 0/1 failed 1+0"
+    );
 }
 
 #[test]
@@ -62,7 +65,12 @@ fn stale_reports_change_nothing() {
     let attempt = world.take(worker.0, 0);
     let other = WorkerId(3 - worker.0);
     let finished = |worker, attempt| Event::AttemptFinished {
-        worker, attempt, size: 1, run: Duration(1), memory_peak_bytes: 0, is_inline: true,
+        worker,
+        attempt,
+        size: 1,
+        run: Duration(1),
+        memory_peak_bytes: 0,
+        is_inline: true,
     };
     // Another worker's claim, then an invented number, then the real one, then the same again.
     assert_eq!(world.event(finished(other, attempt)), "");
@@ -93,7 +101,9 @@ fn a_missing_input_is_found_elsewhere_or_made_again() {
     let mut world = World::new(&[1, 1]);
     world.submit(plan(&[&[], &[], &[0, 1]], &[2]));
     // Put the two inputs on different workers, whatever placement said.
-    let at = |world: &World, task: u32| world.assigned.iter().find(|(_, list)| list.iter().any(|(t, _)| t.0 == task)).map(|(w, _)| w.0);
+    let at = |world: &World, task: u32| {
+        world.assigned.iter().find(|(_, list)| list.iter().any(|(t, _)| t.0 == task)).map(|(w, _)| w.0)
+    };
     let (first, second) = (at(&world, 0).expect("0"), at(&world, 1).expect("1"));
     world.finish(first, 0, 1_000);
     world.finish(second, 1, 1_000);
@@ -111,6 +121,9 @@ fn cancelling_stops_everything_and_keeps_what_is_done() {
     let mut world = World::new(&[2]);
     world.submit(plan(&[&[], &[], &[1]], &[0, 2]));
     world.finish(1, 0, 100);
-    assert_eq!(world.event(Event::GraphCancelled(GRAPH)), "cancel 1 at w1; cancel 2 at w1; output 2 failed; finished 1/3 failed 0+0");
+    assert_eq!(
+        world.event(Event::GraphCancelled(GRAPH)),
+        "cancel 1 at w1; cancel 2 at w1; output 2 failed; finished 1/3 failed 0+0"
+    );
     assert_eq!(world.event(Event::GraphReleased(GRAPH)), "forgotten at 1 workers");
 }

@@ -26,7 +26,10 @@ fn siblings_that_meet_go_to_one_worker() {
     let mut world = World::new(&[2, 2]);
     let placed = world.submit(plan(&[&[], &[], &[], &[], &[0, 1], &[2, 3], &[4, 5]], &[6]));
     let worker_of = |task: u32| {
-        placed.split("; ").find(|text| text.starts_with(&format!("{task} -> "))).map(|text| text.split(' ').nth(2).expect("a worker").to_owned())
+        placed
+            .split("; ")
+            .find(|text| text.starts_with(&format!("{task} -> ")))
+            .map(|text| text.split(' ').nth(2).expect("a worker").to_owned())
     };
     assert!(worker_of(0).is_some());
     assert_eq!(worker_of(0), worker_of(1), "{placed}");

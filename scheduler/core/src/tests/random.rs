@@ -36,9 +36,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn edges() -> impl Strategy<Value = Vec<Vec<u32>>> {
     (1usize..25).prop_flat_map(|n| {
-        (0..n).map(|task| proptest::collection::btree_set(0..task.max(1) as u32, 0..=task.min(3)).prop_map(move |set| {
-            set.into_iter().filter(|need| (*need as usize) < task).collect::<Vec<u32>>()
-        })).collect::<Vec<_>>()
+        (0..n)
+            .map(|task| {
+                proptest::collection::btree_set(0..task.max(1) as u32, 0..=task.min(3))
+                    .prop_map(move |set| set.into_iter().filter(|need| (*need as usize) < task).collect::<Vec<u32>>())
+            })
+            .collect::<Vec<_>>()
     })
 }
 

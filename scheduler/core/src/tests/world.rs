@@ -101,7 +101,11 @@ impl World {
                     .iter()
                     .map(|input| match &input.at {
                         InputAt::Shell => format!("{} inline", input.task.0),
-                        InputAt::Workers(workers) => format!("{} at {}", input.task.0, workers.iter().map(|w| w.0.to_string()).collect::<Vec<_>>().join("+")),
+                        InputAt::Workers(workers) => format!(
+                            "{} at {}",
+                            input.task.0,
+                            workers.iter().map(|w| w.0.to_string()).collect::<Vec<_>>().join("+")
+                        ),
                         InputAt::Pending(_) => format!("{} pending", input.task.0),
                     })
                     .collect();
@@ -122,7 +126,9 @@ impl World {
             Action::TaskFailed { task, code, attempts, dependents, .. } => {
                 format!("{} failed: {code} after {attempts}, {dependents} dependents", task.task.0)
             }
-            Action::GraphFinished { counts, .. } => format!("finished {}/{} failed {}+{}", counts.finished, counts.tasks, counts.failed, counts.dependents_failed),
+            Action::GraphFinished { counts, .. } => {
+                format!("finished {}/{} failed {}+{}", counts.finished, counts.tasks, counts.failed, counts.dependents_failed)
+            }
             Action::GraphForgotten { workers, .. } => format!("forgotten at {} workers", workers.len()),
         };
         self.log.push(text);
@@ -143,7 +149,12 @@ impl World {
     pub(super) fn finished(&mut self, worker: u64, task: u32, size: u64) -> Event {
         let attempt = self.take(worker, task);
         Event::AttemptFinished {
-            worker: WorkerId(worker), attempt, size, run: self.run, memory_peak_bytes: 0, is_inline: size <= 16,
+            worker: WorkerId(worker),
+            attempt,
+            size,
+            run: self.run,
+            memory_peak_bytes: 0,
+            is_inline: size <= 16,
         }
     }
 

@@ -57,7 +57,9 @@ impl SchedulerCore {
     fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
         match &self.graph(id.graph).task(id.task).state {
             State::Done { holders, .. } => holders.contains(worker.0),
-            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => false,
+            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
+                false
+            }
         }
     }
 
@@ -161,7 +163,12 @@ impl SchedulerCore {
         for task in tasks.iter().copied().filter(|task| (task.0 as usize) < self.graph(graph).tasks.len()).collect::<Vec<_>>() {
             match &mut self.graph_mut(graph).task_mut(task).state {
                 State::Done { holders, .. } => drop(holders.insert(index.0)),
-                State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
+                State::Idle
+                | State::Waiting
+                | State::Queued
+                | State::Assigned(_)
+                | State::Resting { .. }
+                | State::Failed { .. } => {
                     out.push(Action::Release { worker, task: TaskId { graph, task } });
                 }
             }

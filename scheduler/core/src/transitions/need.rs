@@ -63,7 +63,12 @@ impl SchedulerCore {
                 match input.state {
                     State::Idle if input.needed == 1 => stack.push(dependency),
                     State::Failed { cause } => doomed.push((id, cause)),
-                    State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Done { .. } => {}
+                    State::Idle
+                    | State::Waiting
+                    | State::Queued
+                    | State::Assigned(_)
+                    | State::Resting { .. }
+                    | State::Done { .. } => {}
                 }
             }
             graph.task_mut(task).missing = missing;

@@ -47,7 +47,9 @@ impl Embedded {
             ..EngineSettings::default()
         };
         let engine = tokio::task::spawn_blocking(|| Engine::new(engine)).await;
-        let engine = engine.map_err(|error| ClientError::Start(error.to_string()))?.map_err(|error| ClientError::Start(error.to_string()))?;
+        let engine = engine
+            .map_err(|error| ClientError::Start(error.to_string()))?
+            .map_err(|error| ClientError::Start(error.to_string()))?;
 
         let scheduler = Scheduler::start(SchedulerSettings::default());
         let (to_worker, to_scheduler) = memory_link_between(Identity::of(Role::Scheduler), Identity::of(Role::Worker));

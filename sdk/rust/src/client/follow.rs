@@ -63,7 +63,9 @@ impl Followed {
             let mut known = self.known();
             match message {
                 ToClient::Progress { state, .. } => known.state = state,
-                ToClient::Outputs { outputs, .. } => outputs.into_iter().for_each(|(position, result)| known.output(position, result)),
+                ToClient::Outputs { outputs, .. } => {
+                    outputs.into_iter().for_each(|(position, result)| known.output(position, result))
+                }
                 ToClient::TaskFailed { failure, .. } => known.failure(failure),
                 ToClient::Finished { summary, .. } => known.finish(Ok(summary)),
                 ToClient::UnknownGraph(graph) => known.finish(Err(ClientError::UnknownGraph(graph))),

@@ -189,10 +189,12 @@ impl Submission {
             let (position, value) = fetched.map_err(|_| ClientError::Answer("fetching an output was interrupted"))?;
             values[position] = Some(value);
         }
-        let outputs = self.inner.names.iter().zip(values).map(|(name, value)| Output {
-            name: name.clone(),
-            value: value.unwrap_or(Err(OutputError::Failed)),
-        });
+        let outputs = self
+            .inner
+            .names
+            .iter()
+            .zip(values)
+            .map(|(name, value)| Output { name: name.clone(), value: value.unwrap_or(Err(OutputError::Failed)) });
         let outputs = outputs.collect();
         let known = self.inner.followed.known();
         Ok(Outcome { outputs, failures: known.failures.clone(), failures_omitted: known.failures_omitted, summary })

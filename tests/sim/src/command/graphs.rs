@@ -81,7 +81,8 @@ fn print(works: Vec<Work>, cluster: &Cluster, estimates: Estimates, first: u64) 
     let ours: Vec<Measured> = seeded().map(|(seed, work)| compare::ours(work, cluster, estimates, seed, Some(nanos))).collect();
     policies.insert("ours".to_owned(), values(&ours, one.tasks.len()));
     for policy in Policy::ALL {
-        let runs: Vec<Measured> = seeded().map(|(seed, work)| compare::reference(work, cluster, estimates, policy, seed)).collect();
+        let runs: Vec<Measured> =
+            seeded().map(|(seed, work)| compare::reference(work, cluster, estimates, policy, seed)).collect();
         policies.insert(policy.as_str().to_owned(), values(&runs, one.tasks.len()));
     }
     let slots = f64::from(cluster.workers * cluster.slots);

@@ -43,7 +43,10 @@ fn shape(shape: &Shape, ty: InterfaceType, types: &ComponentTypes) -> Result<()>
         }
         (Form::Record(fields), Ty::Record(index)) => {
             let record = &types[index];
-            ensure!(record.fields.iter().map(|field| &field.name).eq(fields.fields.iter().map(|field| &field.name)), "other fields");
+            ensure!(
+                record.fields.iter().map(|field| &field.name).eq(fields.fields.iter().map(|field| &field.name)),
+                "other fields"
+            );
             all(fields, record.fields.iter().map(|field| field.ty), types)
         }
         (Form::Tuple(fields), Ty::Tuple(index)) => {
@@ -71,9 +74,7 @@ fn cases(ours: &Cases, ty: InterfaceType, types: &ComponentTypes) -> Result<()> 
         (Style::Option | Style::NestedOption, Ty::Option(index)) => {
             (vec![("none", None), ("some", Some(types[index].ty))], &types[index].info)
         }
-        (Style::Result, Ty::Result(index)) => {
-            (vec![("ok", types[index].ok), ("err", types[index].err)], &types[index].info)
-        }
+        (Style::Result, Ty::Result(index)) => (vec![("ok", types[index].ok), ("err", types[index].err)], &types[index].info),
         _ => bail!("another kind of variant"),
     };
     ensure!(info.payload_offset32 == ours.payload_offset && u32::from(info.size) == ours.tag_bytes, "another discriminant");

@@ -260,9 +260,9 @@ impl<T: 'static> Lowering<'_, '_, T> {
             }
         };
         match inner {
-            Some(inner) => self
-                .value(inner, reader, resolve, place)
-                .map_err(|error| if shape.is_option() { error } else { error.at(|| Part::Case(cases.cases[index].name.clone())) }),
+            Some(inner) => self.value(inner, reader, resolve, place).map_err(|error| {
+                if shape.is_option() { error } else { error.at(|| Part::Case(cases.cases[index].name.clone())) }
+            }),
             None => Ok(()),
         }
     }

@@ -1,8 +1,8 @@
 //! The parameter type of sixteen slots, the result type of one, and the call with them.
 
+use super::agreement;
 use super::lift::{self, Lifting};
 use super::lower::{self, Parameters};
-use super::agreement;
 use crate::call::Arguments;
 use crate::shape::{FLAT_MAX, Fields, Shape};
 use std::cell::Cell;

@@ -28,7 +28,10 @@ impl<'c> Entry<'c> {
     /// Loads the entry; none when there is none that counts.
     pub(crate) fn load(&self, engine: &Engine) -> Option<Component> {
         let file = File::open(&self.code).ok()?;
-        match self.check(&file).and_then(|()| compiled::from_file(engine, &open_path(&file, &self.code)).map_err(|error| format!("{error:#}"))) {
+        match self
+            .check(&file)
+            .and_then(|()| compiled::from_file(engine, &open_path(&file, &self.code)).map_err(|error| format!("{error:#}")))
+        {
             Ok(component) => {
                 // Best effort: the time of the last use decides what is removed first.
                 let _ = file.set_modified(std::time::SystemTime::now());

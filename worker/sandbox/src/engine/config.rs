@@ -8,9 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasm_tasks_protocol::limits::STACK_BYTES;
-use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy, WasmBacktraceDetails};
 
 /// Frames of a backtrace.
 pub(crate) const FRAMES_MAX: usize = 20;
@@ -39,7 +37,9 @@ impl Runtime {
         let keep_resident = probe::can_keep_resident();
         let pooled = wasmtime::Engine::new(&config(profile, Some((settings.slots, keep_resident))).map_err(engine_error)?);
         let (engine, description) = match pooled {
-            Ok(engine) => (engine, format!("pooling, {} slots, keep-resident {}", settings.slots, if keep_resident { "on" } else { "off" })),
+            Ok(engine) => {
+                (engine, format!("pooling, {} slots, keep-resident {}", settings.slots, if keep_resident { "on" } else { "off" }))
+            }
             Err(error) => {
                 tracing::warn!(%error, "no address space for a pool; instances are allocated on demand");
                 let engine = wasmtime::Engine::new(&config(profile, None).map_err(engine_error)?).map_err(engine_error)?;

@@ -89,9 +89,7 @@ pub(super) fn define_monotonic(linker: &mut LinkerInstance<'_, TaskState>, name:
 pub(super) fn define_wall(linker: &mut LinkerInstance<'_, TaskState>, name: &str) -> Result<bool> {
     match name {
         "now" => linker.func_wrap(name, |mut store: StoreContextMut<'_, TaskState>, (): ()| Ok((store.data_mut().clock.wall(),))),
-        "resolution" => {
-            linker.func_wrap(name, |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: READING_NS as u32 },)))
-        }
+        "resolution" => linker.func_wrap(name, |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: READING_NS as u32 },))),
         _ => return Ok(false),
     }?;
     Ok(true)

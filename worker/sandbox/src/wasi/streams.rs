@@ -37,44 +37,41 @@ pub(super) fn define(linker: &mut LinkerInstance<'_, TaskState>, name: &str) -> 
     let Some(method) = name.strip_prefix("[method]") else { return Ok(false) };
     match method {
         "error.to-debug-string" => linker.func_wrap(name, |_, (_,): (Resource<IoError>,)| Ok((String::new(),))),
-        "input-stream.read" | "input-stream.blocking-read" => linker.func_wrap(name, |_, _: (Resource<InputStream>, u64)| {
-            Ok((Closed::<Vec<u8>>::Err(StreamError::Closed),))
-        }),
-        "input-stream.skip" | "input-stream.blocking-skip" => linker
-            .func_wrap(name, |_, _: (Resource<InputStream>, u64)| Ok((Closed::<u64>::Err(StreamError::Closed),))),
-        "input-stream.subscribe" => linker.func_wrap(name, |mut store: StoreContextMut<'_, TaskState>, _: (Resource<InputStream>,)| {
-            Ok((store.data_mut().pollables.ready(),))
-        }),
-        "output-stream.subscribe" => {
-            linker.func_wrap(name, |mut store: StoreContextMut<'_, TaskState>, _: (Resource<OutputStream>,)| {
+        "input-stream.read" | "input-stream.blocking-read" => {
+            linker.func_wrap(name, |_, _: (Resource<InputStream>, u64)| Ok((Closed::<Vec<u8>>::Err(StreamError::Closed),)))
+        }
+        "input-stream.skip" | "input-stream.blocking-skip" => {
+            linker.func_wrap(name, |_, _: (Resource<InputStream>, u64)| Ok((Closed::<u64>::Err(StreamError::Closed),)))
+        }
+        "input-stream.subscribe" => linker
+            .func_wrap(name, |mut store: StoreContextMut<'_, TaskState>, _: (Resource<InputStream>,)| {
                 Ok((store.data_mut().pollables.ready(),))
-            })
-        }
-        "output-stream.check-write" => {
-            linker.func_wrap(name, |_, _: (Resource<OutputStream>,)| Ok((Closed::Ok(WRITE_BYTES),)))
-        }
+            }),
+        "output-stream.subscribe" => linker
+            .func_wrap(name, |mut store: StoreContextMut<'_, TaskState>, _: (Resource<OutputStream>,)| {
+                Ok((store.data_mut().pollables.ready(),))
+            }),
+        "output-stream.check-write" => linker.func_wrap(name, |_, _: (Resource<OutputStream>,)| Ok((Closed::Ok(WRITE_BYTES),))),
         "output-stream.write" | "output-stream.blocking-write-and-flush" => linker.func_wrap(
             name,
             |store: StoreContextMut<'_, TaskState>, (stream, contents): (Resource<OutputStream>, WasmList<u8>)| {
                 write(store, &stream, &contents)
             },
         ),
-        "output-stream.write-zeroes" | "output-stream.blocking-write-zeroes-and-flush" => linker.func_wrap(
-            name,
-            |mut store: StoreContextMut<'_, TaskState>, (stream, len): (Resource<OutputStream>, u64)| {
+        "output-stream.write-zeroes" | "output-stream.blocking-write-zeroes-and-flush" => {
+            linker.func_wrap(name, |mut store: StoreContextMut<'_, TaskState>, (stream, len): (Resource<OutputStream>, u64)| {
                 let zeroes = vec![0; len.min(WRITE_BYTES) as usize];
                 log(store.data_mut(), &stream)?.write(&zeroes);
                 Ok((Closed::Ok(()),))
-            },
-        ),
+            })
+        }
         "output-stream.flush" | "output-stream.blocking-flush" => {
             linker.func_wrap(name, |_, _: (Resource<OutputStream>,)| Ok((Closed::Ok(()),)))
         }
-        "output-stream.splice" | "output-stream.blocking-splice" => {
-            linker.func_wrap(name, |_, _: (Resource<OutputStream>, Resource<InputStream>, u64)| {
+        "output-stream.splice" | "output-stream.blocking-splice" => linker
+            .func_wrap(name, |_, _: (Resource<OutputStream>, Resource<InputStream>, u64)| {
                 Ok((Closed::<u64>::Err(StreamError::Closed),))
-            })
-        }
+            }),
         _ => return Ok(false),
     }?;
     Ok(true)
@@ -100,4 +97,3 @@ fn write(
     *log(store.data_mut(), stream)? = log_of_stream;
     Ok((Closed::Ok(()),))
 }
-

@@ -56,7 +56,8 @@ fn bogus_results() {
         let error = guest_error(definitions, &format!("(result {ty})"), 1, &core, encoding, &[]);
         assert_eq!(error.code, ErrorCode::BadResult, "{what}: {error}");
     }
-    let error = guest_error(record, "(result (list $r))", 1, &pointing(64, &format!("{}{}", pair(72, 1), pair(9, 1 << 30))), "utf8", &[]);
+    let error =
+        guest_error(record, "(result (list $r))", 1, &pointing(64, &format!("{}{}", pair(72, 1), pair(9, 1 << 30))), "utf8", &[]);
     assert!(error.message.starts_with("result[0].x: "), "{error}");
 }
 
@@ -87,11 +88,19 @@ fn bogus_reallocs() {
         }
         let error = guest_error("", &spilled, 1, &core("(param i32)"), "utf8", &numbers);
         assert_eq!(error.code, ErrorCode::Trap, "{what}: {error}");
-        let error = guest_error("", "(param \"a\" (list f64))", 1, &core("(param i32 i32)"), "utf8", &[Value::Array(vec![Value::F64(1.0); 9])]);
+        let error = guest_error(
+            "",
+            "(param \"a\" (list f64))",
+            1,
+            &core("(param i32 i32)"),
+            "utf8",
+            &[Value::Array(vec![Value::F64(1.0); 9])],
+        );
         assert_eq!(error.code, ErrorCode::Trap, "{what}: {error}");
     }
     // One that always answers 0 overwrites its own memory: the guest's own loss.
-    let core = r#"(func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)) (func (export "f") (param i32 i32))"#;
+    let core =
+        r#"(func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)) (func (export "f") (param i32 i32))"#;
     assert_eq!(ok(call(&text(&module_text("", "(param \"a\" (list string))", 1, core, "utf8")), "f", &strings)), Value::Nil);
     // One that grows the memory each time, which may move it.
     let core = r#"(func (export "realloc") (param i32 i32 i32 i32) (result i32)
@@ -156,7 +165,9 @@ fn results_that_grow_on_the_host() {
         let grown = resident_kib("VmHWM:").saturating_sub(before) / 1024;
         assert!(grown < 2 * (limit / mib) as usize + 512, "{what}: {grown} MiB");
     }
-    assert!(matches!(ok(run_with_limit("(list (list u8))", 32, &aliases(20, 65_536, 1 << 20), 64 * mib)), Value::Array(lists) if lists.len() == 20));
+    assert!(
+        matches!(ok(run_with_limit("(list (list u8))", 32, &aliases(20, 65_536, 1 << 20), 64 * mib)), Value::Array(lists) if lists.len() == 20)
+    );
 }
 
 /// Arguments are as hostile as results: a million options in a megabyte want many times that in the guest.
@@ -172,7 +183,8 @@ fn arguments_that_grow_in_the_guest() {
     assert_eq!(error.code, ErrorCode::Trap, "{error}");
     assert!(resident_kib("VmRSS:").saturating_sub(before) < 512 << 10);
     // Lengths that the bytes do not hold are refused before anything is allocated.
-    let error = err(Case { args: &[0x91, 0xdd, 0xff, 0xff, 0xff, 0xff], ..Case::default() }.run(&component.function("f").unwrap()));
+    let error =
+        err(Case { args: &[0x91, 0xdd, 0xff, 0xff, 0xff, 0xff], ..Case::default() }.run(&component.function("f").unwrap()));
     assert_eq!(error.code, ErrorCode::BadMsgpack, "{error}");
 }
 
@@ -184,7 +196,9 @@ fn deep_types_are_refused_or_run() {
             definitions += &format!("(type $t{i} (list $t{}))", i - 1);
         }
         // A list of one that contains itself, all the way down.
-        let core = format!(r#"(data (i32.const 0) "\00\00\00\00\01\00\00\00") {NO_ALLOC} (func (export "f") (result i32) (i32.const 0))"#);
+        let core = format!(
+            r#"(data (i32.const 0) "\00\00\00\00\01\00\00\00") {NO_ALLOC} (func (export "f") (result i32) (i32.const 0))"#
+        );
         let text = module_text(&definitions, &format!("(result $t{})", depth - 1), 1, &core, "utf8");
         let component = load_text(&text).unwrap();
         match component.function("f") {

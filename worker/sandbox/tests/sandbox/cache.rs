@@ -131,7 +131,8 @@ fn files_of_other_users_do_not_count() {
     if std::os::unix::fs::chown(code, Some(12_345), None).is_ok() {
         assert_eq!(load(dir.path()), (1, 0));
         std::os::unix::fs::chown(dir.path().join("compiled-1"), Some(12_345), None).unwrap();
-        let opened = Engine::new(EngineSettings { cache_dir: Some(dir.path().to_owned()), slots: 1, ..EngineSettings::default() });
+        let opened =
+            Engine::new(EngineSettings { cache_dir: Some(dir.path().to_owned()), slots: 1, ..EngineSettings::default() });
         assert!(matches!(opened.unwrap_err(), EngineError::Cache { reason, .. } if reason.contains("12345")));
     }
 }
@@ -163,10 +164,12 @@ fn many_threads_compile_once() {
 #[test]
 fn the_folder_stays_within_its_limit() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes: Vec<Bytes> =
-        (0..3).map(|i| wat::parse_str(format!("(component (core module (func (result i32) (i32.const {i}))))")).unwrap().into()).collect();
+    let bytes: Vec<Bytes> = (0..3)
+        .map(|i| wat::parse_str(format!("(component (core module (func (result i32) (i32.const {i}))))")).unwrap().into())
+        .collect();
     let load = |i: usize, cache_bytes_max: u64| {
-        let settings = EngineSettings { cache_dir: Some(dir.path().to_owned()), cache_bytes_max, slots: 1, ..EngineSettings::default() };
+        let settings =
+            EngineSettings { cache_dir: Some(dir.path().to_owned()), cache_bytes_max, slots: 1, ..EngineSettings::default() };
         let engine = Engine::new(settings).unwrap();
         engine.load(ComponentDigest::of(&bytes[i]), || Some(bytes[i].clone()), Profile::Plain).unwrap();
         engine.stats().compiled == 1
@@ -207,8 +210,9 @@ fn failures_are_remembered() {
 #[test]
 fn components_beyond_the_limit_are_forgotten() {
     let engine = Engine::new(EngineSettings { slots: 1, components_max: 2, ..EngineSettings::default() }).unwrap();
-    let components: Vec<Bytes> =
-        (0..3).map(|i| wat::parse_str(format!("(component (core module (func (result i32) (i32.const {i}))))")).unwrap().into()).collect();
+    let components: Vec<Bytes> = (0..3)
+        .map(|i| wat::parse_str(format!("(component (core module (func (result i32) (i32.const {i}))))")).unwrap().into())
+        .collect();
     for bytes in components.iter().chain(&components[..1]) {
         engine.load(ComponentDigest::of(bytes), || Some(bytes.clone()), Profile::Plain).unwrap();
     }

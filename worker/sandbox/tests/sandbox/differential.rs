@@ -56,8 +56,11 @@ fn arguments_are_lowered_as_val_does() {
             spilled += 1;
         }
         let (mut definitions, mut n) = (String::new(), 0);
-        let params: Vec<String> =
-            types.iter().enumerate().map(|(i, ty)| format!("(param \"p{i}\" {})", generate::wat(ty, &mut definitions, &mut n))).collect();
+        let params: Vec<String> = types
+            .iter()
+            .enumerate()
+            .map(|(i, ty)| format!("(param \"p{i}\" {})", generate::wat(ty, &mut definitions, &mut n)))
+            .collect();
         let dump: String =
             core.iter().enumerate().map(|(i, ty)| format!("({ty}.store (i32.const {}) (local.get {i}))", 64 + 16 * i)).collect();
         let core_params: String = core.iter().map(|ty| format!("(param {ty})")).collect();
@@ -65,14 +68,16 @@ fn arguments_are_lowered_as_val_does() {
             r#"{BUMP} (func (export "f") {core_params} (result i32) {dump}
                 (i32.store (i32.const 8) (i32.const 64)) (i32.store (i32.const 12) (i32.sub (global.get $p) (i32.const 64))) (i32.const 8))"#
         );
-        let text = module_text(&definitions, &format!("{} (result (list u8))", params.join(" ")), 4, &body, ENCODINGS[rng.below(3)]);
+        let text =
+            module_text(&definitions, &format!("{} (result (list u8))", params.join(" ")), 4, &body, ENCODINGS[rng.below(3)]);
 
         let values: Vec<Val> = types.iter().map(|ty| generate::value(ty, &mut rng)).collect();
         let (mut store, func) = reference(&text);
         let mut result = [Val::Bool(false)];
         func.call(&mut store, &values, &mut result).unwrap();
         let Val::List(bytes) = &result[0] else { panic!("{result:?}") };
-        let expected: Vec<u8> = bytes.iter().map(|byte| if let Val::U8(byte) = byte { *byte } else { panic!("{byte:?}") }).collect();
+        let expected: Vec<u8> =
+            bytes.iter().map(|byte| if let Val::U8(byte) = byte { *byte } else { panic!("{byte:?}") }).collect();
 
         let mut encoder = Encoder { rng: Some(&mut rng), ..Encoder::default() };
         let args = Value::Array(types.iter().zip(&values).map(|(ty, value)| encoder.encode(ty, value)).collect());
@@ -88,7 +93,8 @@ fn arguments_are_lowered_as_val_does() {
         // The canonical writer reads the same arguments and writes what the typed encoding of the values is.
         let mut typed = Encoder::default();
         let typed = Value::Array(types.iter().zip(&values).map(|(ty, value)| typed.encode(ty, value)).collect()).to_msgpack();
-        let canonical = function.canonical_arguments(&wasm_tasks_sandbox::Arguments { bound: &[], bytes: &args, resolve: &table });
+        let canonical =
+            function.canonical_arguments(&wasm_tasks_sandbox::Arguments { bound: &[], bytes: &args, resolve: &table });
         assert_eq!(canonical.unwrap(), typed, "{types:?}\n{values:?}");
 
         for _ in 0..3 {

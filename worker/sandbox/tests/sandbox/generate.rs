@@ -26,7 +26,18 @@ impl Rng {
 }
 
 const SCALARS: [Type; 13] = [
-    Type::Bool, Type::S8, Type::U8, Type::S16, Type::U16, Type::S32, Type::U32, Type::S64, Type::U64, Type::F32, Type::F64, Type::Char,
+    Type::Bool,
+    Type::S8,
+    Type::U8,
+    Type::S16,
+    Type::U16,
+    Type::S32,
+    Type::U32,
+    Type::S64,
+    Type::U64,
+    Type::F32,
+    Type::F64,
+    Type::Char,
     Type::String,
 ];
 

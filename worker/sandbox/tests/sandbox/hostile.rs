@@ -21,7 +21,8 @@ fn limits() -> Limits {
 
 fn timed_out(export: &str) -> wasm_tasks_sandbox::Outcome {
     let start = Instant::now();
-    let outcome = Case { limits: Limits { wall: Duration::from_millis(50), ..limits() }, ..Case::default() }.run(&function(export));
+    let outcome =
+        Case { limits: Limits { wall: Duration::from_millis(50), ..limits() }, ..Case::default() }.run(&function(export));
     let error = outcome.result.as_ref().unwrap_err();
     assert_eq!(error.code, ErrorCode::Timeout, "{error}");
     assert!(error.message.contains("50 ms") && error.message.contains("timeout-ms"), "{error}");

@@ -58,7 +58,10 @@ fn features_that_are_off() {
         ("memory64", r#"(component (core module (memory i64 1)))"#),
         ("exceptions", r#"(component (core module (tag)))"#),
         ("gc", r#"(component (core module (type (struct (field i32)))))"#),
-        ("relaxed SIMD", r#"(component (core module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2)))))"#),
+        (
+            "relaxed SIMD",
+            r#"(component (core module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2)))))"#,
+        ),
         ("async", r#"(component (import "f" (func async)))"#),
     ] {
         let error = load_text(wat).unwrap_err();
@@ -70,10 +73,22 @@ fn features_that_are_off() {
 #[test]
 fn imports_that_nobody_provides() {
     for (wat, code, words) in [
-        (r#"(component (import "my:pkg/iface@1.0.0" (instance (export "f" (func)))))"#, ErrorCode::UnknownImport, "my:pkg/iface@1.0.0"),
+        (
+            r#"(component (import "my:pkg/iface@1.0.0" (instance (export "f" (func)))))"#,
+            ErrorCode::UnknownImport,
+            "my:pkg/iface@1.0.0",
+        ),
         (r#"(component (import "f" (func)))"#, ErrorCode::UnknownImport, "`f`"),
-        (r#"(component (import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "now" (func (result u64))))))"#, ErrorCode::UnsupportedComponent, "WASI 0.2"),
-        (r#"(component (import "wasi:io/poll@0.2.0" (instance (export "poll" (func (param "x" u32) (result u32))))))"#, ErrorCode::UnsupportedComponent, "poll"),
+        (
+            r#"(component (import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "now" (func (result u64))))))"#,
+            ErrorCode::UnsupportedComponent,
+            "WASI 0.2",
+        ),
+        (
+            r#"(component (import "wasi:io/poll@0.2.0" (instance (export "poll" (func (param "x" u32) (result u32))))))"#,
+            ErrorCode::UnsupportedComponent,
+            "poll",
+        ),
     ] {
         let error = load_text(wat).unwrap_err();
         assert_eq!(error.code(), code, "{error}");
@@ -200,7 +215,8 @@ fn calls_from_many_threads() {
 fn without_address_space_instances_are_allocated_on_demand() {
     const IN_CHILD: &str = "SANDBOX_TEST_SMALL";
     if std::env::var_os(IN_CHILD).is_some() {
-        let engine = wasm_tasks_sandbox::Engine::new(wasm_tasks_sandbox::EngineSettings { slots: 64, ..Default::default() }).unwrap();
+        let engine =
+            wasm_tasks_sandbox::Engine::new(wasm_tasks_sandbox::EngineSettings { slots: 64, ..Default::default() }).unwrap();
         assert_eq!(engine.describe(), "on demand");
         let bytes = guest_bytes("calc");
         let component = engine.load(ComponentDigest::of(&bytes), || Some(bytes), Profile::Plain).unwrap();
@@ -209,7 +225,12 @@ fn without_address_space_instances_are_allocated_on_demand() {
     }
     let test = "loading::without_address_space_instances_are_allocated_on_demand";
     let command = format!("ulimit -v 30000000 && exec \"$0\" --exact {test}");
-    let child = std::process::Command::new("sh").args(["-c", &command]).arg(std::env::current_exe().unwrap()).env(IN_CHILD, "1").output().unwrap();
+    let child = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .arg(std::env::current_exe().unwrap())
+        .env(IN_CHILD, "1")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && said.contains("1 passed"), "{said}\n{}", String::from_utf8_lossy(&child.stderr));
 }
@@ -225,7 +246,8 @@ fn more_calls_than_slots_fail_and_say_so() {
     let (spin, count) = (component.function("spin").unwrap(), component.function("count").unwrap());
     let cancel = CancelFlag::new();
     // Either of the two finds the slot taken; the one that spins tries until it has it, so the other cannot win for ever.
-    let is_full = |outcome: &wasm_tasks_sandbox::Outcome| outcome.result.as_ref().is_err_and(|error| error.code == ErrorCode::WorkerFault);
+    let is_full =
+        |outcome: &wasm_tasks_sandbox::Outcome| outcome.result.as_ref().is_err_and(|error| error.code == ErrorCode::WorkerFault);
     std::thread::scope(|scope| {
         let spinning = scope.spawn(|| {
             loop {

@@ -55,7 +55,12 @@ fn speed() {
     let case = Case { args: &args, ..Case::default() };
     let (echo, call) = (everything("echo-bytes"), case.call(&cancel));
     let bare = Bare::new(&echo);
-    compare("echo of 1 MiB", 101, || assert!(echo.call(&call).result.is_ok()), || assert_eq!(bare.bytes(&call, &bytes).unwrap().len(), 1 << 20));
+    compare(
+        "echo of 1 MiB",
+        101,
+        || assert!(echo.call(&call).result.is_ok()),
+        || assert_eq!(bare.bytes(&call, &bytes).unwrap().len(), 1 << 20),
+    );
 
     let floats: Vec<f64> = (0..1_000_000).map(f64::from).collect();
     let packed: Vec<u8> = floats.iter().flat_map(|float| float.to_le_bytes()).collect();
@@ -63,10 +68,20 @@ fn speed() {
     let case = Case { args: &args, ..Case::default() };
     let (sum, call) = (everything("sum"), case.call(&cancel));
     let bare = Bare::new(&sum);
-    compare("sum of 1 M floats", 51, || assert!(sum.call(&call).result.is_ok()), || assert!(bare.sum(&call, &floats).unwrap() > 0.0));
+    compare(
+        "sum of 1 M floats",
+        51,
+        || assert!(sum.call(&call).result.is_ok()),
+        || assert!(bare.sum(&call, &floats).unwrap() > 0.0),
+    );
     let echo = everything("echo-list-f64");
     let bare = Bare::new(&echo);
-    compare("echo of 1 M floats", 51, || assert!(echo.call(&call).result.is_ok()), || assert_eq!(bare.floats(&call, &floats).unwrap().len(), 1_000_000));
+    compare(
+        "echo of 1 M floats",
+        51,
+        || assert!(echo.call(&call).result.is_ok()),
+        || assert_eq!(bare.floats(&call, &floats).unwrap().len(), 1_000_000),
+    );
 
     let rows: Vec<Row> = (0..10_000).map(|i| Row { id: i, x: f64::from(i) / 2.0, label: format!("row {i}") }).collect();
     let value = |row: &Row| {
@@ -80,5 +95,10 @@ fn speed() {
     let case = Case { args: &args, ..Case::default() };
     let (echo, call) = (everything("echo-rows"), case.call(&cancel));
     let bare = Bare::new(&echo);
-    compare("echo of 10,000 records", 51, || assert!(echo.call(&call).result.is_ok()), || assert_eq!(bare.rows(&call, &rows).unwrap().len(), 10_000));
+    compare(
+        "echo of 10,000 records",
+        51,
+        || assert!(echo.call(&call).result.is_ok()),
+        || assert_eq!(bare.rows(&call, &rows).unwrap().len(), 10_000),
+    );
 }

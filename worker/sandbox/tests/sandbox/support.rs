@@ -8,8 +8,8 @@ use std::time::Duration;
 use wasm_tasks_protocol::value_type::Step;
 use wasm_tasks_protocol::{ComponentDigest, TaskError, Value};
 use wasm_tasks_sandbox::{
-    Arguments, Call, CancelFlag, Component, Engine, EngineSettings, Function, Grants, LoadError, Limits, Outcome, Profile, Resolve,
-    ResolveError, Resolved, follow,
+    Arguments, Call, CancelFlag, Component, Engine, EngineSettings, Function, Grants, Limits, LoadError, Outcome, Profile,
+    Resolve, ResolveError, Resolved, follow,
 };
 
 /// The engine of all tests. Its cache outlives the run, so the big guests are compiled once.

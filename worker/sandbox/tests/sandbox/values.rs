@@ -83,9 +83,15 @@ fn numbers_that_a_type_represents_exactly_fit_it() {
 #[test]
 fn lists_of_numbers_are_packed() {
     for (function, kind) in [
-        ("echo-list-s8", Packed::S8), ("echo-list-u16", Packed::U16), ("echo-list-s16", Packed::S16),
-        ("echo-list-u32", Packed::U32), ("echo-list-s32", Packed::S32), ("echo-list-u64", Packed::U64),
-        ("echo-list-s64", Packed::S64), ("echo-list-f32", Packed::F32), ("echo-list-f64", Packed::F64),
+        ("echo-list-s8", Packed::S8),
+        ("echo-list-u16", Packed::U16),
+        ("echo-list-s16", Packed::S16),
+        ("echo-list-u32", Packed::U32),
+        ("echo-list-s32", Packed::S32),
+        ("echo-list-u64", Packed::U64),
+        ("echo-list-s64", Packed::S64),
+        ("echo-list-f32", Packed::F32),
+        ("echo-list-f64", Packed::F64),
     ] {
         let bytes: Vec<u8> = (0..3 * kind.width() as u8).collect();
         assert_eq!(echo(function, packed(kind, &bytes)), packed(kind, &bytes), "{function}");
@@ -98,7 +104,10 @@ fn lists_of_numbers_are_packed() {
     let error = refused("echo-list-f64", packed(Packed::F64, &[0; 7]));
     assert_eq!(error.code, ErrorCode::BadValue, "{error}");
     let nans = floats(&[f64::from_bits(0x7ff0_0000_0000_0001), 1.0]);
-    assert_eq!(echo("echo-list-f64", packed(Packed::F64, &nans)), packed(Packed::F64, &floats(&[f64::from_bits(0x7ff8 << 48), 1.0])));
+    assert_eq!(
+        echo("echo-list-f64", packed(Packed::F64, &nans)),
+        packed(Packed::F64, &floats(&[f64::from_bits(0x7ff8 << 48), 1.0]))
+    );
     // Long lists are copied in pieces; a NaN in any of them becomes the canonical one, and nothing else changes.
     for (count, at) in [(1_024, 0), (1_025, 1_024), (10_000, 5_000), (20_000, 19_999)] {
         let mut long: Vec<f64> = (0..count).map(|i| f64::from(i) - 0.5).collect();
@@ -141,7 +150,9 @@ fn records_options_and_variants() {
     for value in [Value::Nil, map(&[("some", Value::Nil)]), map(&[("some", string("x"))])] {
         assert_eq!(echo("echo-option-option", value.clone()), value);
     }
-    for value in [map(&[("circle", Value::F32(1.5))]), map(&[("rect", Value::Array(vec![Value::F64(1.0), int(-2)]))]), string("none")] {
+    for value in
+        [map(&[("circle", Value::F32(1.5))]), map(&[("rect", Value::Array(vec![Value::F64(1.0), int(-2)]))]), string("none")]
+    {
         assert_eq!(echo("echo-shape", value.clone()), value);
     }
     assert_eq!(echo("echo-shape", map(&[("none", Value::Nil)])), string("none"));
@@ -158,14 +169,34 @@ fn records_options_and_variants() {
 #[test]
 fn wide_records_and_many_parameters_go_through_memory() {
     let wide = map(&[
-        ("a", int(1)), ("b", int(-2)), ("c", Value::Nil), ("d", map(&[("name", string("n"))])), ("e", Value::Array(vec![string("write")])),
-        ("f", string("blue")), ("g", map(&[("ok", packed(Packed::F64, &floats(&[0.5])))])),
-        ("h", Value::Array(vec![string("x"), Value::Bool(true)])), ("i", Value::Array(vec![Value::Nil, string("s")])), ("j", string("end")),
+        ("a", int(1)),
+        ("b", int(-2)),
+        ("c", Value::Nil),
+        ("d", map(&[("name", string("n"))])),
+        ("e", Value::Array(vec![string("write")])),
+        ("f", string("blue")),
+        ("g", map(&[("ok", packed(Packed::F64, &floats(&[0.5])))])),
+        ("h", Value::Array(vec![string("x"), Value::Bool(true)])),
+        ("i", Value::Array(vec![Value::Nil, string("s")])),
+        ("j", string("end")),
     ]);
     assert_eq!(echo("echo-wide", wide.clone()), wide);
     let args = [
-        int(1), int(2), int(3), int(4), int(-5), int(-6), int(-7), int(-8), Value::F64(1.5), Value::F64(2.5), Value::Bool(true),
-        string("c"), string("text"), Value::Bin(vec![9]), Value::Nil,
+        int(1),
+        int(2),
+        int(3),
+        int(4),
+        int(-5),
+        int(-6),
+        int(-7),
+        int(-8),
+        Value::F64(1.5),
+        Value::F64(2.5),
+        Value::Bool(true),
+        string("c"),
+        string("text"),
+        Value::Bin(vec![9]),
+        Value::Nil,
     ];
     let Value::Str(text) = ok(call(&guest("everything"), &format!("{EVERYTHING}spill"), &args)) else { panic!("no string") };
     assert!(text.contains("text") && text.contains("2.5"), "{text}");
@@ -223,7 +254,11 @@ fn arguments_by_position_by_name_and_bound() {
 #[test]
 fn references_are_put_in_place() {
     let table = Table {
-        tasks: [(3, Value::Array(vec![row(1, 0.5, "a"), row(2, 1.5, "b")]).to_msgpack()), (4, packed(Packed::S64, &floats(&[])).to_msgpack())].into(),
+        tasks: [
+            (3, Value::Array(vec![row(1, 0.5, "a"), row(2, 1.5, "b")]).to_msgpack()),
+            (4, packed(Packed::S64, &floats(&[])).to_msgpack()),
+        ]
+        .into(),
         values: [(0, string("from data").to_msgpack()), (1, map(&[("$", Value::Nil)]).to_msgpack())].into(),
         raw: [(2, vec![1, 2, 3])].into(),
     };
@@ -233,11 +268,17 @@ fn references_are_put_in_place() {
         Case { args: &array(&[value]), resolve: &table, ..Case::default() }.run(&function)
     };
     assert_eq!(ok(run("echo-rows", task(int(3)))), Value::Array(vec![row(1, 0.5, "a"), row(2, 1.5, "b")]));
-    assert_eq!(ok(run("echo-rows", Value::Array(vec![task(Value::Array(vec![int(3), int(1)]))]))), Value::Array(vec![row(2, 1.5, "b")]));
+    assert_eq!(
+        ok(run("echo-rows", Value::Array(vec![task(Value::Array(vec![int(3), int(1)]))]))),
+        Value::Array(vec![row(2, 1.5, "b")])
+    );
     assert_eq!(ok(run("echo-string", task(Value::Array(vec![int(3), int(0), string("label")])))), string("a"));
     assert_eq!(ok(run("echo-string", data(0))), string("from data"));
     assert_eq!(ok(run("echo-bytes", data(2))), Value::Bin(vec![1, 2, 3]));
-    assert_eq!(ok(run("echo-list-u32", Value::Array(vec![task(Value::Array(vec![int(3), int(0), string("id")])), int(9)]))), packed(Packed::U32, &[1, 0, 0, 0, 9, 0, 0, 0]));
+    assert_eq!(
+        ok(run("echo-list-u32", Value::Array(vec![task(Value::Array(vec![int(3), int(0), string("id")])), int(9)]))),
+        packed(Packed::U32, &[1, 0, 0, 0, 9, 0, 0, 0])
+    );
     for (function, value, code) in [
         ("echo-string", data(2), ErrorCode::TypeMismatch),
         ("echo-string", data(1), ErrorCode::TypeMismatch),
@@ -258,7 +299,9 @@ fn references_are_put_in_place() {
 #[test]
 fn paths_lead_into_values() {
     use wasm_tasks_protocol::value_type::Step::{Field, Index};
-    let value = map(&[("a", Value::Array(vec![int(1), packed(Packed::F64, &floats(&[0.5, 1.5]))])), ("b", Value::Bin(vec![200, 7]))]).to_msgpack();
+    let value =
+        map(&[("a", Value::Array(vec![int(1), packed(Packed::F64, &floats(&[0.5, 1.5]))])), ("b", Value::Bin(vec![200, 7]))])
+            .to_msgpack();
     let at = |path: &[_]| match follow(&value, path) {
         Ok(Resolved::Value(bytes)) => Ok(Value::from_msgpack(bytes).unwrap()),
         Ok(Resolved::Element(element)) => Ok(Value::from_msgpack(element.as_bytes()).unwrap()),
@@ -280,7 +323,8 @@ fn canonical_writes_the_typed_encoding() {
     let ty: Type = "record { a: list<f32>, b: option<u8>, c: variant { x, y(list<u8>) } }".parse().unwrap();
     let value = map(&[("c", map(&[("y", Value::Array(vec![int(7)]))])), ("a", Value::Array(vec![int(1)]))]).to_msgpack();
     let typed = canonical(&ty, &mut Reader::new(&value), &()).unwrap();
-    let expected = map(&[("a", packed(Packed::F32, &1f32.to_le_bytes())), ("b", Value::Nil), ("c", map(&[("y", Value::Bin(vec![7]))]))]);
+    let expected =
+        map(&[("a", packed(Packed::F32, &1f32.to_le_bytes())), ("b", Value::Nil), ("c", map(&[("y", Value::Bin(vec![7]))]))]);
     assert_eq!(typed, expected.to_msgpack());
     assert_eq!(canonical(&ty, &mut Reader::new(&typed), &()).unwrap(), typed, "canonical is a fixed point");
 }
