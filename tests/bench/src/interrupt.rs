@@ -1,6 +1,7 @@
-//! What happens when somebody ends a run early: the fleet is in process groups of its own and must be ended too.
+//! What happens when somebody ends a run early: the fleet and the peer are in process groups of their own and
+//! must be ended too.
 
-use crate::fleet;
+use crate::{fleet, peer};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,6 +18,7 @@ pub(crate) fn watch(run: PathBuf) -> std::io::Result<()> {
             }
         });
         fleet::end(&run);
+        peer::end(&run);
         // Processes that are ending may still write their logs there.
         drop(std::fs::remove_dir_all(&run));
         std::process::exit(130);

@@ -13,6 +13,18 @@ const SCRIPT: &str = include_str!("../python/peer.py");
 /// How long one answer may take; a shape that takes longer is known to take at least this long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
+/// Where its process number is kept in the folder of a run.
+const PID_FILE: &str = "peer.pid";
+
+/// Ends the peer that was started in the folder of a run.
+pub(crate) fn end(run: &Path) {
+    let pid = std::fs::read_to_string(run.join(PID_FILE)).ok().and_then(|pid| pid.parse().ok());
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        // It may have ended in between.
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+}
+
 /// How long a shape took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Took {
@@ -57,6 +69,8 @@ impl Peer {
             .process_group(0)
             .spawn()
             .map_err(failed)?;
+        let number = home.join(PID_FILE);
+        std::fs::write(&number, child.id().to_string()).map_err(|source| BenchError::File { path: number, source })?;
         let missing = || BenchError::Failed { what: "starting dask", reason: "it has no pipes".to_owned() };
         let requests = Some(child.stdin.take().ok_or_else(missing)?);
         let stdout = BufReader::new(child.stdout.take().ok_or_else(missing)?);

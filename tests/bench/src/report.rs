@@ -110,11 +110,9 @@ impl Report {
     /// The table for people.
     pub(crate) fn table(&self, machine: &Json) -> String {
         let mut lines = vec![String::new()];
-        if let Json::Object(machine) = machine {
-            lines.extend(machine.iter().map(|(key, value)| match value {
-                Json::String(text) => format!("{key:12} {text}"),
-                other => format!("{key:12} {other}"),
-            }));
+        for (key, value) in machine.as_object().into_iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            lines.push(format!("{key:12} {text}"));
         }
         lines.push(String::new());
         lines.push(format!("{:28} {:>12} {:10} {:>12} {:>9} {:>12} {:5} peer", "name", "value", "unit", "peer value", "ratio", "bar", "met"));
