@@ -1,5 +1,6 @@
 //! A graph as the shell keeps it: its file, who follows it, and the small results.
 
+use crate::dense_hash::DenseMap;
 use crate::inbox::SessionId;
 use crate::submit::Prepared;
 use bytes::Bytes;
@@ -27,7 +28,7 @@ pub(crate) struct ShellGraph {
     /// Workers that were sent `DefineGraph`.
     pub(crate) defined_at: HashSet<WorkerId>,
     /// Small results, as long as somebody needs them.
-    pub(crate) inline: HashMap<TaskIndex, Bytes>,
+    pub(crate) inline: DenseMap<TaskIndex, Bytes>,
     /// What became of outputs, by their position.
     pub(crate) outputs: Vec<Option<OutputResult>>,
     /// Why tasks failed last; those that failed for good move to `failures`.
@@ -53,7 +54,7 @@ impl ShellGraph {
             followers: BTreeSet::from([session]),
             submitted: Instant::now(),
             defined_at: HashSet::new(),
-            inline: HashMap::new(),
+            inline: DenseMap::default(),
             outputs,
             errors: HashMap::new(),
             failures: Vec::new(),

@@ -6,6 +6,7 @@
 mod actor;
 mod answers;
 mod components;
+mod dense_hash;
 mod graphs;
 mod inbox;
 mod outbox;

@@ -1,8 +1,8 @@
 //! Checks a submitted graph before anything of it runs, and reduces it to what the core needs.
 
 use crate::components::Components;
+use crate::dense_hash::DenseMap;
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::sync::Arc;
 use wasm_tasks_interface::{Interface, check};
 use wasm_tasks_protocol::ErrorCode;
@@ -20,7 +20,7 @@ pub(crate) struct Prepared {
     pub(crate) data: Vec<DataSpec>,
     pub(crate) settings: Vec<Settings>,
     /// Position in `settings` by what tasks share.
-    pub(crate) settings_by_key: HashMap<(u32, u32), u32>,
+    pub(crate) settings_by_key: DenseMap<(u32, u32), u32>,
     /// Tasks that are outputs, each with its position there; sorted.
     pub(crate) outputs_by_task: Vec<(TaskIndex, u32)>,
     pub(crate) plan: GraphPlan,
@@ -129,7 +129,7 @@ fn check_data(graph: &Graph) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn plan(graph: &Graph) -> (GraphPlan, HashMap<(u32, u32), u32>) {
+fn plan(graph: &Graph) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
     let n = graph.len();
     let mut plan = GraphPlan {
         dependency_starts: Vec::with_capacity(n + 1),
@@ -139,7 +139,7 @@ fn plan(graph: &Graph) -> (GraphPlan, HashMap<(u32, u32), u32>) {
         settings: Vec::new(),
         outputs: graph.outputs().iter().map(|output| output.task).collect(),
     };
-    let mut by_key: HashMap<(u32, u32), u32> = HashMap::new();
+    let mut by_key: DenseMap<(u32, u32), u32> = DenseMap::default();
     plan.dependency_starts.push(0);
     for task in graph.tasks() {
         plan.dependencies.extend_from_slice(task.dependencies());

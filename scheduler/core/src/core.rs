@@ -51,6 +51,8 @@ pub struct SchedulerCore {
     pub(crate) worker_ids: BTreeMap<WorkerId, WorkerIndex>,
     /// Workers with room for ordinary tasks, by load.
     pub(crate) free_workers: BTreeSet<(u64, WorkerIndex)>,
+    /// Workers that have tasks which wait for a slot and could run elsewhere.
+    pub(crate) loaded_workers: BTreeSet<WorkerIndex>,
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
@@ -70,6 +72,7 @@ impl SchedulerCore {
             workers: Vec::new(),
             worker_ids: BTreeMap::new(),
             free_workers: BTreeSet::new(),
+            loaded_workers: BTreeSet::new(),
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
             resting: BTreeSet::new(),

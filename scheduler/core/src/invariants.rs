@@ -98,6 +98,8 @@ impl SchedulerCore {
         );
         assert_eq!((worker.ahead, worker.retracting), (ahead, retracting), "a worker's special attempts are counted");
         assert_eq!(worker.indexed_load.is_some(), worker.has_room(true), "workers with room are indexed");
+        let is_loaded = worker.surplus() > 0;
+        assert_eq!(self.loaded_workers.contains(&index), is_loaded, "workers with a surplus are indexed");
         if let Some(load) = worker.indexed_load {
             assert!(self.free_workers.contains(&(load, index)), "workers are indexed by their load");
         }

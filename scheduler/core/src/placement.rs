@@ -24,7 +24,15 @@ const AHEAD_INPUTS_MAX: usize = 16;
 impl SchedulerCore {
     /// Keeps the index of free workers true after a worker's load changed.
     pub(crate) fn reindex(&mut self, index: WorkerIndex) {
-        let worker = self.worker_mut(index);
+        let worker = self.workers[index.0 as usize].as_mut().expect("a worker is reindexed while it is there");
+        let is_loaded = worker.surplus() > 0;
+        if std::mem::replace(&mut worker.is_indexed_loaded, is_loaded) != is_loaded {
+            if is_loaded {
+                self.loaded_workers.insert(index);
+            } else {
+                self.loaded_workers.remove(&index);
+            }
+        }
         // A load in steps keeps workers that differ by nothing in the order of their numbers.
         let load = worker.has_room(true).then(|| worker.wait_us() / 64 * 64 + worker.attempts.len() as u64 / worker.slots());
         let old = std::mem::replace(&mut worker.indexed_load, load);

@@ -36,6 +36,8 @@ pub(crate) struct Worker {
     /// Attempts that were asked back and not answered for.
     pub(crate) retracting: u32,
     pub(crate) is_leaving: bool,
+    /// Whether it stands in the index of workers with a surplus.
+    pub(crate) is_indexed_loaded: bool,
     /// The load under which it stands in the index of free workers, when it does.
     pub(crate) indexed_load: Option<u64>,
 }
@@ -55,6 +57,7 @@ impl Worker {
             ahead: 0,
             retracting: 0,
             is_leaving: false,
+            is_indexed_loaded: false,
             indexed_load: None,
         }
     }
@@ -67,6 +70,14 @@ impl Worker {
     /// Expected microseconds until a slot is free.
     pub(crate) fn wait_us(&self) -> u64 {
         self.occupancy_us / self.slots()
+    }
+
+    /// Tasks that wait for a slot and could run elsewhere: not those sent ahead, and none while an answer is awaited.
+    pub(crate) fn surplus(&self) -> u64 {
+        if self.retracting > 0 {
+            return 0;
+        }
+        (self.attempts.len() as u64 - u64::from(self.ahead)).saturating_sub(self.slots())
     }
 
     fn prefill_us(&self) -> u64 {

@@ -14,7 +14,7 @@ impl SchedulerCore {
     ///
     /// The worker confirms: what it already runs stays there. What comes back is queued and placed like anything else.
     pub(crate) fn steal(&mut self, out: &mut Actions) {
-        if !self.queues.is_empty() {
+        if !self.queues.is_empty() || self.loaded_workers.is_empty() {
             return;
         }
         let is_idle = |(_, worker): &&(u64, WorkerIndex)| {
@@ -27,7 +27,7 @@ impl SchedulerCore {
         }
         for thief in idle {
             let Some(victim) = self.busiest(thief) else { return };
-            let surplus = self.surplus(victim);
+            let surplus = self.worker(victim).surplus();
             let newest = self.worker(victim).attempts.iter().rev().copied();
             let attempts: Vec<u32> =
                 newest.filter(|attempt| self.may_be_stolen(*attempt)).take(surplus.div_ceil(2) as usize).collect();
@@ -35,6 +35,7 @@ impl SchedulerCore {
                 return;
             }
             self.worker_mut(victim).retracting += attempts.len() as u32;
+            self.reindex(victim);
             for attempt in &attempts {
                 self.attempts.at_mut(*attempt).is_retracting = true;
             }
@@ -49,26 +50,20 @@ impl SchedulerCore {
         !live.is_ahead && !live.is_retracting && self.graph(live.task.graph).task(live.task.task).steals < STEALS_MAX
     }
 
-    /// Tasks of a worker that wait for a slot and could run elsewhere.
-    fn surplus(&self, worker: WorkerIndex) -> u64 {
-        let worker = self.worker(worker);
-        (worker.attempts.len() as u64 - u64::from(worker.ahead)).saturating_sub(worker.slots())
-    }
-
     /// Microseconds until a slot is free, by what is known of durations now rather than when tasks were assigned.
     fn wait_as_known_now(&self, index: WorkerIndex) -> u64 {
         let worker = self.worker(index);
         let newest = worker.attempts.last().and_then(|attempt| self.length_us(self.attempts.at(*attempt).task));
-        worker.wait_us().max(newest.unwrap_or(0).saturating_mul(self.surplus(index)) / worker.slots())
+        worker.wait_us().max(newest.unwrap_or(0).saturating_mul(worker.surplus()) / worker.slots())
     }
 
-    /// The worker with the most waiting work, if that is worth moving. Looks at all workers, but only when somebody idles
-    /// and nothing is queued.
+    /// The worker with the most waiting work, if that is worth moving.
     fn busiest(&self, thief: WorkerIndex) -> Option<WorkerIndex> {
-        let workers = self.worker_ids.values().copied().filter(|worker| *worker != thief);
         let round_trip = self.worker(thief).round_trip().0;
-        workers
-            .filter(|index| self.worker(*index).retracting == 0 && self.surplus(*index) > 0)
+        self.loaded_workers
+            .iter()
+            .copied()
+            .filter(|worker| *worker != thief)
             .map(|index| (self.wait_as_known_now(index), index))
             .max()
             .filter(|(wait, _)| *wait > WORTH_US.max(4 * round_trip))

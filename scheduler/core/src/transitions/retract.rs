@@ -14,6 +14,7 @@ impl SchedulerCore {
             if let Some(index) = mine(self, attempt) {
                 let was_retracting = std::mem::replace(&mut self.attempts.at_mut(index).is_retracting, false);
                 self.worker_mut(worker).retracting -= u32::from(was_retracting);
+                self.reindex(worker);
             }
         }
         for attempt in returned {
