@@ -38,10 +38,6 @@ struct CommandLine {
     command: Command,
 }
 
-/// Results are freed on other threads than they are made on, which this allocator does without a lock.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A closed connection tells its peer so in one packet, which needs a moment to leave. Without it, the scheduler
 /// would believe for a while that a client that has ended is still there.
 const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);

@@ -45,10 +45,6 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("chain-2000", "one hop of a chain, on a fleet, beside dask", fleet_benches::chain),
 ];
 
-/// Results are freed on other threads than they are made on, which this allocator does without a lock.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Runs in a process of its own, so that memory freed before does not hide growth.
 const CORE_MEMORY: &str = "--core-memory";
 
