@@ -6,7 +6,7 @@ import os
 import msgpack
 import pytest
 
-from wasm_tasks import Delayed, Graph, GraphError, component, data, data_file, graph_of
+from wasm_tasks import Delayed, Graph, GraphError, component, data, data_file, delayed, graph_of
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -32,6 +32,20 @@ def test_calls_without_a_graph():
         "outputs": [("ref", 1)],
     }
     assert x.key is None
+
+
+def test_delayed_functions_of_one_file_share_a_component(wasm):
+    add, mul = delayed(wasm, "add"), delayed(os.fspath(wasm), "mul", retries=2)
+    fields = plain(graph_of([mul(add(1, 2), [add(3, 4)])]))
+    assert len(fields["components"]) == 1
+    assert sorted(function["export"] for function in fields["functions"]) == ["add", "mul"]
+    assert {"component": 0, "export": "mul", "options": {"retries": 2}} in fields["functions"]
+    assert delayed(component(digest=DIGEST, interface="a:b/c"), "f").export == "a:b/c#f"
+    with pytest.raises(TypeError):
+        delayed(component(digest=DIGEST), "f", interface="a:b/c")
+    wasm.write_bytes(b"another component")
+    changed = plain(graph_of([delayed(wasm, "add")(1, 2)]))
+    assert changed["components"][0]["digest"] != fields["components"][0]["digest"]
 
 
 def test_only_what_is_needed_and_in_the_order_of_calls():

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from .binary import find_binary
-from .component import Component, Function, component
+from .component import Component, Function, component, delayed
 from .data import Data, data, data_file, data_url
 from .errors import (
     BadInput,
@@ -54,6 +54,7 @@ __all__ = [
     "data_file",
     "data_url",
     "decode",
+    "delayed",
     "find_binary",
     "graph_of",
 ]

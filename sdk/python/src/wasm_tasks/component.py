@@ -233,6 +233,39 @@ def component(
     return Component(digest=digest, name=name, content=content, source=origin, interface=interface, graph=graph)
 
 
+#: Components that `delayed` read, so that all functions of one file share one component.
+_read: Dict[Any, Component] = {}
+
+
+def delayed(
+    target: Union[str, "os.PathLike[str]", bytes, Component],
+    export: str,
+    *,
+    interface: Optional[str] = None,
+    **shared: Any,
+) -> Function:
+    """An export as a function whose calls are lazy: `delayed("calc.wasm", "add")(1, 2).compute()`.
+
+    `target` is a component, or the file or bytes of one. `shared` is what all of the function's tasks share, as for
+    `Component.function`: `bind`, `group`, `dynamic`, options. A file that changed is read again.
+    """
+    if not isinstance(target, Component):
+        if isinstance(target, (bytes, bytearray, memoryview)):
+            known: Any = bytes(target)
+        else:
+            path = os.path.abspath(os.fspath(target))
+            status = os.stat(path)
+            known = (path, status.st_mtime_ns, status.st_size)
+            target = path
+        found = _read.get((known, interface))
+        if found is None:
+            found = _read[(known, interface)] = component(target, interface=interface)
+        target = found
+    elif interface is not None:
+        raise TypeError("a component has its interface already; `interface` is for files and bytes")
+    return target.function(export, **shared) if shared else target[export]
+
+
 def _file_digest(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
