@@ -41,6 +41,7 @@ pub(crate) struct WorkerLink {
     pub(crate) stored_bytes: u64,
     pub(crate) spilled_bytes: u64,
     pub(crate) resident_bytes: u64,
+    pub(crate) instantiations: u64,
 }
 
 pub(crate) struct Actor {

@@ -50,7 +50,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
     })
 }
 
-/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, stored_bytes, spilled_bytes, resident_bytes,
+/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, stored_bytes, spilled_bytes, resident_bytes, instantiations,
 /// round_trip_us, addresses, pid}]`
 pub(crate) fn workers(actor: &Actor) -> Json {
     let joined = actor.workers.iter().filter_map(|(id, link)| link.offer.as_ref().map(|offer| (id, link, offer)));
@@ -73,6 +73,7 @@ pub(crate) fn workers(actor: &Actor) -> Json {
                 "stored_bytes": link.stored_bytes,
                 "spilled_bytes": link.spilled_bytes,
                 "resident_bytes": link.resident_bytes,
+                "instantiations": link.instantiations,
                 "round_trip_us": link.outbox.peer().round_trip().as_micros() as u64,
                 "addresses": offer.addresses,
                 "pid": offer.pid,

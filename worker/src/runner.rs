@@ -41,6 +41,9 @@ pub trait Runner: Send + Sync + 'static {
     /// Runs a task on the caller's thread, which has a stack of [`STACK_BYTES`].
     fn run(&self, function: &Self::Function, call: &Call<'_>, cancel: &Self::Cancel) -> CallOutcome;
 
+    /// Fresh instances that were made so far: one for each task that began.
+    fn instantiations(&self) -> u64;
+
     /// Makes a call end soon, or not begin.
     fn cancel(cancel: &Self::Cancel);
 }

@@ -57,6 +57,10 @@ impl Runner for Sandboxed {
         Ok(Export { function: export, dynamic })
     }
 
+    fn instantiations(&self) -> u64 {
+        self.engine.stats().instantiations
+    }
+
     fn run(&self, export: &Export, call: &Call<'_>, cancel: &sandbox::CancelFlag) -> CallOutcome {
         let resolve = References(call.inputs);
         let call = sandbox::Call {

@@ -236,6 +236,7 @@ impl<R: Runner> Shell<R> {
             stored_bytes: self.store.memory_bytes(),
             spilled_bytes: self.store.spilled_bytes(),
             resident_bytes: resident_bytes(),
+            instantiations: self.runner.instantiations(),
         });
     }
 

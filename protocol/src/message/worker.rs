@@ -221,6 +221,8 @@ pub enum FromWorker {
         spilled_bytes: u64,
         /// Resident memory of its process.
         resident_bytes: u64,
+        /// Fresh instances that it made for tasks so far.
+        instantiations: u64,
     },
     /// The worker is about to leave of its own accord.
     Leaving,

@@ -13,7 +13,10 @@ use wasm_tasks_transport::{ControlSender, Peer};
 impl Actor {
     pub(super) fn on_worker_attached(&mut self, worker: WorkerId, peer: Peer, sender: ControlSender<ToWorker>) {
         let outbox = Outbox::new(sender, peer);
-        self.workers.insert(worker, WorkerLink { outbox, offer: None, stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0 });
+        self.workers.insert(
+            worker,
+            WorkerLink { outbox, offer: None, stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0, instantiations: 0 },
+        );
     }
 
     pub(super) fn on_worker_said(&mut self, worker: WorkerId, batch: Vec<FromWorker>) {
@@ -37,10 +40,11 @@ impl Actor {
                     self.event(Event::InputMissing { worker, attempt, task, tried })
                 }
                 FromWorker::ReplicasAdded { graph, tasks } => self.event(Event::ReplicasAdded { worker, graph, tasks }),
-                FromWorker::Heartbeat { stored_bytes, spilled_bytes, resident_bytes } => {
+                FromWorker::Heartbeat { stored_bytes, spilled_bytes, resident_bytes, instantiations } => {
                     link.stored_bytes = stored_bytes;
                     link.spilled_bytes = spilled_bytes;
                     link.resident_bytes = resident_bytes;
+                    link.instantiations = instantiations;
                 }
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
             }

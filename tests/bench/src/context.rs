@@ -39,7 +39,8 @@ impl Context {
         let home = target.join(format!("bench-home-{}", std::process::id()));
         std::fs::create_dir_all(&home).map_err(|source| BenchError::File { path: home.clone(), source })?;
         interrupt::watch(home.clone()).map_err(BenchError::at("listening for signals"))?;
-        let python = named("WASM_TASKS_BENCH_PYTHON").or_else(|| Some(target.join("venv-bench/bin/python")).filter(|python| python.exists()));
+        let python = named("WASM_TASKS_BENCH_PYTHON")
+            .or_else(|| Some(target.join("venv-bench/bin/python")).filter(|python| python.exists()));
         Ok(Context {
             program: named("WASM_TASKS_BIN").unwrap_or_else(|| programs.join("wasm-tasks")),
             python,

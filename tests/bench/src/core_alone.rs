@@ -39,7 +39,8 @@ pub(crate) fn run(_: &Context, report: &mut Report) -> Result<(), BenchError> {
     let this = std::env::current_exe().map_err(|source| BenchError::File { path: "this program".into(), source })?;
     let child = std::process::Command::new(this).arg(crate::CORE_MEMORY).output().map_err(BenchError::at("measuring memory"))?;
     let text = String::from_utf8_lossy(&child.stdout);
-    let value: f64 = text.trim().parse().map_err(|_| BenchError::Failed { what: "measuring memory", reason: text.into_owned() })?;
+    let value: f64 =
+        text.trim().parse().map_err(|_| BenchError::Failed { what: "measuring memory", reason: text.into_owned() })?;
     report.add(Row {
         name: "core-memory".to_owned(),
         value,

@@ -106,14 +106,18 @@ fn bare_loop(bare: &Bare, threads: usize, cycles: usize) -> Result<f64, BenchErr
                 scope.spawn(move || {
                     let cancel = CancelFlag::new();
                     (0..batches as i64).try_for_each(|batch| {
-                        let sum = bare.add(&call(&[], &cancel), batch, thread as i64, BATCH).map_err(BenchError::at("calling barely"))?;
+                        let sum = bare
+                            .add(&call(&[], &cancel), batch, thread as i64, BATCH)
+                            .map_err(BenchError::at("calling barely"))?;
                         check("a bare sum", &sum, &(batch + thread as i64))
                     })
                 })
             })
             .collect();
         running.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|_| Err(BenchError::Failed { what: "the bare loop", reason: "a thread panicked".to_owned() }))
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(BenchError::Failed { what: "the bare loop", reason: "a thread panicked".to_owned() }))
         })
     })?;
     Ok((Process::SELF.cpu_seconds()? - start) / (threads * batches * BATCH as usize) as f64)

@@ -1,16 +1,20 @@
 //! Processes of the command: a fleet of two workers of one slot, and a scheduler alone. Both end when they are dropped.
 
 use crate::context::Context;
-use crate::error::BenchError;
+use crate::error::{BenchError, check};
 use crate::process::Process;
 use serde_json::Value as Json;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use wasm_tasks::{Home, blocking};
+use wasm_tasks_protocol::message::Query;
 
 /// The folder of a fleet in that of a run.
 const HOME: &str = "fleet";
+/// Several heartbeats of the workers, which come every two seconds.
+const HEARTBEATS: Duration = Duration::from_secs(20);
 
 /// What `wasm-tasks up --workers 2 --slots 1` starts, and a client of it.
 pub(crate) struct Fleet {
@@ -37,7 +41,12 @@ impl Fleet {
         let processes = up["processes"].as_array().map(Vec::as_slice).unwrap_or_default();
         let processes = processes
             .iter()
-            .map(|process| (process["name"].as_str().unwrap_or_default().to_owned(), Process(process["pid"].as_u64().unwrap_or_default() as u32)))
+            .map(|process| {
+                (
+                    process["name"].as_str().unwrap_or_default().to_owned(),
+                    Process(process["pid"].as_u64().unwrap_or_default() as u32),
+                )
+            })
             .collect();
         let client = blocking::Client::connect(up["scheduler"].as_str().unwrap_or_default(), &Home::at(&home).credentials());
         match client {
@@ -47,6 +56,26 @@ impl Fleet {
                 Err(BenchError::at("connecting to the fleet")(error))
             }
         }
+    }
+}
+
+impl Fleet {
+    /// Fresh instances that the workers made so far, by their last heartbeats.
+    pub(crate) fn instantiations(&self) -> Result<u64, BenchError> {
+        let workers = self.client.ask(Query::Workers).map_err(BenchError::at("asking for workers"))?;
+        let counts = workers.as_array().into_iter().flatten().map(|worker| worker["instantiations"].as_u64().unwrap_or(0));
+        Ok(counts.sum())
+    }
+
+    /// Waits for the heartbeats that say so many instances were made, and no more.
+    pub(crate) fn wait_for_instantiations(&self, expected: u64) -> Result<(), BenchError> {
+        let deadline = Instant::now() + HEARTBEATS;
+        let mut counted = self.instantiations()?;
+        while counted < expected && Instant::now() < deadline {
+            std::thread::park_timeout(HEARTBEATS / 50);
+            counted = self.instantiations()?;
+        }
+        check("the number of fresh instances", &counted, &expected)
     }
 }
 
@@ -77,7 +106,11 @@ fn down(program: &PathBuf, home: &PathBuf) {
 
 fn command(program: &PathBuf, home: &PathBuf) -> Command {
     let mut command = Command::new(program);
-    command.env("WASM_TASKS_HOME", home).env_remove("WASM_TASKS_SCHEDULER").env_remove("WASM_TASKS_CREDENTIALS").stdin(Stdio::null());
+    command
+        .env("WASM_TASKS_HOME", home)
+        .env_remove("WASM_TASKS_SCHEDULER")
+        .env_remove("WASM_TASKS_CREDENTIALS")
+        .stdin(Stdio::null());
     command
 }
 

@@ -1,7 +1,8 @@
 //! Graphs on a fleet of two worker processes of one slot, beside dask.distributed with two workers of one thread.
 //!
 //! From the graph object in the client to the value in the client on both sides, both warm, rounds taking turns. Every
-//! task runs in a fresh instance: a guest that counts its calls in a global variable says so.
+//! task runs in a fresh instance: the workers' count of instances grows by the number of tasks, and a guest that counts its
+//! calls in a global variable says so too.
 
 use crate::context::Context;
 use crate::error::{BenchError, check};
@@ -37,6 +38,7 @@ pub(crate) fn tree(context: &Context, report: &mut Report) -> Result<(), BenchEr
 pub(crate) fn chain(context: &Context, report: &mut Report) -> Result<(), BenchError> {
     let (short, long) = (2_000, 20_000);
     let (fleet, calc) = ready(context)?;
+    let instances = fleet.instantiations()?;
     run(&fleet.client, shapes::chain(&calc, short, ROUNDS)?)?;
     let mut peer = Beside::warm(context)?;
     let (mut slopes, mut shorts) = (Vec::new(), Vec::new());
@@ -47,6 +49,7 @@ pub(crate) fn chain(context: &Context, report: &mut Report) -> Result<(), BenchE
         shorts.push(few / short as f64 * 1e6);
         peer.run("chain", short, round, (short * (short - 1) / 2 + round) as i64)?;
     }
+    fleet.wait_for_instantiations(instances + (short + ROUNDS * (short + long)) as u64)?;
     report.add(Row {
         name: "chain-2000".to_owned(),
         value: median(slopes),
@@ -66,6 +69,7 @@ fn beside_dask(
     make: impl Fn(&Path, usize) -> Result<Shape, BenchError>,
 ) -> Result<(), BenchError> {
     let (fleet, calc) = ready(context)?;
+    let instances = fleet.instantiations()?;
     run(&fleet.client, make(&calc, ROUNDS)?)?;
     let mut peer = Beside::warm(context)?;
     let (mut ours, mut tasks, mut cpu) = (Vec::new(), 0, vec![0.0; fleet.processes.len()]);
@@ -80,6 +84,7 @@ fn beside_dask(
         }
         peer.run(shape, size, round, expected)?;
     }
+    fleet.wait_for_instantiations(instances + (1 + ROUNDS as u64) * tasks)?;
     let cpu: Vec<String> = fleet.processes.iter().zip(cpu).map(|((name, _), cpu)| format!("{name} {cpu:.1}")).collect();
     let value = median(ours);
     let note = format!(
@@ -136,14 +141,20 @@ impl Beside {
 fn ready(context: &Context) -> Result<(Rc<Fleet>, std::path::PathBuf), BenchError> {
     const COUNTED: usize = 1_000;
     let fleet = context.fleet()?;
+    let instances = fleet.instantiations()?;
     let graph = shapes::counts(&context.guest_path("hostile"), COUNTED)?;
     let file = graph.to_bytes().map_err(BenchError::at("writing a graph"))?;
-    let outcome = fleet.client.submit(file, ".".as_ref()).and_then(|submission| submission.wait()).map_err(BenchError::at("counting calls"))?;
+    let outcome = fleet
+        .client
+        .submit(file, ".".as_ref())
+        .and_then(|submission| submission.wait())
+        .map_err(BenchError::at("counting calls"))?;
     for output in &outcome.outputs {
         let value = output.value.as_ref().map_err(BenchError::at("counting calls"))?;
         let count: u32 = wasm_tasks::decode(value).map_err(BenchError::at("counting calls"))?;
         check("the number of calls in an instance", &count, &1)?;
     }
+    fleet.wait_for_instantiations(instances + COUNTED as u64)?;
     Ok((fleet, context.guest_path("calc")))
 }
 

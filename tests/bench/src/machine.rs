@@ -6,7 +6,9 @@ use serde_json::{Value as Json, json};
 pub(crate) fn describe(versions: &[(String, String)]) -> Json {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu_info = read("/proc/cpuinfo");
-    let cpu = cpu_info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()));
+    let cpu = cpu_info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()));
     let memory_info = read("/proc/meminfo");
     let memory_kib: u64 =
         memory_info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok()).unwrap_or(0);

@@ -70,7 +70,9 @@ fn asked() -> Result<Asked, BenchError> {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--json" => asked.json = Some(words.next().ok_or_else(|| BenchError::Usage("`--json` needs a file".to_owned()))?.into()),
+            "--json" => {
+                asked.json = Some(words.next().ok_or_else(|| BenchError::Usage("`--json` needs a file".to_owned()))?.into())
+            }
             name if BENCHES.iter().any(|(known, _, _)| *known == name) => asked.names.push(word),
             other => return Err(BenchError::Usage(format!("there is no benchmark `{other}`\n\n{}", usage()))),
         }

@@ -77,7 +77,8 @@ impl Peer {
         let (send, answers) = channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         let mut peer = Peer { child, requests, answers, is_stopped: false };
-        let hello = peer.answer()?.ok_or_else(|| BenchError::Failed { what: "starting dask", reason: "it does not start".to_owned() })?;
+        let hello =
+            peer.answer()?.ok_or_else(|| BenchError::Failed { what: "starting dask", reason: "it does not start".to_owned() })?;
         let versions = ["dask", "python"].map(|name| (name.to_owned(), hello[name].as_str().unwrap_or_default().to_owned()));
         Ok((peer, versions.into()))
     }
@@ -109,7 +110,8 @@ impl Peer {
                 self.is_stopped = true;
                 // Its cluster is in its process group; asked nicely it goes on for minutes.
                 let pid = rustix::process::Pid::from_child(&self.child);
-                rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).map_err(BenchError::at("stopping dask"))?;
+                rustix::process::kill_process_group(pid, rustix::process::Signal::KILL)
+                    .map_err(BenchError::at("stopping dask"))?;
                 Ok(None)
             }
             Err(RecvTimeoutError::Disconnected) => Err(BenchError::Failed { what: "asking dask", reason: "it ended".to_owned() }),

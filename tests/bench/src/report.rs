@@ -115,7 +115,10 @@ impl Report {
             lines.push(format!("{key:12} {text}"));
         }
         lines.push(String::new());
-        lines.push(format!("{:28} {:>12} {:10} {:>12} {:>9} {:>12} {:5} peer", "name", "value", "unit", "peer value", "ratio", "bar", "met"));
+        lines.push(format!(
+            "{:28} {:>12} {:10} {:>12} {:>9} {:>12} {:5} peer",
+            "name", "value", "unit", "peer value", "ratio", "bar", "met"
+        ));
         for row in &self.rows {
             let met = row.is_met().map_or("", |met| if met { "yes" } else { "NO" });
             lines.push(format!(

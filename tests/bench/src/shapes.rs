@@ -83,7 +83,9 @@ pub(crate) fn tree(calc: &Path, height: u32, round: usize) -> Result<Shape, Benc
         let add = shape.add.clone();
         let pairs = level.chunks(2).enumerate();
         level = pairs
-            .map(|(i, pair)| shape.graph.call_named(&format!("add{depth:02}{round:04}{i:07}"), &add, pair.iter().collect::<Args>()))
+            .map(|(i, pair)| {
+                shape.graph.call_named(&format!("add{depth:02}{round:04}{i:07}"), &add, pair.iter().collect::<Args>())
+            })
             .collect();
     }
     let last = level[0].clone();

@@ -40,7 +40,7 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
         let batch = tokio::select! {
             batch = receiver.recv() => batch?,
             _ = heartbeat.tick() => {
-                sender.send(vec![FromWorker::Heartbeat { stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0 }]).await?;
+                sender.send(vec![FromWorker::Heartbeat { stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0, instantiations: 0 }]).await?;
                 continue;
             }
         };

@@ -76,7 +76,8 @@ const EXT_F64: i8 = 24;
 /// Ten thousand records.
 pub(crate) fn records(context: &Context, report: &mut Report) -> Result<(), BenchError> {
     let sandbox = Sandbox::load(context, "everything")?;
-    let measured = Measured { name: "records-10000", function: export(&sandbox, "echo-rows")?, bar: 1.5, warm_up: 5, rounds: 101 };
+    let measured =
+        Measured { name: "records-10000", function: export(&sandbox, "echo-rows")?, bar: 1.5, warm_up: 5, rounds: 101 };
     let bare = Bare::new(&measured.function);
     measured.compare(
         &sandbox,

@@ -46,14 +46,17 @@ pub(crate) fn run(context: &Context, report: &mut Report) -> Result<(), BenchErr
         value: cpu,
         unit: "µs CPU",
         bar: Some(Bar::AtMost(10.0)),
-        note: format!("a task of a merge of {LEAVES}, {WORKERS} stub workers, {wall:.2} µs of wall time a task, median of {ROUNDS}"),
+        note: format!(
+            "a task of a merge of {LEAVES}, {WORKERS} stub workers, {wall:.2} µs of wall time a task, median of {ROUNDS}"
+        ),
         ..Row::default()
     });
     report.add(Row {
         name: "zero-worker-memory".to_owned(),
         value: memory,
         unit: "bytes/task",
-        note: "growth of the scheduler's resident memory by a finished graph that is kept; 16-byte keys, edges, arguments".to_owned(),
+        note: "growth of the scheduler's resident memory by a finished graph that is kept; 16-byte keys, edges, arguments"
+            .to_owned(),
         ..Row::default()
     });
     Ok(())
@@ -69,7 +72,10 @@ fn joined(client: &blocking::Client) -> Result<(), BenchError> {
         }
         std::thread::yield_now();
     }
-    Err(BenchError::Failed { what: "starting stub workers", reason: format!("{:?}", client.ask(Query::Workers).unwrap_or(Json::Null)) })
+    Err(BenchError::Failed {
+        what: "starting stub workers",
+        reason: format!("{:?}", client.ask(Query::Workers).unwrap_or(Json::Null)),
+    })
 }
 
 /// Microseconds of CPU and of wall time, and bytes a task.

@@ -100,6 +100,7 @@ impl Bare {
         store.set_epoch_deadline(u64::MAX / 2);
         store.set_hostcall_fuel(usize::MAX);
         let instance = self.function.component().pre().instantiate(&mut store)?;
+        self.function.component().runtime().count_instance();
         let func = instance.get_typed_func::<P, R>(&mut store, self.function.index())?;
         func.call(store.as_context_mut(), params)
     }

@@ -89,6 +89,7 @@ fn call_in(store: &mut Store<TaskState>, function: &Function, call: &Call<'_>) -
         store.set_fuel(call.limits.fuel.unwrap_or(u64::MAX))?;
     }
     let instance = function.component().pre().instantiate(&mut *store)?;
+    function.component().runtime().count_instance();
     let Some(func) = instance.get_func(&mut *store, function.index()) else {
         wasmtime::bail!("the export is not a function of the instance");
     };

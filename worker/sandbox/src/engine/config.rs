@@ -58,10 +58,14 @@ impl Runtime {
         self.profile
     }
 
-    /// Counts a call and keeps the clock ticking until it is dropped.
+    /// Keeps the clock ticking until it is dropped.
     pub(crate) fn enter(&self) -> Running<'_> {
-        self.instantiations.fetch_add(1, Ordering::Relaxed);
         self.ticker.enter()
+    }
+
+    /// Counts a fresh instance.
+    pub(crate) fn count_instance(&self) {
+        self.instantiations.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn instantiations(&self) -> u64 {
