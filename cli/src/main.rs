@@ -1,5 +1,6 @@
 //! The `wasm-tasks` command: reads the command line and hands it to one of `commands`.
 
+mod allocator;
 mod commands;
 mod componentize;
 mod failure;
@@ -44,6 +45,9 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);
 
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
+    if matches!(command, Command::Submit(_) | Command::Run(_) | Command::Worker(_)) {
+        allocator::keep_memory();
+    }
     start_logging(command.default_log_level());
     let ended = start_runtime().and_then(|runtime| {
         let ended = runtime.block_on(async {
