@@ -2,8 +2,10 @@
 
 use crate::action::Actions;
 use crate::attempt::AttemptTable;
+use crate::dense_set::DenseSet;
 use crate::event::Event;
 use crate::graph::Graph;
+use crate::load_index::LoadIndex;
 use crate::queue::Queues;
 use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
@@ -49,10 +51,16 @@ pub struct SchedulerCore {
     pub(crate) next_generation: u32,
     pub(crate) workers: Vec<Option<Worker>>,
     pub(crate) worker_ids: BTreeMap<WorkerId, WorkerIndex>,
+    /// Places in `workers` that nobody has.
+    pub(crate) vacant_workers: DenseSet,
     /// Workers with room for ordinary tasks, by load.
-    pub(crate) free_workers: BTreeSet<(u64, WorkerIndex)>,
-    /// Workers that have tasks which wait for a slot and could run elsewhere.
-    pub(crate) loaded_workers: BTreeSet<WorkerIndex>,
+    pub(crate) free_workers: LoadIndex,
+    /// Workers with a slot that nothing was assigned to.
+    pub(crate) idle_workers: DenseSet,
+    /// Workers that have tasks which wait for a slot and could run elsewhere, by how long these wait.
+    pub(crate) loaded_workers: LoadIndex,
+    /// The same workers, by how many such tasks they have for each slot.
+    pub(crate) crowded_workers: LoadIndex,
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
@@ -71,8 +79,11 @@ impl SchedulerCore {
             next_generation: 0,
             workers: Vec::new(),
             worker_ids: BTreeMap::new(),
-            free_workers: BTreeSet::new(),
-            loaded_workers: BTreeSet::new(),
+            vacant_workers: DenseSet::default(),
+            free_workers: LoadIndex::default(),
+            idle_workers: DenseSet::default(),
+            loaded_workers: LoadIndex::default(),
+            crowded_workers: LoadIndex::default(),
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
             resting: BTreeSet::new(),

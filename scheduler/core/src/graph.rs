@@ -1,10 +1,10 @@
 //! One graph: its tasks, its edges both ways, and what was learnt of its functions.
 
+use crate::dense_set::DenseSet;
 use crate::event::GraphPlan;
 use crate::order::static_order;
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::task::{GraphIndex, NONE, State, Task};
-use std::collections::BTreeSet;
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::graph::edges::{edges_of, transpose};
 use wasm_tasks_protocol::ids::TaskIndex;
@@ -69,7 +69,7 @@ pub(crate) struct Graph {
     pub(crate) is_cancelled: bool,
     pub(crate) is_finished: bool,
     /// Workers that were told of the graph.
-    pub(crate) workers: BTreeSet<u32>,
+    pub(crate) workers: DenseSet,
 }
 
 impl Graph {
@@ -117,7 +117,7 @@ impl Graph {
             open: 0,
             is_cancelled: false,
             is_finished: false,
-            workers: BTreeSet::new(),
+            workers: DenseSet::default(),
         };
         graph.find_families();
         graph

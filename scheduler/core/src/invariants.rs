@@ -36,6 +36,14 @@ impl SchedulerCore {
             assert_eq!(self.worker(*index).id, *id);
             self.check_worker(*index);
         }
+        for (position, worker) in self.workers.iter().enumerate() {
+            let index = WorkerIndex(position as u32);
+            assert_eq!(self.vacant_workers.contains(index.0), worker.is_none(), "vacant places are indexed");
+            let is_gone = worker.is_none();
+            let is_indexed = self.idle_workers.contains(index.0)
+                || [&self.free_workers, &self.loaded_workers, &self.crowded_workers].iter().any(|list| !list.holds(index, None));
+            assert!(!is_gone || !is_indexed, "who is gone is not indexed");
+        }
         let on_workers: usize = self.worker_ids.values().map(|worker| self.worker(*worker).attempts.len()).sum();
         assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
     }
@@ -97,11 +105,11 @@ impl SchedulerCore {
             "a worker's use is the sum of its attempts'"
         );
         assert_eq!((worker.ahead, worker.retracting), (ahead, retracting), "a worker's special attempts are counted");
-        assert_eq!(worker.indexed_load.is_some(), worker.has_room(true), "workers with room are indexed");
-        let is_loaded = worker.surplus() > 0;
-        assert_eq!(self.loaded_workers.contains(&index), is_loaded, "workers with a surplus are indexed");
-        if let Some(load) = worker.indexed_load {
-            assert!(self.free_workers.contains(&(load, index)), "workers are indexed by their load");
-        }
+        let surplus = Some(worker.surplus()).filter(|surplus| *surplus > 0);
+        assert!(self.free_workers.holds(index, worker.load()), "workers with room are indexed by their load");
+        assert_eq!(self.idle_workers.contains(index.0), worker.is_idle(), "idle workers are indexed");
+        assert!(self.loaded_workers.holds(index, surplus.map(|_| worker.wait_us())), "workers are indexed by what waits");
+        let crowd = surplus.map(|surplus| surplus / worker.slots());
+        assert!(self.crowded_workers.holds(index, crowd), "workers are indexed by how many tasks wait");
     }
 }

@@ -10,10 +10,12 @@
 mod action;
 mod attempt;
 mod core;
+mod dense_set;
 mod event;
 mod explain;
 mod graph;
 mod invariants;
+mod load_index;
 mod order;
 mod placement;
 mod queue;

@@ -22,29 +22,18 @@ const WORKERS_SEEN_MAX: usize = 64;
 const AHEAD_INPUTS_MAX: usize = 16;
 
 impl SchedulerCore {
-    /// Keeps the index of free workers true after a worker's load changed.
+    /// Keeps the indices of workers true after what one has to do changed.
     pub(crate) fn reindex(&mut self, index: WorkerIndex) {
-        let worker = self.workers[index.0 as usize].as_mut().expect("a worker is reindexed while it is there");
-        let is_loaded = worker.surplus() > 0;
-        if std::mem::replace(&mut worker.is_indexed_loaded, is_loaded) != is_loaded {
-            if is_loaded {
-                self.loaded_workers.insert(index);
-            } else {
-                self.loaded_workers.remove(&index);
-            }
+        let worker = self.workers[index.0 as usize].as_ref().expect("a worker is reindexed while it is there");
+        self.free_workers.set(index, worker.load());
+        if worker.is_idle() {
+            self.idle_workers.insert(index.0);
+        } else {
+            self.idle_workers.remove(index.0);
         }
-        // A load in steps keeps workers that differ by nothing in the order of their numbers.
-        let load = worker.has_room(true).then(|| worker.wait_us() / 64 * 64 + worker.attempts.len() as u64 / worker.slots());
-        let old = std::mem::replace(&mut worker.indexed_load, load);
-        if old == load {
-            return;
-        }
-        if let Some(old) = old {
-            self.free_workers.remove(&(old, index));
-        }
-        if let Some(load) = load {
-            self.free_workers.insert((load, index));
-        }
+        let surplus = worker.surplus();
+        self.loaded_workers.set(index, (surplus > 0).then(|| worker.wait_us()));
+        self.crowded_workers.set(index, (surplus > 0).then(|| surplus / worker.slots()));
     }
 
     /// Places what can be placed, the most urgent first.
@@ -104,19 +93,12 @@ impl SchedulerCore {
 
     /// The free worker with the least to do that can run the task.
     fn least_loaded(&self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
-        if self.queues.key(shape).is_ordinary() {
-            return self
-                .free_workers
-                .iter()
-                .take(WORKERS_SEEN_MAX)
-                .map(|(_, worker)| *worker)
-                .find(|worker| self.has_room(*worker, id, shape));
+        let near = self.free_workers.least_first().take(WORKERS_SEEN_MAX).find(|worker| self.has_room(*worker, id, shape));
+        if near.is_some() || self.queues.key(shape).is_ordinary() {
+            return near;
         }
-        let near = self.free_workers.iter().take(WORKERS_SEEN_MAX).map(|(_, worker)| *worker);
-        near.into_iter().find(|worker| self.has_room(*worker, id, shape)).or_else(|| {
-            let all = (0..self.workers.len() as u32).map(WorkerIndex).filter(|worker| self.workers[worker.0 as usize].is_some());
-            all.into_iter().find(|worker| self.has_room(*worker, id, shape))
-        })
+        let mut all = (0..self.workers.len() as u32).map(WorkerIndex).filter(|worker| self.workers[worker.0 as usize].is_some());
+        all.find(|worker| self.has_room(*worker, id, shape))
     }
 
     fn has_room(&self, worker: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {

@@ -6,6 +6,7 @@ pub(crate) enum SmallSet {
     #[default]
     Empty,
     One(u32),
+    #[allow(clippy::box_collection, reason = "a list of its own would make every task 16 bytes larger")]
     Many(Box<Vec<u32>>),
 }
 

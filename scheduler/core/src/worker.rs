@@ -36,10 +36,6 @@ pub(crate) struct Worker {
     /// Attempts that were asked back and not answered for.
     pub(crate) retracting: u32,
     pub(crate) is_leaving: bool,
-    /// Whether it stands in the index of workers with a surplus.
-    pub(crate) is_indexed_loaded: bool,
-    /// The load under which it stands in the index of free workers, when it does.
-    pub(crate) indexed_load: Option<u64>,
 }
 
 impl Worker {
@@ -57,8 +53,6 @@ impl Worker {
             ahead: 0,
             retracting: 0,
             is_leaving: false,
-            is_indexed_loaded: false,
-            indexed_load: None,
         }
     }
 
@@ -78,6 +72,17 @@ impl Worker {
             return 0;
         }
         (self.attempts.len() as u64 - u64::from(self.ahead)).saturating_sub(self.slots())
+    }
+
+    /// How much there is to do before one more ordinary task; none when there is no room for one. In steps, so that
+    /// workers which differ by nothing stand in the order of their numbers.
+    pub(crate) fn load(&self) -> Option<u64> {
+        self.has_room(true).then(|| self.wait_us() / 64 * 64 + self.attempts.len() as u64 / self.slots())
+    }
+
+    /// Whether there is a slot that nothing was assigned to.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.is_leaving && self.suspects == 0 && (self.attempts.len() as u64) < self.slots()
     }
 
     fn prefill_us(&self) -> u64 {

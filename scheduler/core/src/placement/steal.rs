@@ -8,6 +8,10 @@ use crate::worker::WorkerIndex;
 const WORTH_US: u64 = 2_000;
 /// A task is moved at most this often.
 const STEALS_MAX: u8 = 2;
+/// Idle workers that are served in a round of placement at most.
+const THIEVES_MAX: usize = 4;
+/// Workers that are looked at to find the busiest, by each of two measures of having much to do.
+const VICTIMS_SEEN_MAX: usize = 4;
 
 impl SchedulerCore {
     /// Asks the busiest worker for half of what it cannot start yet, once for each idle worker at most.
@@ -17,11 +21,7 @@ impl SchedulerCore {
         if !self.queues.is_empty() || self.loaded_workers.is_empty() {
             return;
         }
-        let is_idle = |(_, worker): &&(u64, WorkerIndex)| {
-            let worker = self.worker(*worker);
-            (worker.attempts.len() as u64) < worker.slots()
-        };
-        let idle: Vec<WorkerIndex> = self.free_workers.iter().take_while(is_idle).take(4).map(|(_, worker)| *worker).collect();
+        let idle: Vec<WorkerIndex> = self.idle_workers.iter().take(THIEVES_MAX).map(WorkerIndex).collect();
         if idle.is_empty() || idle.len() == self.worker_ids.len() {
             return;
         }
@@ -58,11 +58,14 @@ impl SchedulerCore {
     }
 
     /// The worker with the most waiting work, if that is worth moving.
+    ///
+    /// Durations may have been learnt since tasks were assigned, so those with the most tasks are looked at too.
     fn busiest(&self, thief: WorkerIndex) -> Option<WorkerIndex> {
         let round_trip = self.worker(thief).round_trip().0;
-        self.loaded_workers
-            .iter()
-            .copied()
+        let loaded = self.loaded_workers.most_first().take(VICTIMS_SEEN_MAX);
+        let crowded = self.crowded_workers.most_first().take(VICTIMS_SEEN_MAX);
+        loaded
+            .chain(crowded)
             .filter(|worker| *worker != thief)
             .map(|index| (self.wait_as_known_now(index), index))
             .max()

@@ -35,7 +35,7 @@ impl SchedulerCore {
         self.graph_ids.remove(&graph);
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");
         self.free_graphs.push(index.slot);
-        let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(*worker)).id).collect();
+        let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(worker)).id).collect();
         out.push(Action::GraphForgotten { graph, index, workers });
     }
 }

@@ -13,10 +13,11 @@ impl SchedulerCore {
         if self.worker_ids.contains_key(&id) {
             return;
         }
-        let index = WorkerIndex(self.workers.iter().position(Option::is_none).unwrap_or(self.workers.len()) as u32);
+        let index = WorkerIndex(self.vacant_workers.next_from(0).unwrap_or(self.workers.len() as u32));
         if index.0 as usize == self.workers.len() {
             self.workers.push(None);
         }
+        self.vacant_workers.remove(index.0);
         self.workers[index.0 as usize] = Some(Worker::new(id, plan));
         self.worker_ids.insert(id, index);
         self.reindex(index);
@@ -35,7 +36,7 @@ impl SchedulerCore {
         self.reindex(index);
         let graphs: Vec<_> = self.graph_ids.values().copied().collect();
         for graph in &graphs {
-            self.graph_mut(*graph).workers.remove(&index.0);
+            self.graph_mut(*graph).workers.remove(index.0);
             for task in self.task_positions(*graph) {
                 let entry = self.graph_mut(*graph).task_mut(task);
                 if entry.home == index.0 {
@@ -49,6 +50,7 @@ impl SchedulerCore {
             self.on_attempt_orphaned(attempt, index, out);
         }
         self.workers[index.0 as usize] = None;
+        self.vacant_workers.insert(index.0);
         for graph in graphs {
             self.finish_graph_if_done(graph, out);
         }
