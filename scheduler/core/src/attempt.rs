@@ -3,6 +3,7 @@
 use crate::task::TaskId;
 use crate::worker::WorkerIndex;
 use wasm_tasks_protocol::ids::Attempt;
+use wasm_tasks_protocol::time::Time;
 
 /// Bits of an attempt's number that are its index; the rest is a serial number.
 ///
@@ -20,6 +21,8 @@ pub(crate) struct LiveAttempt {
     pub(crate) worker: WorkerIndex,
     /// Where it stands in the worker's list.
     pub(crate) position: u32,
+    /// When it was assigned.
+    pub(crate) assigned_at: Time,
     /// What was expected when it was assigned, in microseconds.
     pub(crate) expected_us: u32,
     /// Sent before all inputs existed.

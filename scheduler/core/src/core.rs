@@ -6,6 +6,7 @@ use crate::dense_set::DenseSet;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
+use crate::placement::reserve::Reservations;
 use crate::queue::Queues;
 use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
@@ -63,10 +64,11 @@ pub struct SchedulerCore {
     pub(crate) crowded_workers: LoadIndex,
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
+    pub(crate) reservations: Reservations,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
-    now: Time,
+    pub(crate) now: Time,
 }
 
 impl SchedulerCore {
@@ -86,6 +88,7 @@ impl SchedulerCore {
             crowded_workers: LoadIndex::default(),
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
+            reservations: Reservations::default(),
             resting: BTreeSet::new(),
             counters: Counters::default(),
             is_unsettled: false,

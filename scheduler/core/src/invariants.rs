@@ -4,6 +4,7 @@ use crate::core::SchedulerCore;
 use crate::queue::ShapeKey;
 use crate::task::{State, TaskId};
 use crate::worker::WorkerIndex;
+use std::collections::BTreeSet;
 use wasm_tasks_protocol::ids::TaskIndex;
 
 impl SchedulerCore {
@@ -46,6 +47,16 @@ impl SchedulerCore {
         }
         let on_workers: usize = self.worker_ids.values().map(|worker| self.worker(*worker).attempts.len()).sum();
         assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
+        self.check_reservations();
+    }
+
+    fn check_reservations(&self) {
+        assert_eq!(self.reservations.iter().count(), self.reservations.len(), "reservations are counted");
+        let mut tasks = BTreeSet::new();
+        for (index, held) in self.reservations.iter() {
+            assert!(tasks.insert(held.task), "a task has one reservation");
+            assert_eq!(self.worker(held.worker).hold, Some(index), "a reservation's worker is held");
+        }
     }
 
     fn check_task(&self, id: TaskId) {
@@ -94,7 +105,7 @@ impl SchedulerCore {
             let shape: &ShapeKey = self.queues.key(graph.profile_of(live.task.task).shape);
             slots += shape.slots_milli;
             memory += shape.memory_bytes;
-            occupancy += u64::from(live.expected_us);
+            occupancy += shape.occupancy_us(live.expected_us);
             suspects += u32::from(graph.task(live.task.task).deaths > 0);
             ahead += u32::from(live.is_ahead);
             retracting += u32::from(live.is_retracting);
@@ -111,5 +122,8 @@ impl SchedulerCore {
         assert!(self.loaded_workers.holds(index, surplus.map(|_| worker.wait_us())), "workers are indexed by what waits");
         let crowd = surplus.map(|surplus| surplus / worker.slots());
         assert!(self.crowded_workers.holds(index, crowd), "workers are indexed by how many tasks wait");
+        if let Some(hold) = worker.hold {
+            assert_eq!(self.reservations.at(hold).worker, index, "a worker is held for its own reservation");
+        }
     }
 }

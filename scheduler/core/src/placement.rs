@@ -1,5 +1,6 @@
 //! Which task goes where, decided when the inbox is empty.
 
+pub(crate) mod reserve;
 mod steal;
 
 use crate::action::{Action, Actions, InputAt};
@@ -40,6 +41,7 @@ impl SchedulerCore {
     pub(crate) fn settle(&mut self, out: &mut Actions) {
         self.is_unsettled = false;
         self.queues.unblock_all();
+        self.begin_reservations();
         while let Some((shape, id)) = self.queues.first() {
             let is_queued = self.graph_at(id.graph).is_some_and(|graph| graph.task(id.task).state == State::Queued);
             if !is_queued {
@@ -49,15 +51,18 @@ impl SchedulerCore {
             if self.attempts.is_full() {
                 break;
             }
-            match self.choose_worker(id, shape) {
+            let chosen = if self.queues.is_full(shape) { None } else { self.choose_worker(id, shape) };
+            match chosen {
                 Some(worker) => {
                     self.queues.pop(shape);
                     self.assign(id, worker, false, out);
+                    self.placed(id, worker);
                     self.send_ahead(id, worker, out);
                 }
-                None => self.queues.block(shape),
+                None => self.wait_for_room(id, shape),
             }
         }
+        self.end_reservations();
         self.steal(out);
     }
 
@@ -101,16 +106,17 @@ impl SchedulerCore {
         all.find(|worker| self.has_room(*worker, id, shape))
     }
 
-    fn has_room(&self, worker: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {
-        let (worker, key) = (self.worker(worker), self.queues.key(shape));
+    fn has_room(&self, index: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {
+        let (worker, key) = (self.worker(index), self.queues.key(shape));
         if self.graph(id.graph).task(id.task).deaths > 0 && !worker.attempts.is_empty() {
             return false;
         }
-        if key.is_ordinary() {
-            worker.has_room(self.length_us(id).is_some())
-        } else {
-            worker.could_ever(key) && worker.is_available(key)
-        }
+        let is_length_known = self.length_us(id).is_some();
+        let has_room = match key.is_ordinary() {
+            true => worker.has_room(is_length_known),
+            false => worker.could_ever(key) && worker.has_room_for(key, is_length_known),
+        };
+        has_room && self.respects_hold(index, id, key)
     }
 
     /// What the task's function took so far, in microseconds.
@@ -151,6 +157,8 @@ impl SchedulerCore {
         let graph = self.graph(id.graph);
         let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
         let is_suspect = graph.task(id.task).deaths > 0;
+        let assigned_at = self.now;
+        let key = self.queues.key(shape);
         let target = self.workers[worker.0 as usize].as_mut().expect("only workers that are there are chosen");
         let position = target.attempts.len() as u32;
         let index = self.attempts.insert(|number| LiveAttempt {
@@ -158,15 +166,16 @@ impl SchedulerCore {
             task: id,
             worker,
             position,
+            assigned_at,
             expected_us,
             is_ahead,
             is_retracting: false,
         });
         target.attempts.push(index);
-        target.occupancy_us += u64::from(expected_us);
+        target.occupancy_us += key.occupancy_us(expected_us);
         target.suspects += u32::from(is_suspect);
         target.ahead += u32::from(is_ahead);
-        target.account(self.queues.key(shape), true);
+        target.account(key, true);
         let worker_id = target.id;
         self.reindex(worker);
         self.change(id, State::Assigned(SmallSet::One(index)));
@@ -208,6 +217,7 @@ impl SchedulerCore {
                     return;
                 }
                 self.assign(id, worker, true, out);
+                self.placed(id, worker);
                 stack.push(dependent);
             }
         }

@@ -32,6 +32,27 @@ impl ShapeKey {
     }
 }
 
+impl ShapeKey {
+    /// One slot of certain workers: as many may wait at a worker as ordinary tasks.
+    pub(crate) fn takes_one_slot(&self) -> bool {
+        self.slots_milli == 1_000 && self.memory_bytes == 0 && self.pools.is_empty()
+    }
+
+    /// What a task that is expected to take so many microseconds adds to its worker's occupancy.
+    pub(crate) fn occupancy_us(&self, expected_us: u32) -> u64 {
+        (u128::from(expected_us) * u128::from(self.slots_milli) / 1_000) as u64
+    }
+
+    /// Whether every worker that has room for this has room for the other.
+    fn needs_all_of(&self, other: &ShapeKey) -> bool {
+        let has = |need: &Resource| self.pools.iter().any(|own| own.name == need.name && own.milli >= need.milli);
+        self.slots_milli >= other.slots_milli
+            && self.memory_bytes >= other.memory_bytes
+            && other.pools.iter().all(has)
+            && other.labels.iter().all(|rule| self.labels.contains(rule))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ShapeIndex(pub(crate) u32);
 
@@ -41,6 +62,8 @@ pub(crate) struct Shape {
     queue: BinaryHeap<Reverse<(Priority, TaskId)>>,
     /// No worker had room for its first task in this round of placement.
     pub(crate) is_blocked: bool,
+    /// No worker has room for any of its tasks in this round; they may still get reservations.
+    pub(crate) is_full: bool,
 }
 
 /// All shapes that were ever asked for.
@@ -53,7 +76,7 @@ pub(crate) struct Queues {
 impl Queues {
     pub(crate) fn intern(&mut self, key: ShapeKey) -> ShapeIndex {
         *self.by_key.entry(key).or_insert_with_key(|key| {
-            self.shapes.push(Shape { key: key.clone(), queue: BinaryHeap::new(), is_blocked: false });
+            self.shapes.push(Shape { key: key.clone(), queue: BinaryHeap::new(), is_blocked: false, is_full: false });
             ShapeIndex(self.shapes.len() as u32 - 1)
         })
     }
@@ -76,7 +99,22 @@ impl Queues {
     }
 
     pub(crate) fn unblock_all(&mut self) {
-        self.shapes.iter_mut().for_each(|shape| shape.is_blocked = false);
+        self.shapes.iter_mut().for_each(|shape| (shape.is_blocked, shape.is_full) = (false, false));
+    }
+
+    pub(crate) fn mark_full(&mut self, shape: ShapeIndex) {
+        self.shapes[shape.0 as usize].is_full = true;
+    }
+
+    pub(crate) fn is_full(&self, shape: ShapeIndex) -> bool {
+        self.shapes[shape.0 as usize].is_full
+    }
+
+    /// Whether tasks of another shape wait, in this round, that could use room which this shape cannot.
+    pub(crate) fn has_smaller_rival(&self, shape: ShapeIndex) -> bool {
+        let own = self.key(shape);
+        let others = self.shapes.iter().enumerate().filter(|(index, _)| *index != shape.0 as usize);
+        others.map(|(_, other)| other).any(|other| !other.is_blocked && !other.queue.is_empty() && !other.key.needs_all_of(own))
     }
 
     /// The first task of all shapes that are not blocked. It may have left the queue: entries are not removed

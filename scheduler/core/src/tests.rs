@@ -3,4 +3,5 @@
 mod failures;
 mod plain;
 mod random;
+mod reserve;
 mod world;

@@ -1,6 +1,7 @@
 //! One worker: what it offers, what it has to do, and how much more it may be given.
 
 use crate::event::WorkerPlan;
+use crate::placement::reserve::HoldIndex;
 use crate::queue::ShapeKey;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::WorkerId;
@@ -27,7 +28,7 @@ pub(crate) struct Worker {
     pub(crate) slots_used_milli: u64,
     pub(crate) memory_used: u64,
     pub(crate) pools_used: Vec<Resource>,
-    /// Sum of what the attempts were expected to take.
+    /// Sum of what the attempts were expected to take, times the slots that each takes.
     pub(crate) occupancy_us: u64,
     /// Attempts of tasks on whose workers something died before: they run alone.
     pub(crate) suspects: u32,
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     /// Attempts that were asked back and not answered for.
     pub(crate) retracting: u32,
     pub(crate) is_leaving: bool,
+    /// The reservation that it is held for.
+    pub(crate) hold: Option<HoldIndex>,
 }
 
 impl Worker {
@@ -53,6 +56,7 @@ impl Worker {
             ahead: 0,
             retracting: 0,
             is_leaving: false,
+            hold: None,
         }
     }
 
@@ -71,7 +75,12 @@ impl Worker {
         if self.retracting > 0 {
             return 0;
         }
-        (self.attempts.len() as u64 - u64::from(self.ahead)).saturating_sub(self.slots())
+        (self.slots_used_milli - u64::from(self.ahead) * 1_000).saturating_sub(self.plan.slots_milli).div_ceil(1_000)
+    }
+
+    /// Whether a slot is free.
+    pub(crate) fn has_free_slot(&self) -> bool {
+        self.slots_used_milli + 1_000 <= self.plan.slots_milli
     }
 
     /// How much there is to do before one more ordinary task; none when there is no room for one. In steps, so that
@@ -82,7 +91,7 @@ impl Worker {
 
     /// Whether there is a slot that nothing was assigned to.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.is_leaving && self.suspects == 0 && (self.attempts.len() as u64) < self.slots()
+        !self.is_leaving && self.suspects == 0 && self.hold.is_none() && self.has_free_slot()
     }
 
     fn prefill_us(&self) -> u64 {
@@ -94,10 +103,16 @@ impl Worker {
         if self.is_leaving || self.suspects > 0 {
             return false;
         }
-        let slots = self.slots();
-        let assigned = self.attempts.len() as u64;
+        self.has_free_slot() || self.may_prefill(1_000, is_length_known)
+    }
+
+    /// Whether work for so many slots, in thousandths, may wait here for what runs to end.
+    fn may_prefill(&self, slots_milli: u64, is_length_known: bool) -> bool {
         let per_slot = if is_length_known { PREFILL_TASKS_MAX } else { PREFILL_UNKNOWN };
-        assigned < slots || (assigned < slots * per_slot && self.wait_us() < self.prefill_us())
+        let max = self.plan.slots_milli.max(1_000).saturating_mul(per_slot);
+        (self.attempts.len() as u64) < self.slots() * PREFILL_TASKS_MAX
+            && self.slots_used_milli.saturating_add(slots_milli) <= max
+            && self.wait_us() < self.prefill_us()
     }
 
     /// Whether it could run a task of the shape if it had nothing else to do.
@@ -112,12 +127,63 @@ impl Worker {
     pub(crate) fn is_available(&self, shape: &ShapeKey) -> bool {
         !self.is_leaving
             && self.suspects == 0
+            && (self.attempts.len() as u64) < self.slots() * PREFILL_TASKS_MAX
             && self.slots_used_milli + shape.slots_milli <= self.plan.slots_milli
             && self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
             && shape
                 .pools
                 .iter()
                 .all(|need| amount(&self.pools_used, &need.name) + need.milli <= amount(&self.plan.pools, &need.name))
+    }
+
+    /// Whether it could be given a task of the shape: there is room, or room is expected soon.
+    pub(crate) fn has_room_for(&self, shape: &ShapeKey, is_length_known: bool) -> bool {
+        if shape.takes_one_slot() {
+            return self.has_room(is_length_known);
+        }
+        let may_wait = |need: &Resource| {
+            amount(&self.pools_used, &need.name) + need.milli <= amount(&self.plan.pools, &need.name) * PREFILL_UNKNOWN
+        };
+        self.is_available(shape)
+            || (is_length_known
+                && !self.is_leaving
+                && self.suspects == 0
+                && self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
+                && shape.pools.iter().all(may_wait)
+                && self.may_prefill(shape.slots_milli, true))
+    }
+
+    /// What its attempts take.
+    pub(crate) fn used(&self) -> Amounts {
+        let pools = self.pools_used.iter().map(|pool| pool.milli).collect();
+        Amounts { slots_milli: self.slots_used_milli, memory_bytes: self.memory_used, pools }
+    }
+
+    /// What a task of the shape takes here.
+    pub(crate) fn amounts_of(&self, shape: &ShapeKey) -> Amounts {
+        let pools = self.plan.pools.iter().map(|pool| amount(&shape.pools, &pool.name)).collect();
+        Amounts { slots_milli: shape.slots_milli, memory_bytes: shape.memory_bytes, pools }
+    }
+
+    /// What is left when this is used; nothing where more is used than there is.
+    fn left(&self, used: &Amounts) -> Amounts {
+        Amounts {
+            slots_milli: self.plan.slots_milli.saturating_sub(used.slots_milli),
+            memory_bytes: self.plan.memory_bytes.saturating_sub(used.memory_bytes),
+            pools: self.plan.pools.iter().zip(&used.pools).map(|(pool, used)| pool.milli.saturating_sub(*used)).collect(),
+        }
+    }
+
+    /// Whether a task of the shape has room when this is used.
+    pub(crate) fn has_beside(&self, used: &Amounts, shape: &ShapeKey) -> bool {
+        self.left(used).covers(&self.amounts_of(shape))
+    }
+
+    /// What is left when this is used, and a task of the shape runs too.
+    pub(crate) fn spare_beside(&self, used: &Amounts, shape: &ShapeKey) -> Amounts {
+        let mut both = used.clone();
+        both.take(&self.amounts_of(shape));
+        self.left(&both)
     }
 
     /// Takes or gives back what a task of the shape needs.
@@ -134,6 +200,35 @@ impl Worker {
 
     pub(crate) fn round_trip(&self) -> Duration {
         self.plan.round_trip
+    }
+}
+
+/// Amounts of what a worker has; pools by their position in its plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Amounts {
+    pub(crate) slots_milli: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) pools: Vec<u64>,
+}
+
+impl Amounts {
+    /// Whether it is at least that much of everything.
+    pub(crate) fn covers(&self, other: &Amounts) -> bool {
+        self.slots_milli >= other.slots_milli
+            && self.memory_bytes >= other.memory_bytes
+            && self.pools.iter().zip(&other.pools).all(|(own, other)| own >= other)
+    }
+
+    fn take(&mut self, other: &Amounts) {
+        self.slots_milli += other.slots_milli;
+        self.memory_bytes += other.memory_bytes;
+        self.pools.iter_mut().zip(&other.pools).for_each(|(own, other)| *own += other);
+    }
+
+    pub(crate) fn give_back(&mut self, other: &Amounts) {
+        self.slots_milli -= other.slots_milli;
+        self.memory_bytes -= other.memory_bytes;
+        self.pools.iter_mut().zip(&other.pools).for_each(|(own, other)| *own -= other);
     }
 }
 

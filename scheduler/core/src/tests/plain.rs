@@ -71,9 +71,9 @@ fn labels_are_respected_and_explained() {
     let mut world = World::new(&[1, 1]);
     let rule = LabelRule::parse("zone=z2").expect("a rule");
     let settings = Settings { labels: vec![rule], ..Settings::default() };
-    assert_eq!(world.submit(plan_with(&[&[], &[]], &[0, 1], settings)), "0 -> w2");
+    assert_eq!(world.submit(plan_with(&[&[], &[], &[]], &[0, 1, 2], settings)), "0 -> w2; 1 -> w2");
     let graph = world.core.graph_index(GRAPH).expect("submitted");
-    let explanation = world.core.explain(crate::TaskId { graph, task: wasm_tasks_protocol::TaskIndex(1) }).expect("known");
+    let explanation = world.core.explain(crate::TaskId { graph, task: wasm_tasks_protocol::TaskIndex(2) }).expect("known");
     assert!(!explanation.is_unrunnable);
     assert_eq!(explanation.fits[1].lacks, ["its labels do not satisfy `zone=z2`"]);
 }

@@ -14,6 +14,10 @@ pub(super) struct World {
     pub(super) assigned: BTreeMap<WorkerId, Vec<(TaskIndex, Attempt)>>,
     /// How long tasks take.
     pub(super) run: Duration,
+    /// What the first graphs' functions are known to take, for graphs that come.
+    lengths: BTreeMap<u32, Duration>,
+    /// What tasks of other graphs than the first are called.
+    names: BTreeMap<GraphId, &'static str>,
     /// Everything that happened since the last look.
     log: Vec<String>,
 }
@@ -42,6 +46,17 @@ pub(super) fn plan_with(edges: &[&[u32]], outputs: &[u32], settings: graph::Sett
     }
 }
 
+/// A plan of tasks, each with what it needs, its function and its settings.
+pub(super) fn plan_of(tasks: &[(&[u32], u32, u32)], outputs: &[u32], settings: &[graph::Settings]) -> GraphPlan {
+    let edges: Vec<&[u32]> = tasks.iter().map(|(needs, ..)| *needs).collect();
+    GraphPlan {
+        functions: tasks.iter().map(|(_, function, _)| *function).collect(),
+        task_settings: tasks.iter().map(|(.., settings)| *settings).collect(),
+        settings: settings.to_vec(),
+        ..plan(&edges, outputs)
+    }
+}
+
 impl World {
     pub(super) fn new(workers: &[u64]) -> World {
         let mut world = World {
@@ -49,6 +64,8 @@ impl World {
             now: Time(0),
             assigned: BTreeMap::new(),
             run: Duration(1_000_000),
+            lengths: BTreeMap::new(),
+            names: BTreeMap::new(),
             log: Vec::new(),
         };
         for (worker, slots) in (1..).zip(workers) {
@@ -72,6 +89,38 @@ impl World {
         self.event(Event::GraphSubmitted { graph: GRAPH, plan })
     }
 
+    /// Says how long tasks of a function are known to take, in graphs that come.
+    pub(super) fn learn(&mut self, function: u32, length: Duration) {
+        self.lengths.insert(function, length);
+    }
+
+    /// Says what the tasks of another graph than the first are called in texts.
+    pub(super) fn name_graph(&mut self, graph: GraphId, name: &'static str) {
+        self.names.insert(graph, name);
+    }
+
+    fn name(&self, id: crate::TaskId) -> String {
+        let graph = self.names.iter().find(|(graph, _)| self.core.graph_index(**graph) == Some(id.graph));
+        format!("{}{}", graph.map_or("", |(_, name)| name), id.task.0)
+    }
+
+    /// The tasks at a worker.
+    pub(super) fn assigned_at(&self, worker: u64) -> Vec<u32> {
+        self.assigned.get(&WorkerId(worker)).into_iter().flatten().map(|(task, _)| task.0).collect()
+    }
+
+    /// The reservations, as text.
+    pub(super) fn reserved(&self) -> Vec<String> {
+        let held = self.core.reservations.iter().map(|(_, held)| {
+            let worker = self.core.worker(held.worker).id;
+            let start = held.start.since(self.now).as_secs_f64();
+            (held.priority, format!("{} at w{} from {start:.1} s", self.name(held.task), worker.0))
+        });
+        let mut held: Vec<_> = held.collect();
+        held.sort();
+        held.into_iter().map(|(_, text)| text).collect()
+    }
+
     /// Handles an event and settles; what came of it as text.
     pub(super) fn event(&mut self, event: Event) -> String {
         self.handle(event);
@@ -84,8 +133,17 @@ impl World {
     }
 
     pub(super) fn handle(&mut self, event: Event) {
+        let submitted = if let Event::GraphSubmitted { graph, .. } = &event { Some(*graph) } else { None };
         let mut actions = Actions::new();
         self.core.handle(self.now, event, &mut actions);
+        if let Some(graph) = submitted.and_then(|graph| self.core.graph_index(graph)) {
+            let functions = &mut self.core.graph_mut(graph).functions;
+            for (function, length) in &self.lengths {
+                if let Some(statistics) = functions.get_mut(*function as usize) {
+                    statistics.mean_us = Some(length.0 as f64);
+                }
+            }
+        }
         self.core.check_invariants();
         for action in actions.drain() {
             self.note(action);
@@ -110,7 +168,7 @@ impl World {
                     })
                     .collect();
                 let inputs = if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join(", ")) };
-                format!("{} -> w{}{inputs}", task.task.0, worker.0)
+                format!("{} -> w{}{inputs}", self.name(task), worker.0)
             }
             Action::Cancel { worker, attempt } => {
                 let list = self.assigned.entry(worker).or_default();

@@ -80,7 +80,7 @@ impl SchedulerCore {
         if let Some(moved) = worker.attempts.get(ended.position as usize) {
             self.attempts.at_mut(*moved).position = ended.position;
         }
-        worker.occupancy_us -= u64::from(ended.expected_us);
+        worker.occupancy_us -= self.queues.key(shape).occupancy_us(ended.expected_us);
         worker.suspects -= u32::from(is_suspect);
         worker.ahead -= u32::from(ended.is_ahead);
         worker.retracting -= u32::from(ended.is_retracting);

@@ -46,6 +46,9 @@ impl SchedulerCore {
                 self.lose_replica(id, index, out);
             }
         }
+        if let Some(hold) = self.worker(index).hold {
+            self.give_up(hold);
+        }
         while let Some(attempt) = self.worker(index).attempts.last().copied() {
             self.on_attempt_orphaned(attempt, index, out);
         }
