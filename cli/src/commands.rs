@@ -10,6 +10,7 @@ mod explain;
 mod explain_error;
 mod inspect;
 mod logs;
+mod replay;
 mod results;
 mod run;
 mod scheduler;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
     Attach(attach::Attach),
     Results(results::Results),
+    Replay(replay::Replay),
     Cancel(cancel::Cancel),
     Status(status::Status),
     Explain(explain::Explain),
@@ -59,6 +61,7 @@ impl Command {
             | Command::Inspect(_)
             | Command::Attach(_)
             | Command::Results(_)
+            | Command::Replay(_)
             | Command::Cancel(_)
             | Command::Status(_)
             | Command::Explain(_)
@@ -82,6 +85,7 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Attach(command) => command.run().await,
             Command::Results(command) => command.run().await,
+            Command::Replay(command) => command.run().await,
             Command::Cancel(command) => command.run().await,
             Command::Status(command) => command.run().await,
             Command::Explain(command) => command.run().await,

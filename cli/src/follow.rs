@@ -79,17 +79,18 @@ fn lost(submission: &Submission, error: ClientError) -> Failure {
     if is_connection { failure.hint(Some(hint)) } else { failure }
 }
 
-/// Writes outputs, failures and the summary; says what the process ends with.
+/// Writes outputs, failures and the summary; says what the process ends with. `origin` is what `replay` knows the graph by.
 pub(crate) fn finish(
     submission: &Submission,
     outcome: &Outcome,
+    origin: Option<&str>,
     sink: &Sink,
     voice: Voice,
     is_interrupted: bool,
 ) -> Result<Exit, Failure> {
     let ready = outcome.outputs.iter().filter_map(|output| Some((output.name.clone(), output.value.clone().ok()?)));
     let ready: Vec<(String, Bytes)> = ready.collect();
-    report::failures(submission.id(), &outcome.failures, outcome.failures_omitted);
+    report::failures(submission.id(), origin, &outcome.failures, outcome.failures_omitted);
     if !is_interrupted || !ready.is_empty() {
         let hint = format!("the outputs are kept: `wasm-tasks results {} -o FILE`", submission.id());
         write(&ready, sink).map_err(|failure| failure.hint(Some(hint)))?;

@@ -45,7 +45,7 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);
 
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
-    if matches!(command, Command::Submit(_) | Command::Run(_) | Command::Worker(_)) {
+    if matches!(command, Command::Submit(_) | Command::Run(_) | Command::Replay(_) | Command::Worker(_)) {
         allocator::keep_memory();
     }
     start_logging(command.default_log_level());

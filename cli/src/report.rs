@@ -82,7 +82,7 @@ impl Drop for Bar {
 }
 
 /// Shows why tasks failed.
-pub(crate) fn failures(graph: GraphId, failures: &[TaskFailure], omitted: u64) {
+pub(crate) fn failures(graph: GraphId, origin: Option<&str>, failures: &[TaskFailure], omitted: u64) {
     failures.iter().take(FAILURES_SHOWN).for_each(|failure| note(failure_text(failure)));
     let more = failures.len().saturating_sub(FAILURES_SHOWN) as u64 + omitted;
     if more > 0 {
@@ -90,11 +90,24 @@ pub(crate) fn failures(graph: GraphId, failures: &[TaskFailure], omitted: u64) {
     }
     if let Some(first) = failures.first() {
         note(format!("hint: `wasm-tasks explain-error {}` says what that means", first.error.code));
-        let key = if failures.len() == 1 { format!(" '{}'", first.key.replace('\'', "'\\''")) } else { " KEY".to_owned() };
+        let key = if failures.len() == 1 { format!(" {}", quoted(&first.key)) } else { " KEY".to_owned() };
         if failures.iter().any(|failure| !failure.error.stderr_tail.is_empty()) {
             note(format!("hint: `wasm-tasks logs {graph}{key}` shows all that was written"));
         }
+        if let Some(origin) = origin {
+            let key = quoted(&first.key);
+            note(format!("hint: `wasm-tasks replay {} {key}` writes it with its inputs, to run it again alone", quoted(origin)));
+        }
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn failure_text(failure: &TaskFailure) -> String {

@@ -8,6 +8,7 @@ mod options;
 mod order;
 mod read;
 mod reference;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -15,6 +16,7 @@ mod write;
 pub use options::{Grant, LabelRule, Options, Resource, Settings};
 pub use read::{GraphError, Place};
 pub use reference::{PathStep, Reference};
+pub use replay::ReplayError;
 pub use write::{Argument, Arguments, GraphBuilder};
 
 use crate::ids::{ComponentDigest, ContentDigest, TaskIndex};

@@ -143,12 +143,13 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
             ) => {
                 tokio::spawn(async move { from_client(&shared, session, asked).await });
             }
-            (Request::FetchComponent { digest }, Asker::Worker(_)) => {
+            (Request::FetchComponent { digest }, Asker::Worker(_) | Asker::Client(_)) => {
                 let found = shared.components.find(digest).map(|stored| stored.bytes);
                 tokio::spawn(reply_found(asked.reply, found));
             }
-            (Request::FetchData { .. } | Request::FetchResult { .. }, Asker::Worker(_))
-            | (Request::FetchOutput { .. }, Asker::Client(_)) => {
+            (Request::FetchData { .. }, Asker::Worker(_))
+            | (Request::FetchResult { .. }, Asker::Worker(_) | Asker::Client(_))
+            | (Request::FetchOutput { .. } | Request::FetchGraph { .. }, Asker::Client(_)) => {
                 if shared.inbox.send(Input::Asked { asker, request: asked }).await.is_err() {
                     return;
                 }
@@ -157,10 +158,9 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
                 Request::SubmitGraph { .. }
                 | Request::MissingComponents { .. }
                 | Request::UploadComponent { .. }
-                | Request::FetchComponent { .. }
                 | Request::FetchData { .. }
                 | Request::FetchOutput { .. }
-                | Request::FetchResult { .. }
+                | Request::FetchGraph { .. }
                 | Request::FetchLogs { .. },
                 Asker::Worker(_) | Asker::Client(_),
             ) => {
@@ -201,6 +201,7 @@ async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest
         | Request::FetchData { .. }
         | Request::FetchOutput { .. }
         | Request::FetchResult { .. }
+        | Request::FetchGraph { .. }
         | Request::FetchLogs { .. } => unreachable!("`serve` sends others elsewhere"),
     };
     let head = match answer {

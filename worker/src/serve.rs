@@ -27,7 +27,8 @@ impl<R: Runner> Shell<R> {
             | Request::UploadComponent { .. }
             | Request::FetchComponent { .. }
             | Request::FetchData { .. }
-            | Request::FetchOutput { .. } => {
+            | Request::FetchOutput { .. }
+            | Request::FetchGraph { .. } => {
                 let refusal = Refusal::new(ErrorCode::ProtocolViolation, "a worker does not answer this; ask the scheduler");
                 answer(reply, ReplyHead::Refused(refusal), Bytes::new());
             }

@@ -67,6 +67,6 @@ impl Attach {
         let outcome = submission.wait().await?;
         drop(bar);
         let sink = Sink { format: self.format, file: self.output, is_bare: false };
-        follow::finish(&submission, &outcome, &sink, voice, false)
+        follow::finish(&submission, &outcome, Some(&self.graph.to_string()), &sink, voice, false)
     }
 }

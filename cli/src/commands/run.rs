@@ -74,7 +74,9 @@ impl Run {
         drop(bar);
         let source = format!("{} {}", self.component.display(), self.export);
         let sink = Sink { format: self.format, file: self.output, is_bare: true };
-        let ended = follow::finish(&submission, &outcome, &sink, voice, is_interrupted);
+        // The command itself is what runs the task again, where no cluster keeps the graph.
+        let origin = (!client.is_embedded()).then(|| submission.id().to_string());
+        let ended = follow::finish(&submission, &outcome, origin.as_deref(), &sink, voice, is_interrupted);
         keep_or_release(&client, &submission, &outcome, &source, ended.is_ok()).await;
         drop(submission);
         client.close().await;

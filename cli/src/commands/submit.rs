@@ -75,7 +75,9 @@ impl Submit {
         drop(bar);
         let source = self.graph.display().to_string();
         let sink = Sink { format: self.format, file: self.output, is_bare: false };
-        let ended = follow::finish(&submission, &outcome, &sink, voice, is_interrupted);
+        // An embedded cluster is gone with this process, and its graph with it; the file is still there.
+        let origin = if client.is_embedded() { source.clone() } else { submission.id().to_string() };
+        let ended = follow::finish(&submission, &outcome, Some(&origin), &sink, voice, is_interrupted);
         keep_or_release(&client, &submission, &outcome, &source, ended.is_ok()).await;
         drop(submission);
         client.close().await;

@@ -149,15 +149,27 @@ impl GraphBuilder {
         group: Option<&str>,
         options: &Options,
     ) -> u32 {
+        let mut encoded = Writer::new();
+        encoded.array(bind.len());
+        bind.iter().for_each(|argument| argument.write(&mut encoded));
+        let encoded = (!bind.is_empty()).then_some(encoded.as_bytes());
+        self.function_encoded(component, export, encoded, dynamic, group, options)
+    }
+
+    /// Adds a function whose array of bound arguments is encoded; returns its position.
+    pub(super) fn function_encoded(
+        &mut self,
+        component: u32,
+        export: &str,
+        bind: Option<&[u8]>,
+        dynamic: Option<&Dynamic>,
+        group: Option<&str>,
+        options: &Options,
+    ) -> u32 {
         let mut map = MapWriter::default();
         map.field("component", |out| out.uint(u64::from(component)));
         map.field("export", |out| out.str(export));
-        if !bind.is_empty() {
-            map.field("bind", |out| {
-                out.array(bind.len());
-                bind.iter().for_each(|argument| argument.write(out));
-            });
-        }
+        map.some("bind", bind, Writer::raw);
         map.some("dynamic", dynamic, write_dynamic);
         map.some("group", group, Writer::str);
         map.some("options", write_options(options), |out, bytes| out.raw(&bytes));
@@ -212,18 +224,23 @@ impl GraphBuilder {
 
     /// Adds a task; returns its position.
     pub fn task(&mut self, key: &str, function: u32, arguments: &Arguments, options: &Options) -> TaskIndex {
-        let options = write_options(options);
-        let out = &mut self.tasks;
-        out.array(3 + usize::from(options.is_some()));
-        out.str(key);
-        out.uint(u64::from(function));
-        match arguments {
+        self.task_with(key, function, options, |out| match arguments {
             Arguments::Positional(list) => {
                 out.array(list.len());
                 list.iter().for_each(|argument| argument.write(out));
             }
             Arguments::Named(pairs) => write_map(out, pairs),
-        }
+        })
+    }
+
+    /// Adds a task whose arguments are written by the caller; returns its position.
+    pub(super) fn task_with(&mut self, key: &str, function: u32, options: &Options, args: impl FnOnce(&mut Writer)) -> TaskIndex {
+        let options = write_options(options);
+        let out = &mut self.tasks;
+        out.array(3 + usize::from(options.is_some()));
+        out.str(key);
+        out.uint(u64::from(function));
+        args(out);
         if let Some(options) = options {
             out.raw(&options);
         }

@@ -23,7 +23,7 @@ pub enum Request {
         /// Its digest.
         digest: ComponentDigest,
     },
-    /// A worker asks its scheduler for a component.
+    /// A worker, or a client, asks its scheduler for a component.
     FetchComponent {
         /// Its digest.
         digest: ComponentDigest,
@@ -42,7 +42,8 @@ pub enum Request {
         /// Position in the graph's outputs.
         output: u32,
     },
-    /// A worker, or the scheduler that relays, asks a worker for a result. A worker may also ask its scheduler to relay.
+    /// A worker, or the scheduler that relays, asks a worker for a result. A worker or a client may also ask the scheduler to
+    /// relay.
     FetchResult {
         /// The graph.
         graph: GraphId,
@@ -60,6 +61,11 @@ pub enum Request {
         graph: GraphId,
         /// The task.
         task: TaskIndex,
+    },
+    /// A client asks for the file of a graph, as it was submitted.
+    FetchGraph {
+        /// The graph.
+        graph: GraphId,
     },
 }
 

@@ -23,7 +23,8 @@ pub(crate) fn request_body_max(request: &Request) -> u64 {
         | Request::FetchData { .. }
         | Request::FetchOutput { .. }
         | Request::FetchResult { .. }
-        | Request::FetchLogs { .. } => 0,
+        | Request::FetchLogs { .. }
+        | Request::FetchGraph { .. } => 0,
     }
 }
 
@@ -32,7 +33,7 @@ pub(crate) fn reply_body_max(request: &Request) -> u64 {
     match request {
         Request::SubmitGraph { .. } | Request::UploadComponent { .. } | Request::MissingComponents { .. } => SMALL_BODY_BYTES_MAX,
         Request::FetchComponent { .. } => COMPONENT_BYTES_MAX as u64,
-        Request::FetchData { .. } => GRAPH_BYTES_MAX as u64,
+        Request::FetchData { .. } | Request::FetchGraph { .. } => GRAPH_BYTES_MAX as u64,
         Request::FetchOutput { .. } => RESULT_BYTES_MAX,
         Request::FetchResult { len, .. } => RESULT_BYTES_MAX.min(*len),
         // Two bins in an array.

@@ -26,6 +26,10 @@ impl Actor {
                 });
                 tokio::spawn(reply_found(reply, found));
             }
+            Request::FetchGraph { graph } => {
+                let found = self.graph_by_id(graph).map(|graph| graph.prepared.graph.file().clone());
+                tokio::spawn(reply_found(reply, found));
+            }
             Request::FetchOutput { graph, output } => self.on_fetch_output(graph, output, reply),
             Request::FetchResult { graph, task, offset, len } => self.on_relay(asker, graph, task, offset, len, reply),
             Request::SubmitGraph { .. }
@@ -71,11 +75,14 @@ impl Actor {
         }
     }
 
-    /// For workers that cannot reach each other.
+    /// For workers that cannot reach each other, and clients, which reach none.
     fn on_relay(&mut self, asker: Asker, graph: GraphId, task: TaskIndex, offset: u64, len: u64, reply: Replier) {
-        let Asker::Worker(worker) = asker else { unreachable!("clients ask for outputs") };
+        let but = match asker {
+            Asker::Worker(worker) => Some(worker),
+            Asker::Client(_) => None,
+        };
         let inline = self.graph_by_id(graph).and_then(|graph| graph.inline.get(&task).cloned());
-        let holder = self.holder(graph, task, Some(worker));
+        let holder = self.holder(graph, task, but);
         tokio::spawn(async move {
             let (head, body) = match (inline, holder) {
                 (Some(bytes), _) => {

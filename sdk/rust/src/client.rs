@@ -7,11 +7,13 @@ mod connection;
 mod embedded;
 mod follow;
 mod outcome;
+mod replay;
 mod room;
 mod submission;
 
 pub use embedded::EmbeddedSettings;
 pub use outcome::{NoValue, Outcome, Output, OutputError};
+pub use replay::{Replay, ReplayFailure};
 pub use submission::{Event, Events, Submission};
 
 use self::connection::Connection;

@@ -21,7 +21,9 @@ pub mod runs;
 mod upload;
 
 pub use check::{CheckFailure, Checked, check_graph, read_interfaces};
-pub use client::{Client, EmbeddedSettings, Event, Events, NoValue, Outcome, Output, OutputError, Submission};
+pub use client::{
+    Client, EmbeddedSettings, Event, Events, NoValue, Outcome, Output, OutputError, Replay, ReplayFailure, Submission,
+};
 pub use decode::{DecodeError, decode, from_serde};
 pub use error::ClientError;
 pub use graph::{Args, Component, Data, Function, Graph, GraphFileError, IntoArgument, PackedNumber, Part, Task, packed};

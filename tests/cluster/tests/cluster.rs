@@ -13,6 +13,7 @@ mod cluster {
     mod misfits;
     mod outputs;
     mod polyglot;
+    mod replay;
     mod run;
     mod support;
     mod vectors;
