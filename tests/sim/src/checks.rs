@@ -2,7 +2,7 @@
 
 use crate::core_shell::CoreShell;
 use crate::coverage::FaultKind;
-use crate::scenario::Fault;
+use crate::faults::Fault;
 use crate::scheduler::Scheduler;
 use crate::work::{Fate, Work, decode};
 use crate::world::World;
@@ -53,6 +53,16 @@ pub enum Violation {
         code: ErrorCode,
         /// How often it was tried.
         attempts: u32,
+    },
+    /// A task is given to one worker after the other although they die of it.
+    #[error("task {task} of graph {graph} did not fail although {deaths} workers died that ran it")]
+    Unblamed {
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: u32,
+        /// How many workers.
+        deaths: u32,
     },
     /// What workers hold is not what the scheduler believes.
     #[error("task {task} of graph {graph} is {state}: the scheduler believes it at {believed:?}, it is at {found:?}")]
@@ -107,7 +117,7 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Every failure has a reason.
+/// Every failure has a reason, and what has reason enough failed.
 fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
     let told = &world.scheduler.told;
     let had = |kind: FaultKind| world.scheduler.coverage.faults.contains_key(&kind);
@@ -116,6 +126,7 @@ fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
         let has_reason = match code {
             ErrorCode::WorkerDied => count(&told.deaths) >= WORKER_DEATHS_MAX,
             ErrorCode::WorkerFault => count(&told.faults) >= 6 && (had(FaultKind::TaskFault) || had(FaultKind::LostReplica)),
+            ErrorCode::CompileFailed => work.broken == Some(work.task(*task).function),
             code => match work.task(*task).fate {
                 Fate::Fine => false,
                 Fate::Fails(own) => own == *code,
@@ -124,6 +135,11 @@ fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
         };
         if !has_reason {
             return Err(Violation::Failed { graph, task: task.0, code: *code, attempts: *attempts });
+        }
+    }
+    for ((_, task), deaths) in told.blamed.range((graph, TaskIndex(0))..=(graph, TaskIndex(u32::MAX))) {
+        if *deaths >= WORKER_DEATHS_MAX && !told.failures.contains_key(&(graph, *task)) {
+            return Err(Violation::Unblamed { graph, task: task.0, deaths: *deaths });
         }
     }
     Ok(())
@@ -139,7 +155,10 @@ fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Resu
         if shell.told.failures.contains_key(&(graph, task)) || needs.iter().any(|need| doomed.contains(need)) {
             doomed.insert(task);
         }
-        if matches!(work.task(task).fate, Fate::Fails(_)) || needs.iter().any(|need| must_fail.contains(need)) {
+        if matches!(work.task(task).fate, Fate::Fails(_))
+            || work.broken == Some(work.task(task).function)
+            || needs.iter().any(|need| must_fail.contains(need))
+        {
             must_fail.insert(task);
         }
     }

@@ -1,6 +1,7 @@
 //! What the command's words mean.
 
 mod graphs;
+mod mutants;
 mod seeds;
 
 use clap::{Parser, ValueEnum};
@@ -30,6 +31,12 @@ pub(crate) struct Command {
     /// With --seed: print what happened
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// End at the first seed that fails
+    #[arg(long)]
+    stop: bool,
+    /// Build mutants of the cores, all or those whose name contains this, and look that seeds kill each
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    mutants: Option<String>,
     /// Compare policies on a generated graph: a name, or `all`
     #[arg(long, value_name = "NAME")]
     generate: Option<String>,
@@ -67,6 +74,9 @@ enum Known {
 
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
+        if let Some(filter) = &self.mutants {
+            return mutants::run(filter, self.seeds.unwrap_or(10_000));
+        }
         let source = match (&self.generate, &self.estee, &self.wfformat) {
             (Some(name), ..) => Some(graphs::Source::Generate(name.clone())),
             (None, Some(path), _) => Some(graphs::Source::Estee(path.clone())),
@@ -75,7 +85,7 @@ impl Command {
         };
         match (source, self.seed) {
             (None, Some(seed)) => seeds::one(seed, self.trace),
-            (None, None) => seeds::many(self.first, self.seeds.unwrap_or(1_000)),
+            (None, None) => seeds::many(self.first, self.seeds.unwrap_or(1_000), self.stop),
             (Some(source), seed) => {
                 let (workers, slots) = self.cluster;
                 let model = match self.netmodel {

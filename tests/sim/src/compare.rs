@@ -73,7 +73,7 @@ pub fn reference(work: &Arc<Work>, cluster: &Cluster, estimates: Estimates, poli
 fn run<S: Scheduler>(work: &Arc<Work>, cluster: &Cluster, scheduler: S, seed: u64) -> (Measured, S) {
     let mut world: World<S, ()> = World::new(cluster.settings(), scheduler, seed);
     let round_trip = Duration(2 * WorldSettings::default().latency.0);
-    let offer = Offer { slots: cluster.slots, pools: Vec::new(), labels: Vec::new(), round_trip };
+    let offer = Offer::of_slots(cluster.slots, round_trip);
     for _ in 0..cluster.workers {
         world.join(&offer, 1.0);
     }

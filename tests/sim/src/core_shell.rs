@@ -2,7 +2,7 @@
 //! `scheduler/src/actor` makes, without connections and clients.
 
 use crate::coverage::Coverage;
-use crate::scheduler::{MEMORY_BYTES, Offer, Relay, Scheduler};
+use crate::scheduler::{Offer, Relay, Scheduler};
 use crate::work::Work;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,8 @@ pub struct Told {
     pub faults: BTreeMap<(GraphId, TaskIndex), u32>,
     /// Deaths of workers that had each task.
     pub deaths: BTreeMap<(GraphId, TaskIndex), u32>,
+    /// Of these, those of the only worker that had the task, which missed nothing there.
+    pub blamed: BTreeMap<(GraphId, TaskIndex), u32>,
 }
 
 /// The core and what its shell keeps.
@@ -64,6 +66,8 @@ pub struct CoreShell {
     pub core_nanos: u64,
     /// Reports that came, for those that come again.
     pub reports: Vec<(WorkerId, FromWorker)>,
+    /// Attempts that were assigned, for reports by others.
+    pub assigned: Vec<(WorkerId, Attempt)>,
     /// What the core was told and what it wanted, when asked for.
     pub trace: Option<Vec<String>>,
 }
@@ -83,6 +87,7 @@ impl CoreShell {
             clock: None,
             core_nanos: 0,
             reports: Vec::new(),
+            assigned: Vec::new(),
             trace: None,
         }
     }
@@ -99,7 +104,7 @@ impl CoreShell {
             self.core_nanos += clock() - begun;
         }
         self.coverage.events += 1;
-        self.coverage.note(self.core.counters());
+        self.coverage.note(now, self.core.counters());
         if self.check_every > 0 && self.coverage.events.is_multiple_of(self.check_every) {
             self.core.check_invariants();
             self.coverage.checked += 1;
@@ -178,6 +183,9 @@ impl CoreShell {
     fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
         let graph = self.graphs[id.graph.slot()].as_mut().expect("tasks are of graphs that are there");
         let Some(outbox) = self.workers.get_mut(&worker) else { return };
+        if self.check_every > 0 {
+            self.assigned.push((worker, attempt));
+        }
         if graph.defined_at.insert(worker) {
             outbox.push(ToWorker::DefineGraph {
                 graph: graph.id,
@@ -252,7 +260,7 @@ impl Scheduler for CoreShell {
         self.workers.insert(worker, outbox);
         let plan = WorkerPlan {
             slots_milli: u64::from(offer.slots) * 1_000,
-            memory_bytes: MEMORY_BYTES,
+            memory_bytes: offer.memory_bytes,
             labels: offer.labels.clone(),
             pools: offer.pools.clone(),
             round_trip: offer.round_trip,
@@ -305,10 +313,12 @@ impl Scheduler for CoreShell {
             for position in 0..graph.work.tasks.len() as u32 {
                 let task = TaskIndex(position);
                 let id = TaskId { graph: graph.index, task };
-                let had_it = self.core.explain(id).is_some_and(|why| {
-                    why.state == wasm_tasks_scheduler_core::StateName::Assigned && why.workers.contains(&worker)
-                });
-                *self.told.deaths.entry((graph.id, task)).or_default() += u32::from(had_it);
+                let Some(why) = self.core.explain(id).filter(|why| why.workers.contains(&worker)) else { continue };
+                if why.state == wasm_tasks_scheduler_core::StateName::Assigned {
+                    let is_blamed = why.workers == [worker] && why.missing.is_empty();
+                    *self.told.deaths.entry((graph.id, task)).or_default() += 1;
+                    *self.told.blamed.entry((graph.id, task)).or_default() += u32::from(is_blamed);
+                }
             }
         }
         self.event(now, Event::WorkerLost(worker));

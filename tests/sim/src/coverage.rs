@@ -1,13 +1,16 @@
-//! What a run met: transitions of the scheduler's table, by the kind of fault that came last before them.
+//! What a run met: steps of the scheduler's and of the workers' tables, by the kinds of faults that were in force.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use wasm_tasks_protocol::Time;
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_scheduler_core::{Counters, TRANSITIONS};
+use wasm_tasks_worker_core::{Phase, STEPS, Steps};
 
 /// Kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultKind {
-    /// None so far.
+    /// None is in force.
     None,
     /// A worker's process ends.
     Crash,
@@ -17,17 +20,23 @@ pub enum FaultKind {
     Delay,
     /// Two workers cannot reach each other for a while.
     Partition,
+    /// What a worker says comes twice, for a while.
+    Duplicate,
+    /// Ways take very different times for a while: messages of different links, and results, overtake each other.
+    Reorder,
+    /// A worker's disk is full for a while: what should be spilled stays in memory, until the machine ends the process.
+    FullDisk,
+    /// A worker cannot give a result that it holds: its disk is broken.
+    LostReplica,
     /// A worker joins.
     Join,
     /// A worker drains and leaves.
     Leave,
-    /// A worker cannot give a result that it holds: its disk is full or broken.
-    LostReplica,
     /// Attempts fail for reasons of the worker.
     TaskFault,
     /// A worker becomes slow.
     Straggler,
-    /// Old reports come again, or reports of things that never were.
+    /// Old reports come again, or reports of things that never were, or of another worker's attempts.
     StaleReport,
     /// A graph is cancelled.
     Cancel,
@@ -37,15 +46,18 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [FaultKind; 13] = [
+    pub const ALL: [FaultKind; 16] = [
         FaultKind::None,
         FaultKind::Crash,
         FaultKind::LinkLost,
         FaultKind::Delay,
         FaultKind::Partition,
+        FaultKind::Duplicate,
+        FaultKind::Reorder,
+        FaultKind::FullDisk,
+        FaultKind::LostReplica,
         FaultKind::Join,
         FaultKind::Leave,
-        FaultKind::LostReplica,
         FaultKind::TaskFault,
         FaultKind::Straggler,
         FaultKind::StaleReport,
@@ -53,6 +65,15 @@ impl FaultKind {
         FaultKind::Release,
     ];
 }
+
+/// A fault is in force while it lasts and so long after: what it set off goes on.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
+const KINDS: usize = FaultKind::ALL.len();
+const SCHEDULER_STEPS: usize = TRANSITIONS.len();
+
+/// Pairs that cannot be, with the reason. A kind that is none stands for all kinds.
+pub const IMPOSSIBLE: &[(&str, Option<FaultKind>, &str)] = &[];
 
 /// Counts of a run, or of many.
 #[derive(Clone, Debug)]
@@ -63,13 +84,15 @@ pub struct Coverage {
     pub checked: u64,
     /// Events that workers' cores handled; each is followed by a check.
     pub worker_events: u64,
-    /// The kind of the last fault.
-    pub last_fault: FaultKind,
     /// Faults by kind.
     pub faults: BTreeMap<FaultKind, u64>,
-    /// Transitions by the kind of the last fault before them, in the order of the table.
-    pub transitions: BTreeMap<FaultKind, [u64; TRANSITIONS.len()]>,
-    seen: [u64; TRANSITIONS.len()],
+    /// Until when each kind is in force.
+    until: [Time; KINDS],
+    /// Steps of the scheduler's table by the kinds in force, in the order of the table.
+    scheduler: [[u64; SCHEDULER_STEPS]; KINDS],
+    /// The same of the workers' table.
+    workers: [[u64; STEPS.len()]; KINDS],
+    seen: [u64; SCHEDULER_STEPS],
 }
 
 impl Default for Coverage {
@@ -78,29 +101,49 @@ impl Default for Coverage {
             events: 0,
             checked: 0,
             worker_events: 0,
-            last_fault: FaultKind::None,
             faults: BTreeMap::new(),
-            transitions: BTreeMap::new(),
-            seen: [0; TRANSITIONS.len()],
+            until: [Time(0); KINDS],
+            scheduler: [[0; SCHEDULER_STEPS]; KINDS],
+            workers: [[0; STEPS.len()]; KINDS],
+            seen: [0; SCHEDULER_STEPS],
         }
     }
 }
 
 impl Coverage {
-    /// A fault happens now.
-    pub fn fault(&mut self, kind: FaultKind) {
-        self.last_fault = kind;
+    /// A fault happens now and lasts so long.
+    pub fn fault(&mut self, kind: FaultKind, now: Time, length: Duration) {
+        let until = &mut self.until[kind as usize];
+        *until = (*until).max(now + length + AFTERMATH);
         *self.faults.entry(kind).or_default() += 1;
     }
 
-    /// Takes over what the core counted since the last time.
-    pub(crate) fn note(&mut self, counters: &Counters) {
+    /// The kinds in force, `None` where there are none.
+    fn in_force(&self, now: Time) -> impl Iterator<Item = usize> + use<> {
+        let mut is_in_force = self.until.map(|until| until > now);
+        is_in_force[FaultKind::None as usize] = !is_in_force.contains(&true);
+        (0..KINDS).filter(move |kind| is_in_force[*kind])
+    }
+
+    /// Takes over what the scheduler's core counted since the last time.
+    pub(crate) fn note(&mut self, now: Time, counters: &Counters) {
         if counters.transitions != self.seen {
-            let row = self.transitions.entry(self.last_fault).or_insert([0; TRANSITIONS.len()]);
-            for ((total, now), before) in row.iter_mut().zip(&counters.transitions).zip(&self.seen) {
-                *total += now - before;
+            for kind in self.in_force(now) {
+                let row = self.scheduler[kind].iter_mut().zip(&counters.transitions).zip(&self.seen);
+                row.for_each(|((total, now), before)| *total += now - before);
             }
             self.seen = counters.transitions;
+        }
+    }
+
+    /// Takes over what a worker's core counted since `seen`.
+    pub(crate) fn note_worker(&mut self, now: Time, steps: &Steps, seen: &mut Steps) {
+        if steps != seen {
+            for kind in self.in_force(now) {
+                let row = self.workers[kind].iter_mut().zip(steps).zip(seen.iter());
+                row.for_each(|((total, now), before)| *total += now - before);
+            }
+            *seen = *steps;
         }
     }
 
@@ -112,19 +155,35 @@ impl Coverage {
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
         }
-        for (kind, counts) in &other.transitions {
-            let row = self.transitions.entry(*kind).or_insert([0; TRANSITIONS.len()]);
-            row.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+        for kind in 0..KINDS {
+            self.scheduler[kind].iter_mut().zip(&other.scheduler[kind]).for_each(|(total, count)| *total += count);
+            self.workers[kind].iter_mut().zip(&other.workers[kind]).for_each(|(total, count)| *total += count);
         }
     }
 
-    /// Transitions of the table, with how often each was met after any fault.
-    pub fn totals(&self) -> [u64; TRANSITIONS.len()] {
-        let mut totals = [0; TRANSITIONS.len()];
-        for row in self.transitions.values() {
-            totals.iter_mut().zip(row).for_each(|(total, count)| *total += count);
+    /// Every step of both tables by name, with how often it was met while each kind was in force.
+    pub fn rows(&self) -> Vec<(String, [u64; KINDS])> {
+        let scheduler = TRANSITIONS.iter().enumerate().map(|(at, step)| {
+            (format!("{} > {}", step.from.as_str(), step.to.as_str()), std::array::from_fn(|kind| self.scheduler[kind][at]))
+        });
+        let name = |(from, to): &(Phase, Phase)| format!("worker: {} > {}", from.as_str(), to.as_str());
+        let workers = STEPS.iter().enumerate().map(|(at, step)| (name(step), std::array::from_fn(|kind| self.workers[kind][at])));
+        scheduler.chain(workers).collect()
+    }
+
+    /// What was met fewer than `least` times, as pairs of a step and a kind; what cannot be is left out.
+    pub fn missing(&self, least: u64) -> Vec<(String, FaultKind, u64)> {
+        let is_impossible =
+            |step: &str, kind| IMPOSSIBLE.iter().any(|(name, of, _)| *name == step && of.is_none_or(|of| of == kind));
+        let mut missing = Vec::new();
+        for (step, counts) in self.rows() {
+            for (kind, count) in FaultKind::ALL.into_iter().zip(counts) {
+                if count < least && !is_impossible(&step, kind) {
+                    missing.push((step.clone(), kind, count));
+                }
+            }
         }
-        totals
+        missing
     }
 }
 
@@ -135,18 +194,15 @@ impl fmt::Display for Coverage {
             "events: {} of the scheduler, {} checked; {} of workers, all checked",
             self.events, self.checked, self.worker_events
         )?;
-        write!(f, "{:<22}{:>9}", "transition", "all")?;
-        FaultKind::ALL.iter().try_for_each(|kind| write!(f, " {:>11}", format!("{kind:?}")))?;
-        writeln!(f)?;
-        write!(f, "{:<22}{:>9}", "(faults)", self.faults.values().sum::<u64>())?;
-        FaultKind::ALL.iter().try_for_each(|kind| write!(f, " {:>11}", self.faults.get(kind).unwrap_or(&0)))?;
-        writeln!(f)?;
-        for ((at, transition), total) in TRANSITIONS.iter().enumerate().zip(self.totals()) {
-            write!(f, "{:<22}{total:>9}", format!("{} > {}", transition.from.as_str(), transition.to.as_str()))?;
-            for kind in FaultKind::ALL {
-                write!(f, " {:>11}", self.transitions.get(&kind).map_or(0, |row| row[at]))?;
-            }
-            writeln!(f)?;
+        let line = |f: &mut fmt::Formatter<'_>, name: &str, counts: Vec<String>| {
+            write!(f, "{name:<28}")?;
+            counts.iter().try_for_each(|count| write!(f, " {count:>11}"))?;
+            writeln!(f)
+        };
+        line(f, "while in force", FaultKind::ALL.iter().map(|kind| format!("{kind:?}")).collect())?;
+        line(f, "(faults)", FaultKind::ALL.iter().map(|kind| self.faults.get(kind).unwrap_or(&0).to_string()).collect())?;
+        for (step, counts) in self.rows() {
+            line(f, &step, counts.iter().map(u64::to_string).collect())?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! A worker's process: the real worker core in a shell of values, as `worker/src` has it, with lanes that take virtual time.
 
-use crate::scheduler::{MEMORY_BYTES, Offer};
-use crate::work::{Fate, VALUE_BYTES, Work, decode};
+use crate::scheduler::Offer;
+use crate::store::{Store, Stored};
+use crate::work::{Fate, Work, decode};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +15,7 @@ use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ErrorCode, TaskError, Time};
 use wasm_tasks_worker_core::{
     Action, Actions, AttemptId, ComponentId, CoreSettings, Ended, Event, FetchId, GraphKey, InputValue, LaneId, Launch, Outcome,
-    ResultId, WorkerCore,
+    ResultId, Steps, WorkerCore,
 };
 
 /// A lane that has ended attempts says so at the latest when one of them ends this long after it last did.
@@ -36,7 +37,12 @@ pub enum Wish {
         serial: u64,
     },
     /// Load a component.
-    Load(ComponentId),
+    Load {
+        /// Which.
+        component: ComponentId,
+        /// Whether that is impossible.
+        is_broken: bool,
+    },
     /// Ask a peer for a result, of which so many bytes are needed.
     Fetch {
         /// Names the try.
@@ -56,6 +62,8 @@ pub enum Wish {
     Say(Vec<FromWorker>),
     /// The process ends when everything is said.
     Leave,
+    /// The process ends at once: the machine has no memory left for it.
+    Die,
 }
 
 #[derive(Debug, Default)]
@@ -69,18 +77,6 @@ struct Lane {
     report_at: usize,
     has_reported: bool,
     last_report: Time,
-}
-
-#[derive(Debug)]
-struct Stored {
-    value: Bytes,
-    graph: GraphId,
-    task: TaskIndex,
-    /// The bytes of it that are here.
-    bytes: u64,
-    is_whole: bool,
-    /// It can be neither read nor given away any more.
-    is_lost: bool,
 }
 
 /// How often each task ran, wherever it did.
@@ -103,14 +99,15 @@ pub struct Process {
     pub events: u64,
     /// Time in attempts, summed over lanes.
     pub busy: Duration,
-    /// Bytes of results that are here now, and the most that ever were.
-    pub live_bytes: (u64, u64),
     /// Whether the core is checked after every event.
     pub is_checked: bool,
     works: BTreeMap<GraphId, Arc<Work>>,
     graphs: BTreeMap<GraphKey, GraphId>,
     lanes: Vec<Lane>,
-    store: BTreeMap<ResultId, Stored>,
+    /// Results that are here.
+    pub store: Store,
+    /// The core's steps that were counted.
+    pub steps_seen: Steps,
     /// Parts of other workers' results that are here or on their way.
     parts: BTreeSet<(GraphId, TaskIndex, u32)>,
     /// Tasks that were assigned here, for the parts that they need.
@@ -130,7 +127,7 @@ pub struct Process {
 impl Process {
     /// A process without work.
     pub fn new(id: WorkerId, offer: &Offer, tries: Tries) -> Process {
-        let mut settings = CoreSettings::new(offer.slots, MEMORY_BYTES);
+        let mut settings = CoreSettings::new(offer.slots, offer.memory_bytes);
         settings.pools = offer.pools.clone();
         Process {
             lanes: (0..settings.lanes).map(|_| Lane::default()).collect(),
@@ -140,11 +137,11 @@ impl Process {
             faults_to_come: 0,
             events: 0,
             busy: Duration::ZERO,
-            live_bytes: (0, 0),
             is_checked: true,
             works: BTreeMap::new(),
             graphs: BTreeMap::new(),
-            store: BTreeMap::new(),
+            store: Store::new(offer.room),
+            steps_seen: Steps::default(),
             parts: BTreeSet::new(),
             assigned: BTreeMap::new(),
             components: BTreeSet::new(),
@@ -225,7 +222,10 @@ impl Process {
                 let Lane { queue, done, .. } = &mut self.lanes[lane.0 as usize];
                 done.extend(queue.drain(..).map(|launch| Ended { id: launch.id, outcome: Outcome::NotRun }));
             }
-            Action::LoadComponent { component, .. } => self.wishes.push(Wish::Load(component)),
+            Action::LoadComponent { component, digest, .. } => {
+                let is_broken = self.works.values().any(|work| work.broken_component() == Some(digest));
+                self.wishes.push(Wish::Load { component, is_broken });
+            }
             Action::UnloadComponent(component) => drop(self.components.remove(&component)),
             Action::LoadData { .. } => panic!("no graph of the simulator has data that is loaded"),
             Action::Fetch { fetch, graph, task, from, size: _ } => {
@@ -235,8 +235,7 @@ impl Process {
             Action::CancelFetch(fetch) => self.wishes.push(Wish::CancelFetch(fetch)),
             Action::Store { result, value } => self.keep(result, value),
             Action::Drop(result) => {
-                let dropped = self.store.remove(&result).expect("what is dropped was stored");
-                self.live_bytes.0 -= dropped.bytes;
+                let dropped = self.store.remove(result).expect("what is dropped was stored");
                 self.parts.retain(|(graph, task, _)| (*graph, *task) != (dropped.graph, dropped.task));
             }
             Action::DefineGraph { graph, graph_id, .. } => drop(self.graphs.insert(graph, graph_id)),
@@ -259,9 +258,10 @@ impl Process {
         let graph = *found.expect("a value is that of a task: nothing else is ever stored").0;
         let is_whole = value.last() != Some(&FETCHED);
         let bytes = if is_whole { size } else { self.part_bytes(graph, task) };
-        self.live_bytes.0 += bytes;
-        self.live_bytes.1 = self.live_bytes.1.max(self.live_bytes.0);
-        self.store.insert(result, Stored { value, graph, task, bytes, is_whole, is_lost: false });
+        self.store.insert(result, Stored { value, graph, task, bytes, is_whole, is_lost: false, is_spilled: false });
+        if self.store.is_out_of_memory() {
+            self.wishes.push(Wish::Die);
+        }
     }
 
     /// Marks the parts of a result that assigned tasks need as coming, and returns the bytes of those that were not.
@@ -278,25 +278,28 @@ impl Process {
         bytes
     }
 
-    /// Parts of results that came for other tasks are fetched before this one runs. Returns the microseconds.
-    fn fetch_late_parts(&mut self, graph: GraphId, launch: &Launch) -> u64 {
+    /// Inputs are read from disk, and parts of them that did not come with the rest are fetched, before a task runs.
+    /// Returns the microseconds.
+    fn read_inputs(&mut self, graph: GraphId, launch: &Launch) -> u64 {
         let work = Arc::clone(&self.works[&graph]);
-        let mut bytes = 0;
+        let mut late = 0;
+        let mut micros = 0;
         for input in &launch.inputs {
             let InputValue::Stored(result) = &input.value else { continue };
-            let Some(stored) = self.store.get_mut(result).filter(|stored| !stored.is_whole) else { continue };
+            micros += self.store.read_micros(*result);
+            if self.store.get(*result).is_none_or(|stored| stored.is_whole) {
+                continue;
+            }
             for (_, part) in work.task(launch.task).needs.iter().filter(|(need, _)| *need == input.task) {
                 if self.parts.insert((graph, input.task, *part)) {
                     let size = work.task(input.task).parts[*part as usize];
-                    bytes += size;
-                    stored.bytes += size;
+                    late += size;
+                    self.store.grow(*result, size);
                 }
             }
         }
-        self.late_bytes += bytes;
-        self.live_bytes.0 += bytes;
-        self.live_bytes.1 = self.live_bytes.1.max(self.live_bytes.0);
-        (bytes as f64 * 1e6 / self.bandwidth as f64) as u64
+        self.late_bytes += late;
+        micros + (late as f64 * 1e6 / self.bandwidth as f64) as u64
     }
 
     fn part_bytes(&self, graph: GraphId, task: TaskIndex) -> u64 {
@@ -324,8 +327,7 @@ impl Process {
         assert!(self.components.contains(&launch.component), "the core launches what is loaded");
         let graph = self.graphs[&launch.graph];
         let micros = (self.works[&graph].task(launch.task).duration.0 as f64 / self.speed) as u64;
-        let late = self.fetch_late_parts(graph, &launch);
-        let micros = micros + late;
+        let micros = micros + self.read_inputs(graph, &launch);
         let entry = &mut self.lanes[lane.0 as usize];
         entry.serial += 1;
         let serial = entry.serial;
@@ -418,7 +420,7 @@ impl Process {
                 InputValue::Inline(value) => value,
                 InputValue::Stored(result) => {
                     let stored =
-                        self.store.get(result).expect("the core launches what has its inputs, and they are stored before");
+                        self.store.get(*result).expect("the core launches what has its inputs, and they are stored before");
                     assert_eq!((stored.graph, stored.task), (graph, input.task), "an input is the result of its task");
                     if stored.is_lost {
                         return None;
@@ -435,21 +437,11 @@ impl Process {
 
     /// Answers a peer that asks for a result.
     pub fn serve(&self, graph: GraphId, task: TaskIndex) -> Option<Bytes> {
-        let stored = self.store.get(&self.core.held(graph, task)?)?;
-        (!stored.is_lost).then(|| stored.value.slice(..VALUE_BYTES))
+        self.store.get(self.core.held(graph, task)?)?.serve()
     }
 
     /// Results that are here.
     pub fn holdings(&self) -> Vec<(GraphId, TaskIndex)> {
-        self.store.values().map(|stored| (stored.graph, stored.task)).collect()
-    }
-
-    /// Makes one of the results unreadable.
-    pub fn lose_one(&mut self, at: u64) -> bool {
-        let count = self.store.len().max(1);
-        match self.store.values_mut().nth(at as usize % count) {
-            Some(stored) => !std::mem::replace(&mut stored.is_lost, true),
-            None => false,
-        }
+        self.store.iter().map(|stored| (stored.graph, stored.task)).collect()
     }
 }

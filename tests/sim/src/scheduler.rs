@@ -1,5 +1,6 @@
 //! What the world asks of a scheduler: the real core in its small shell, or a reference policy.
 
+use crate::store::Room;
 use crate::work::Work;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -20,9 +21,20 @@ pub struct Offer {
     pub labels: Vec<(String, String)>,
     /// The way to the scheduler and back.
     pub round_trip: Duration,
+    /// Bytes of memory that it offers to tasks.
+    pub memory_bytes: u64,
+    /// Room for results.
+    pub room: Room,
 }
 
-/// Bytes of memory that every worker offers.
+impl Offer {
+    /// A worker with slots only, and no limits.
+    pub fn of_slots(slots: u32, round_trip: Duration) -> Offer {
+        Offer { slots, pools: Vec::new(), labels: Vec::new(), round_trip, memory_bytes: MEMORY_BYTES, room: Room::ENDLESS }
+    }
+}
+
+/// Bytes of memory that workers without limits offer.
 pub(crate) const MEMORY_BYTES: u64 = 16 << 30;
 
 /// Where a scheduler says that a result is, when a worker asks it instead of a peer.

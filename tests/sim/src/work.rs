@@ -75,6 +75,8 @@ pub struct Work {
     pub dependencies: Vec<Vec<TaskIndex>>,
     /// The tasks that need each task.
     pub dependents: Vec<Vec<TaskIndex>>,
+    /// A function whose component cannot be loaded anywhere.
+    pub broken: Option<u32>,
     /// Tells the values of graphs apart.
     pub salt: u64,
     /// What each task's result must be.
@@ -105,7 +107,7 @@ impl Work {
         }
         let leaves = || (0..n).filter(|task| dependents[*task].is_empty()).map(|task| TaskIndex(task as u32)).collect();
         let outputs = outputs.unwrap_or_else(leaves);
-        let mut work = Work { name, tasks, outputs, dependencies, dependents, salt, values: vec![0; n] };
+        let mut work = Work { name, tasks, outputs, dependencies, dependents, broken: None, salt, values: vec![0; n] };
         let order = work.topological();
         if order.len() != n {
             return Err(WorkError::Cycle);
@@ -181,12 +183,23 @@ impl Work {
     pub fn functions(&self) -> Vec<FunctionSpec> {
         let count = self.tasks.iter().map(|task| task.function + 1).max().unwrap_or(0);
         let spec = |function: u32| FunctionSpec {
-            component: ComponentDigest::of(&function.to_le_bytes()),
+            component: self.component(function),
             export: "run".to_owned(),
             bind: Bytes::new(),
             dynamic: None,
         };
         (0..count).map(spec).collect()
+    }
+
+    /// Graphs share the components of their functions, but not one that is broken.
+    fn component(&self, function: u32) -> ComponentDigest {
+        let salt = if self.broken == Some(function) { self.salt } else { 0 };
+        ComponentDigest::of(&(u64::from(function) ^ salt).to_le_bytes())
+    }
+
+    /// The component that cannot be loaded.
+    pub fn broken_component(&self) -> Option<ComponentDigest> {
+        self.broken.map(|function| self.component(function))
     }
 
     /// The longest path, by real durations.

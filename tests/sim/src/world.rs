@@ -54,6 +54,10 @@ impl Default for WorldSettings {
 /// The end of the network that is the scheduler.
 const SCHEDULER: WorkerId = WorkerId(0);
 
+/// A report that comes twice comes so much later at most.
+const DUPLICATE_LATE: Duration = Duration::from_millis(30);
+/// While messages overtake each other, a way takes so much longer at most.
+const REORDER_MAX: Duration = Duration::from_millis(30);
 /// What can happen at one moment, however large the world.
 const MOMENT_MAX: u64 = 1_000_000;
 
@@ -79,6 +83,7 @@ enum Happening<F> {
     Loaded {
         worker: WorkerId,
         component: ComponentId,
+        is_broken: bool,
     },
     /// A request for a result arrives.
     Asked {
@@ -168,6 +173,10 @@ pub struct World<S: Scheduler, F> {
     flows: BTreeMap<FlowId, (Asking, Bytes)>,
     /// Pairs of workers that cannot reach each other, until when.
     partitions: BTreeMap<(WorkerId, WorkerId), Time>,
+    /// Workers all of whose reports come twice, until when.
+    duplicating: BTreeMap<WorkerId, Time>,
+    /// Until then ways take very different times.
+    reordering_until: Time,
     dirty: BTreeSet<WorkerId>,
     is_scheduler_dirty: bool,
     wakes: BTreeMap<WorkerId, Time>,
@@ -194,6 +203,8 @@ impl<S: Scheduler, F> World<S, F> {
             fetches: BTreeMap::new(),
             flows: BTreeMap::new(),
             partitions: BTreeMap::new(),
+            duplicating: BTreeMap::new(),
+            reordering_until: Time(0),
             dirty: BTreeSet::new(),
             is_scheduler_dirty: false,
             wakes: BTreeMap::new(),
@@ -298,9 +309,11 @@ impl<S: Scheduler, F> World<S, F> {
                     self.dirty.insert(worker);
                 }
             }
-            Happening::Loaded { worker, component } => {
+            Happening::Loaded { worker, component, is_broken } => {
                 if let Some(process) = self.workers.get_mut(&worker) {
-                    let result = if process.faults_to_come > 0 && self.random.chance(300) {
+                    let result = if is_broken {
+                        Err(TaskError::new(ErrorCode::CompileFailed, "as the simulation has it"))
+                    } else if process.faults_to_come > 0 && self.random.chance(300) {
                         process.faults_to_come -= 1;
                         Err(TaskError::new(ErrorCode::WorkerFault, "the component could not be fetched"))
                     } else {
@@ -356,7 +369,7 @@ impl<S: Scheduler, F> World<S, F> {
                     self.agenda.add(at.max(now), Happening::WakeScheduler);
                 }
                 for (to, batch) in self.scheduler.take_messages() {
-                    let way = self.settings.latency + Duration(self.random.below(self.settings.jitter.0 + 1));
+                    let way = self.way();
                     if let Some(link) = self.links.get_mut(&to) {
                         let at = (now + way).max(link.down.last).max(link.down.stalled_until);
                         link.down.last = at;
@@ -365,7 +378,7 @@ impl<S: Scheduler, F> World<S, F> {
                 }
             }
         }
-        let live: u64 = self.workers.values().map(|worker| worker.live_bytes.0).sum();
+        let live: u64 = self.workers.values().map(|worker| worker.store.live_bytes.0).sum();
         self.counts.peak_live_bytes = self.counts.peak_live_bytes.max(live);
     }
 
@@ -373,7 +386,10 @@ impl<S: Scheduler, F> World<S, F> {
         let now = self.now;
         match wish {
             Wish::LaneEnds { at, lane, serial } => self.agenda.add(at, Happening::LaneEnds { worker: id, lane, serial }),
-            Wish::Load(component) => self.agenda.add(now + self.settings.load, Happening::Loaded { worker: id, component }),
+            Wish::Load { component, is_broken } => {
+                self.agenda.add(now + self.settings.load, Happening::Loaded { worker: id, component, is_broken });
+            }
+            Wish::Die => self.crash(id),
             Wish::Fetch { fetch, graph, task, from, bytes } => {
                 self.fetches.insert((id, fetch), None);
                 let fetch = Asking { by: id, fetch, graph, task, from, bytes };
@@ -405,11 +421,19 @@ impl<S: Scheduler, F> World<S, F> {
         link.up.last = at;
         let number = link.sent;
         link.sent += 1;
+        if self.duplicating.get(&from).is_some_and(|until| *until > self.now) {
+            // Not copies of results: a second word on one that was let go meanwhile would be a lie.
+            let is_report = |message: &&FromWorker| !matches!(message, FromWorker::ReplicasAdded { .. });
+            let again: Vec<FromWorker> = batch.iter().filter(is_report).cloned().collect();
+            let late = at + Duration(self.random.below(DUPLICATE_LATE.0));
+            self.agenda.add(late, Happening::ToScheduler { from, number, batch: again });
+        }
         self.agenda.add(at, Happening::ToScheduler { from, number, batch });
     }
 
     fn way(&mut self) -> Duration {
-        self.settings.latency + Duration(self.random.below(self.settings.jitter.0 + 1))
+        let more = if self.now < self.reordering_until { REORDER_MAX } else { self.settings.jitter };
+        self.settings.latency + Duration(self.random.below(more.0 + 1))
     }
 
     /// A request for a result arrives at a worker, or at the scheduler which passes it on.
@@ -500,12 +524,22 @@ impl<S: Scheduler, F> World<S, F> {
         self.partitions.insert(pair(one, other), self.now + length);
     }
 
+    /// What a worker says comes twice for a while.
+    pub fn duplicate(&mut self, worker: WorkerId, length: Duration) {
+        self.duplicating.insert(worker, self.now + length);
+    }
+
+    /// Messages of different links, and results, overtake each other for a while.
+    pub fn reorder(&mut self, length: Duration) {
+        self.reordering_until = self.now + length;
+    }
+
     /// Ends a process and what it fetches or gives.
     fn end(&mut self, worker: WorkerId) {
         let Some(process) = self.workers.remove(&worker) else { return };
         self.counts.busy = self.counts.busy + process.busy;
         self.counts.bytes_moved += process.late_bytes;
-        self.counts.peak_live_bytes_worker = self.counts.peak_live_bytes_worker.max(process.live_bytes.1);
+        self.counts.peak_live_bytes_worker = self.counts.peak_live_bytes_worker.max(process.store.live_bytes.1);
         self.counts.happenings += process.events;
         self.fetches.retain(|(by, _), _| *by != worker);
         let cut: Vec<FlowId> = self

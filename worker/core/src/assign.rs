@@ -108,13 +108,13 @@ impl WorkerCore {
         if missing == 0 {
             self.make_ready(id);
         } else {
-            self.attempts[id].enter(State::Waiting { missing });
+            self.attempts[id].enter(State::Waiting { missing }, &mut self.steps);
         }
     }
 
     pub(crate) fn make_ready(&mut self, id: AttemptId) {
         let record = &mut self.attempts[id];
-        record.enter(State::Ready);
+        record.enter(State::Ready, &mut self.steps);
         self.ready.push(record.shape, record.priority, id);
     }
 

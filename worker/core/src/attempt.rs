@@ -59,6 +59,38 @@ const ALLOWED: u64 = {
     bits
 };
 
+const STEP_COUNT: usize = ALLOWED.count_ones() as usize;
+
+/// The pairs of [`TRANSITIONS`], each once.
+pub const STEPS: [(Phase, Phase); STEP_COUNT] = {
+    let mut steps = [(Phase::New, Phase::New); STEP_COUNT];
+    let (mut seen, mut count, mut at) = (0u64, 0, 0);
+    while at < TRANSITIONS.len() {
+        let (from, _, to) = TRANSITIONS[at];
+        let bit = 1 << (from as u64 * 8 + to as u64);
+        if seen & bit == 0 {
+            steps[count] = (from, to);
+            count += 1;
+        }
+        seen |= bit;
+        at += 1;
+    }
+    steps
+};
+
+/// How often each of [`STEPS`] was made.
+pub type Steps = [u64; STEPS.len()];
+
+/// Positions in [`STEPS`] by pair of phases.
+const STEP_OF: [u8; 64] = {
+    let (mut positions, mut at) = ([0; 64], 0);
+    while at < STEPS.len() {
+        positions[STEPS[at].0 as usize * 8 + STEPS[at].1 as usize] = at as u8;
+        at += 1;
+    }
+    positions
+};
+
 impl Phase {
     /// Whether [`TRANSITIONS`] has a step from here.
     pub const fn may_become(self, next: Phase) -> bool {
@@ -154,10 +186,11 @@ impl AttemptRecord {
         self.state
     }
 
-    /// The only way to another state.
-    pub(crate) fn enter(&mut self, next: State) {
+    /// The only way to another state; it is counted.
+    pub(crate) fn enter(&mut self, next: State, steps: &mut Steps) {
         let (from, to) = (self.state.phase(), next.phase());
         assert!(from.may_become(to), "attempt {} went from {} to {}", self.number.0, from.as_str(), to.as_str());
+        steps[STEP_OF[from as usize * 8 + to as usize] as usize] += 1;
         self.state = next;
     }
 

@@ -123,7 +123,7 @@ impl WorkerCore {
         let mut run = Vec::with_capacity(attempts.len());
         for (attempt, expected_us) in attempts {
             let record = &mut self.attempts[attempt];
-            record.enter(State::Running(Place { lane: id, expected_us }));
+            record.enter(State::Running(Place { lane: id, expected_us }), &mut self.steps);
             lane.queue.push_back(attempt);
             lane.expected_us += u64::from(expected_us);
             run.push(Launch {

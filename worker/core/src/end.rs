@@ -22,7 +22,7 @@ impl WorkerCore {
             let is_wanted = matches!(self.attempts[id].state(), State::Running(_));
             match outcome {
                 _ if !is_wanted => {
-                    self.attempts[id].enter(State::Gone);
+                    self.attempts[id].enter(State::Gone, &mut self.steps);
                     self.attempts.remove(id);
                 }
                 Outcome::Finished { report, value } => self.finish(id, *report, value, out),
@@ -88,7 +88,7 @@ impl WorkerCore {
         if self.attempts[id].state() == State::Ready {
             self.ready.withdraw(self.attempts[id].shape);
         }
-        self.attempts[id].enter(State::Gone);
+        self.attempts[id].enter(State::Gone, &mut self.steps);
         let output = self.let_go(id, out);
         self.attempts.remove(id);
         output
@@ -115,7 +115,7 @@ impl WorkerCore {
     fn stop(&mut self, id: AttemptId, out: &mut Actions) -> ResultId {
         match self.attempts[id].state() {
             State::Running(place) => {
-                self.attempts[id].enter(State::Stopping(place));
+                self.attempts[id].enter(State::Stopping(place), &mut self.steps);
                 out.perform.push(Action::Interrupt { lane: place.lane, id });
                 self.let_go(id, out)
             }

@@ -29,7 +29,7 @@ mod tests;
 mod timeout;
 
 pub use action::{Action, Actions, CoreSettings, InputValue, Launch, LaunchInput, TimerName};
-pub use attempt::{AttemptId, AttemptKind, Phase, TRANSITIONS};
+pub use attempt::{AttemptId, AttemptKind, Phase, STEPS, Steps, TRANSITIONS};
 pub use component::{ComponentId, ComponentKind};
 pub use event::{Ended, Event, Outcome};
 pub use explain::Explanation;
@@ -73,6 +73,7 @@ pub struct WorkerCore {
     is_leaving: bool,
     has_left: bool,
     stale: u64,
+    steps: Steps,
 }
 
 impl WorkerCore {
@@ -99,6 +100,7 @@ impl WorkerCore {
             is_leaving: false,
             has_left: false,
             stale: 0,
+            steps: Steps::default(),
             settings,
         }
     }
@@ -170,6 +172,11 @@ impl WorkerCore {
     /// Orders about attempts that this worker does not have (any more), so far.
     pub fn stale_count(&self) -> u64 {
         self.stale
+    }
+
+    /// How often attempts made each of [`STEPS`].
+    pub fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     /// Whether the worker has left.

@@ -23,7 +23,8 @@ pub(crate) fn one(seed: u64, is_traced: bool) -> ExitCode {
     }
 }
 
-pub(crate) fn many(first: u64, count: u64) -> ExitCode {
+/// Runs seeds; `stop` ends at the first that fails.
+pub(crate) fn many(first: u64, count: u64, stop: bool) -> ExitCode {
     let mut coverage = Coverage::default();
     let mut kinds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     // A panic of a core is caught and told with its seed: its own words would drown the rest.
@@ -38,6 +39,9 @@ pub(crate) fn many(first: u64, count: u64) -> ExitCode {
                     println!("seed {seed}: {text}\n  replay: cargo xtask sim --seed {seed} --trace");
                 }
                 kinds.entry(kind).or_default().push(seed);
+                if stop {
+                    return ExitCode::FAILURE;
+                }
             }
         }
     }

@@ -1,0 +1,207 @@
+//! `--mutants`: builds each mutant of the cores in a copy of the sources, and looks whether seeds kill it.
+#![allow(clippy::print_stdout, reason = "a command prints its results")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use wasm_tasks_sim::mutant::{Mutant, MutantError};
+
+/// Packages that the copy has: what the simulator is built from.
+const PACKAGES: [&str; 4] = ["protocol", "scheduler/core", "worker/core", "tests/sim"];
+/// A mutant that runs longer hangs.
+const RUN_MAX: Duration = Duration::from_secs(900);
+
+/// Why mutants cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MutantsError {
+    #[error("`{path}`: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("mutant `{name}`: {source}")]
+    Mutant { name: String, source: MutantError },
+    #[error("no mutant's name contains `{0}`; they are in tests/sim/mutants")]
+    Unknown(String),
+    #[error("`Cargo.toml` of the workspace has no list of `members`")]
+    Manifest,
+    #[error("the sources do not build even without a mutant:\n{0}")]
+    Build(String),
+    #[error("a seed fails even without a mutant, so mutants would prove nothing: {0}")]
+    Baseline(String),
+}
+
+/// What became of a mutant.
+#[derive(Debug)]
+enum Fate {
+    Killed { seed: String, by: String },
+    Survived,
+    Unbuildable(String),
+    Hangs,
+}
+
+/// Tries mutants whose name contains `filter` with so many seeds each.
+pub(crate) fn run(filter: &str, seeds: u64) -> ExitCode {
+    match try_all(filter, seeds) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(left) => {
+            println!("{left} not killed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn try_all(filter: &str, seeds: u64) -> Result<usize, MutantsError> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mutants = read_all(&root, filter)?;
+    let copy = root.join("target/mutants");
+    prepare(&root, &copy)?;
+    build(&copy).map_err(MutantsError::Build)?;
+    if let Fate::Killed { seed, by } = judge(&copy, seeds) {
+        return Err(MutantsError::Baseline(format!("seed {seed}: {by}")));
+    }
+    println!("{:<34} {:>6}  by", "mutant", "seed");
+    let mut left = 0;
+    for (name, mutant) in &mutants {
+        let fate = try_one(&root, &copy, name, mutant, seeds)?;
+        match &fate {
+            Fate::Killed { seed, by } => println!("{name:<34} {seed:>6}  {}", by.chars().take(110).collect::<String>()),
+            Fate::Survived => println!("{name:<34} {:>6}  SURVIVED {seeds} seeds: {}", "-", mutant.why),
+            Fate::Hangs => println!("{name:<34} {:>6}  HANGS: its harm must be one that a check notices", "-"),
+            Fate::Unbuildable(text) => println!("{name:<34} {:>6}  DOES NOT BUILD\n{text}", "-"),
+        }
+        left += usize::from(!matches!(fate, Fate::Killed { .. }));
+    }
+    println!("{} mutants, {} killed within {seeds} seeds", mutants.len(), mutants.len() - left);
+    Ok(left)
+}
+
+fn try_one(root: &Path, copy: &Path, name: &str, mutant: &Mutant, seeds: u64) -> Result<Fate, MutantsError> {
+    let original = read(&root.join(&mutant.file))?;
+    let harmed = mutant.apply(&original).map_err(|source| MutantsError::Mutant { name: name.to_owned(), source })?;
+    write(&copy.join(&mutant.file), &harmed)?;
+    let fate = match build(copy) {
+        Ok(()) => judge(copy, seeds),
+        Err(text) => Fate::Unbuildable(text),
+    };
+    write(&copy.join(&mutant.file), &original)?;
+    Ok(fate)
+}
+
+/// Every mutant is read, and tried on the sources, before the first is built.
+fn read_all(root: &Path, filter: &str) -> Result<BTreeMap<String, Mutant>, MutantsError> {
+    let mut mutants = BTreeMap::new();
+    for path in entries(&root.join("tests/sim/mutants"))? {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_none_or(|end| end != "mutant") || !name.contains(filter) {
+            continue;
+        }
+        let wrong = |source| MutantsError::Mutant { name: name.clone(), source };
+        let mutant = Mutant::parse(&read(&path)?).map_err(wrong)?;
+        mutant.apply(&read(&root.join(&mutant.file))?).map_err(wrong)?;
+        mutants.insert(name, mutant);
+    }
+    if mutants.is_empty() { Err(MutantsError::Unknown(filter.to_owned())) } else { Ok(mutants) }
+}
+
+/// Makes the copy equal to the sources. What is equal already is not touched, so that it is not built again.
+fn prepare(root: &Path, copy: &Path) -> Result<(), MutantsError> {
+    let manifest = read(&root.join("Cargo.toml"))?;
+    let begin = manifest.find("members = [").ok_or(MutantsError::Manifest)?;
+    let end = begin + manifest[begin..].find(']').ok_or(MutantsError::Manifest)?;
+    let members = PACKAGES.map(|package| format!("\"{package}\"")).join(", ");
+    write(&copy.join("Cargo.toml"), &format!("{}members = [{members}{}", &manifest[..begin], &manifest[end..]))?;
+    write(&copy.join("Cargo.lock"), &read(&root.join("Cargo.lock"))?)?;
+    for package in PACKAGES {
+        write(&copy.join(package).join("Cargo.toml"), &read(&root.join(package).join("Cargo.toml"))?)?;
+        mirror(&root.join(package).join("src"), &copy.join(package).join("src"))?;
+    }
+    Ok(())
+}
+
+fn mirror(from: &Path, to: &Path) -> Result<(), MutantsError> {
+    let kept: Vec<PathBuf> = entries(from)?.into_iter().filter_map(|path| Some(to.join(path.file_name()?))).collect();
+    for stale in entries(to)?.into_iter().filter(|path| !kept.contains(path)) {
+        let gone = if stale.is_dir() { std::fs::remove_dir_all(&stale) } else { std::fs::remove_file(&stale) };
+        gone.map_err(|source| MutantsError::File { path: stale, source })?;
+    }
+    for path in entries(from)? {
+        let target = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            mirror(&path, &target)?;
+        } else {
+            write(&target, &read(&path)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, MutantsError> {
+    let failed = |source| MutantsError::File { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    if folder.is_dir() {
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            paths.push(entry.map_err(failed)?.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String, MutantsError> {
+    std::fs::read_to_string(path).map_err(|source| MutantsError::File { path: path.to_owned(), source })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), MutantsError> {
+    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(path);
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, text));
+    written.map_err(|source| MutantsError::File { path: path.to_owned(), source })
+}
+
+/// Builds the copy, all mutants into one folder, so that each costs the two or three crates that changed.
+fn build(copy: &Path) -> Result<(), String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--quiet", "--package", "wasm-tasks-sim"]).current_dir(copy);
+    command.env("CARGO_TARGET_DIR", copy.join("target")).env("CARGO_INCREMENTAL", "1");
+    command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1").env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", "-Awarnings");
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs seeds until one fails.
+fn judge(copy: &Path, seeds: u64) -> Fate {
+    let mut command = Command::new(copy.join("target/debug/wasm-tasks-sim"));
+    command.args(["--stop", "--seeds", &seeds.to_string()]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let begun = Instant::now();
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Fate::Unbuildable(error.to_string()),
+    };
+    loop {
+        match child.try_wait() {
+            Ok(None) if begun.elapsed() > RUN_MAX => {
+                drop(child.kill());
+                drop(child.wait());
+                return Fate::Hangs;
+            }
+            Ok(None) => std::thread::sleep(Duration::from_millis(20)),
+            Ok(Some(status)) if status.success() => return Fate::Survived,
+            Ok(Some(_)) | Err(_) => break,
+        }
+    }
+    let output = child.wait_with_output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let told = output.lines().find_map(|line| line.strip_prefix("seed ")?.split_once(": "));
+    match told {
+        Some((seed, by)) => Fate::Killed { seed: seed.to_owned(), by: by.to_owned() },
+        // The process ended without a word, as a stack that overflows does.
+        None => Fate::Killed { seed: "?".to_owned(), by: "the program died".to_owned() },
+    }
+}

@@ -1,0 +1,80 @@
+//! Random workers and random graphs.
+
+use crate::random::Random;
+use crate::scheduler::Offer;
+use crate::store::Room;
+use crate::work::{Fate, Work, WorkTask};
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph::Resource;
+use wasm_tasks_protocol::ids::TaskIndex;
+use wasm_tasks_protocol::time::Duration;
+
+/// A worker with few slots, some of them with special resources, some with little memory.
+pub fn offer(random: &mut Random) -> Offer {
+    let gpus = random.below(3) * 1_000;
+    let memory_bytes = 1 << random.between(23, 32);
+    Offer {
+        slots: random.between(1, 4) as u32,
+        pools: if gpus == 0 { Vec::new() } else { vec![gpu(gpus)] },
+        labels: vec![("zone".to_owned(), format!("z{}", random.below(2)))],
+        round_trip: Duration(random.between(50, 5_000)),
+        memory_bytes,
+        room: Room { spill_above: memory_bytes / 4, memory_max: memory_bytes, disk_rate: 1 << random.between(26, 31) },
+    }
+}
+
+/// A worker that can run everything.
+pub fn large_offer() -> Offer {
+    Offer { pools: vec![gpu(2_000)], ..Offer::of_slots(4, Duration(1_000)) }
+}
+
+fn gpu(milli: u64) -> Resource {
+    Resource { name: "gpu".to_owned(), milli }
+}
+
+/// A graph: mostly of up to 80 tasks, now and then of hundreds.
+pub fn work(random: &mut Random, graph: u64) -> Work {
+    let n = if random.chance(60) { random.between(100, 500) } else { random.between(1, 80) };
+    let lengths = [random.between(5, 500), random.between(500, 20_000), random.between(20_000, 200_000)];
+    let reach = random.between(1, n);
+    let mut tasks: Vec<WorkTask> = Vec::new();
+    for position in 0..n {
+        let mut task = draw_task(random, &lengths);
+        for _ in 0..random.below(4).min(position) {
+            task.needs.push((TaskIndex((position - 1 - random.below(reach.min(position))) as u32), 0));
+        }
+        tasks.push(task);
+    }
+    let outputs = random.chance(600).then(|| (0..random.between(1, 4)).map(|_| TaskIndex(random.below(n) as u32)).collect());
+    let mut work = Work::new(format!("random-{graph}"), tasks, outputs, random.bits()).expect("tasks need earlier ones only");
+    work.broken = random.chance(80).then(|| random.below(lengths.len() as u64) as u32);
+    work
+}
+
+fn draw_task(random: &mut Random, lengths: &[u64; 3]) -> WorkTask {
+    let function = random.below(lengths.len() as u64);
+    let length = lengths[function as usize] * random.between(50, 150) / 100;
+    let size = *random.pick(&[16, 3_000, 100_000, 5_000_000]).expect("it has elements");
+    let mut task = WorkTask::new(length as f64 / 1e6, length as f64 / 1e6, size);
+    task.function = function as u32;
+    task.settings.retries = random.below(4) as u32;
+    let backoff_max = if random.chance(300) { 100_000 } else { 20_000 };
+    task.settings.backoff = Duration(random.between(1, backoff_max));
+    task.fate = match random.below(100) {
+        0..=1 => Fate::Fails(ErrorCode::Trap),
+        2..=11 => Fate::FailsFirst(random.between(1, 3) as u32, ErrorCode::GuestError),
+        _ => Fate::Fine,
+    };
+    match random.below(20) {
+        0 => task.settings.slots_milli = 500,
+        1 => task.settings.slots_milli = 2_000,
+        2 => task.settings.pools = vec![gpu(1_000)],
+        3 => task.settings.priority = random.below(5) as i32 - 2,
+        4 => {
+            task.settings.memory_declared = true;
+            task.settings.memory_bytes = 1 << random.between(20, 28);
+        }
+        _ => {}
+    }
+    task
+}
