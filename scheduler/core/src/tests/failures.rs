@@ -49,6 +49,20 @@ fn lost_results_are_made_again_and_no_others() {
 }
 
 #[test]
+fn a_task_that_was_sent_ahead_is_blamed_for_deaths_once_it_could_run() {
+    let mut world = World::new(&[1]);
+    world.submit(plan(&[&[], &[0]], &[1]));
+    for worker in 1..=3 {
+        // 1 was sent ahead, got its input from the same worker, and kills it; the input is lost with it.
+        world.finish(worker, 0, 100);
+        world.join(worker + 1, 1);
+        let lost = world.lose(worker);
+        let is_last = worker == 3;
+        assert_eq!(lost.contains("1 failed: worker-died after 3"), is_last, "{lost}");
+    }
+}
+
+#[test]
 fn inline_results_survive_their_worker() {
     let mut world = World::new(&[1]);
     world.submit(plan(&[&[], &[0], &[1]], &[2]));

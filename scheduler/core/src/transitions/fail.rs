@@ -82,17 +82,16 @@ impl SchedulerCore {
         count
     }
 
-    /// An attempt was on a worker that is gone.
-    pub(crate) fn on_attempt_orphaned(&mut self, index: u32, worker: WorkerIndex, out: &mut Actions) {
+    /// An attempt was on a worker that is gone; one that waited for inputs cannot have killed it.
+    pub(crate) fn on_attempt_orphaned(&mut self, index: u32, was_waiting: bool, worker: WorkerIndex, out: &mut Actions) {
         let id = self.attempts.at(index).task;
-        let is_ahead = self.attempts.at(index).is_ahead && self.graph(id.graph).task(id.task).missing > 0;
         let worker = self.worker(worker).id;
         self.end_attempt(index);
         if !self.graph(id.graph).task(id.task).attempts_live().is_empty() {
             return;
         }
         let task = self.graph_mut(id.graph).task_mut(id.task);
-        task.deaths += u8::from(!is_ahead);
+        task.deaths += u8::from(!was_waiting);
         if u32::from(task.deaths) >= wasm_tasks_protocol::limits::WORKER_DEATHS_MAX {
             self.fail_for_good(id, ErrorCode::WorkerDied, worker, out);
         } else {

@@ -5,6 +5,7 @@ use crate::core::SchedulerCore;
 use crate::event::WorkerPlan;
 use crate::task::{State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
+use std::collections::BTreeSet;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 
 impl SchedulerCore {
@@ -34,6 +35,9 @@ impl SchedulerCore {
         let Some(index) = self.worker_ids.remove(&id) else { return };
         self.worker_mut(index).is_leaving = true;
         self.reindex(index);
+        // Asked before the worker's results are lost: what had its inputs there could run, and may be what killed it.
+        let waiting: BTreeSet<u32> =
+            self.worker(index).attempts.iter().copied().filter(|attempt| self.waits_for_inputs(*attempt)).collect();
         let graphs: Vec<_> = self.graph_ids.values().copied().collect();
         for graph in &graphs {
             self.graph_mut(*graph).workers.remove(index.0);
@@ -50,13 +54,19 @@ impl SchedulerCore {
             self.give_up(hold);
         }
         while let Some(attempt) = self.worker(index).attempts.last().copied() {
-            self.on_attempt_orphaned(attempt, index, out);
+            self.on_attempt_orphaned(attempt, waiting.contains(&attempt), index, out);
         }
         self.workers[index.0 as usize] = None;
         self.vacant_workers.insert(index.0);
         for graph in graphs {
             self.finish_graph_if_done(graph, out);
         }
+    }
+
+    /// Whether an attempt was sent ahead of inputs that do not exist yet.
+    fn waits_for_inputs(&self, attempt: u32) -> bool {
+        let live = self.attempts.at(attempt);
+        live.is_ahead && self.graph(live.task.graph).task(live.task.task).missing > 0
     }
 
     fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {

@@ -28,7 +28,6 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Assigned, Waiting, "given back, its worker died, or an input was lost"),
     row(Assigned, Resting, "an attempt failed and may be repeated"),
     row(Resting, Waiting, "the pause is over"),
-    row(Done, Waiting, "the last replica was lost and the result is still needed"),
     row(Done, Idle, "the result is no longer needed, or was lost and not needed"),
     row(Waiting, Idle, "no longer needed"),
     row(Queued, Idle, "no longer needed"),

@@ -2,9 +2,11 @@
 #![allow(clippy::print_stdout, reason = "a command prints its results")]
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 use wasm_tasks_sim::mutant::{Mutant, MutantError};
 
 /// Packages that the copy has: what the simulator is built from.
@@ -180,24 +182,27 @@ fn build(copy: &Path) -> Result<(), String> {
 fn judge(copy: &Path, seeds: u64) -> Fate {
     let mut command = Command::new(copy.join("target/debug/wasm-tasks-sim"));
     command.args(["--stop", "--seeds", &seeds.to_string()]).stdout(Stdio::piped()).stderr(Stdio::null());
-    let begun = Instant::now();
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Fate::Unbuildable(error.to_string()),
     };
-    loop {
-        match child.try_wait() {
-            Ok(None) if begun.elapsed() > RUN_MAX => {
-                drop(child.kill());
-                drop(child.wait());
-                return Fate::Hangs;
-            }
-            Ok(None) => std::thread::sleep(Duration::from_millis(20)),
-            Ok(Some(status)) if status.success() => return Fate::Survived,
-            Ok(Some(_)) | Err(_) => break,
-        }
+    let (sender, receiver) = mpsc::channel();
+    if let Some(mut pipe) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            // What was read before an error is all that there is; nobody listens any more when it took too long.
+            let _ = pipe.read_to_string(&mut text);
+            let _ = sender.send(text);
+        });
     }
-    let output = child.wait_with_output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let Ok(output) = receiver.recv_timeout(RUN_MAX) else {
+        drop(child.kill());
+        drop(child.wait());
+        return Fate::Hangs;
+    };
+    if child.wait().is_ok_and(|status| status.success()) {
+        return Fate::Survived;
+    }
     let told = output.lines().find_map(|line| line.strip_prefix("seed ")?.split_once(": "));
     match told {
         Some((seed, by)) => Fate::Killed { seed: seed.to_owned(), by: by.to_owned() },
