@@ -13,7 +13,8 @@
 //!     if task.needed > 1 {
 //! ```
 //!
-//! The lines to find must be there exactly once; how they are indented does not matter. With `after:` they are looked for below
+//! The lines to find must be there exactly once; how they are indented does not matter, and one that ends with `…` stands for
+//! all that begin so. With `after:` they are looked for below
 //! the one line that begins so, and the first place counts. There may be several pairs of `find:` and `replace:`.
 
 /// Sources that mutants may change: the two cores.
@@ -159,11 +160,16 @@ impl Mutant {
             }
         };
         let n = change.find.len();
-        let is_same = |window: &[String]| window.iter().zip(&change.find).all(|(line, find)| line.trim() == find);
+        let is_same = |window: &[String]| window.iter().zip(&change.find).all(|(line, find)| stands_for(find, line.trim()));
         let found: Vec<usize> = lines[begin..].windows(n).enumerate().filter(|(_, w)| is_same(w)).map(|(at, _)| at).collect();
         match (found[..].first(), found.len()) {
             (Some(at), times) if times == 1 || change.after.is_some() => Ok(begin + at),
             (_, times) => Err(MutantError::Found { file: self.file.clone(), text: change.find[0].clone(), times }),
         }
     }
+}
+
+/// Whether a line to find stands for a line.
+fn stands_for(find: &str, line: &str) -> bool {
+    find.strip_suffix('…').map_or(find == line, |begin| line.starts_with(begin))
 }

@@ -31,6 +31,13 @@ pub(crate) enum MutantsError {
     Baseline(String),
 }
 
+/// A mutant that is to be tried, with the text of its file before and after.
+struct Candidate {
+    mutant: Mutant,
+    original: String,
+    harmed: String,
+}
+
 /// What became of a mutant.
 #[derive(Debug)]
 enum Fate {
@@ -66,11 +73,11 @@ fn try_all(filter: &str, seeds: u64) -> Result<usize, MutantsError> {
     }
     println!("{:<34} {:>6}  by", "mutant", "seed");
     let mut left = 0;
-    for (name, mutant) in &mutants {
-        let fate = try_one(&root, &copy, name, mutant, seeds)?;
+    for (name, candidate) in &mutants {
+        let fate = try_one(&copy, candidate, seeds)?;
         match &fate {
             Fate::Killed { seed, by } => println!("{name:<34} {seed:>6}  {}", by.chars().take(110).collect::<String>()),
-            Fate::Survived => println!("{name:<34} {:>6}  SURVIVED {seeds} seeds: {}", "-", mutant.why),
+            Fate::Survived => println!("{name:<34} {:>6}  SURVIVED {seeds} seeds: {}", "-", candidate.mutant.why),
             Fate::Hangs => println!("{name:<34} {:>6}  HANGS: its harm must be one that a check notices", "-"),
             Fate::Unbuildable(text) => println!("{name:<34} {:>6}  DOES NOT BUILD\n{text}", "-"),
         }
@@ -80,20 +87,19 @@ fn try_all(filter: &str, seeds: u64) -> Result<usize, MutantsError> {
     Ok(left)
 }
 
-fn try_one(root: &Path, copy: &Path, name: &str, mutant: &Mutant, seeds: u64) -> Result<Fate, MutantsError> {
-    let original = read(&root.join(&mutant.file))?;
-    let harmed = mutant.apply(&original).map_err(|source| MutantsError::Mutant { name: name.to_owned(), source })?;
-    write(&copy.join(&mutant.file), &harmed)?;
+fn try_one(copy: &Path, candidate: &Candidate, seeds: u64) -> Result<Fate, MutantsError> {
+    let path = copy.join(&candidate.mutant.file);
+    write(&path, &candidate.harmed)?;
     let fate = match build(copy) {
         Ok(()) => judge(copy, seeds),
         Err(text) => Fate::Unbuildable(text),
     };
-    write(&copy.join(&mutant.file), &original)?;
+    write(&path, &candidate.original)?;
     Ok(fate)
 }
 
 /// Every mutant is read, and tried on the sources, before the first is built.
-fn read_all(root: &Path, filter: &str) -> Result<BTreeMap<String, Mutant>, MutantsError> {
+fn read_all(root: &Path, filter: &str) -> Result<BTreeMap<String, Candidate>, MutantsError> {
     let mut mutants = BTreeMap::new();
     for path in entries(&root.join("tests/sim/mutants"))? {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -102,8 +108,9 @@ fn read_all(root: &Path, filter: &str) -> Result<BTreeMap<String, Mutant>, Mutan
         }
         let wrong = |source| MutantsError::Mutant { name: name.clone(), source };
         let mutant = Mutant::parse(&read(&path)?).map_err(wrong)?;
-        mutant.apply(&read(&root.join(&mutant.file))?).map_err(wrong)?;
-        mutants.insert(name, mutant);
+        let original = read(&root.join(&mutant.file))?;
+        let harmed = mutant.apply(&original).map_err(wrong)?;
+        mutants.insert(name, Candidate { mutant, original, harmed });
     }
     if mutants.is_empty() { Err(MutantsError::Unknown(filter.to_owned())) } else { Ok(mutants) }
 }
