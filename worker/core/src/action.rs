@@ -173,6 +173,9 @@ pub enum InputValue {
     Inline(Bytes),
     /// They are kept under this id.
     Stored(ResultId),
+    /// An attempt that is before it in the lane makes them. If that ends without a result, this one ends as
+    /// [`Outcome::NotRun`](crate::Outcome::NotRun).
+    Following(AttemptId),
 }
 
 /// Why the core wants to be woken.

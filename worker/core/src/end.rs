@@ -32,7 +32,7 @@ impl WorkerCore {
                     let output = self.remove_attempt(id, out);
                     self.producer_gone(output, out);
                 }
-                Outcome::NotRun => self.make_ready(id),
+                Outcome::NotRun => self.on_not_run(id),
             }
         }
         self.settle_lane(now, lane, front);

@@ -17,6 +17,7 @@ mod end;
 mod event;
 mod explain;
 mod fetch;
+mod follow;
 mod graph;
 mod invariants;
 mod lane;

@@ -3,6 +3,7 @@
 //! An entry lives as long as an attempt here makes it, an attempt here needs it, or the scheduler counts on it.
 
 use crate::action::{Action, Actions};
+use crate::attempt::AttemptRecord;
 use crate::fetch::FetchId;
 use crate::slab::Id;
 use crate::{AttemptId, GraphKey, WorkerCore};
@@ -44,6 +45,8 @@ pub(crate) struct ResultEntry {
     pub(crate) is_wanted: bool,
     /// The last attempt here that made it.
     pub(crate) made_by: Option<Attempt>,
+    /// The attempt here that was last to be assigned its making; it may be gone.
+    pub(crate) maker: Option<AttemptId>,
     /// Attempts here that will make it.
     pub(crate) producers: u32,
     /// Attempts here that need it.
@@ -70,6 +73,7 @@ impl WorkerCore {
             size: 0,
             is_wanted: false,
             made_by: None,
+            maker: None,
             producers: 0,
             users: 0,
             holders: Vec::new(),
@@ -145,7 +149,7 @@ impl WorkerCore {
         // Whoever has it now is somebody that the scheduler is yet to name.
         entry.holders = Vec::new();
         let attempts = &self.attempts;
-        entry.waiters.retain(|id| attempts.get(*id).is_some());
+        entry.waiters.retain(|id| attempts.get(*id).is_some_and(AttemptRecord::is_wanted));
         for id in &entry.waiters {
             let attempt = attempts[*id].number;
             out.send.push(FromWorker::InputMissing { attempt, task, tried: tried.clone() });
@@ -155,7 +159,7 @@ impl WorkerCore {
     /// An attempt that would have made a result ended without it.
     pub(crate) fn producer_gone(&mut self, result: ResultId, out: &mut Actions) {
         let Some(entry) = self.results.get(result) else { return };
-        let is_awaited = entry.waiters.iter().any(|id| self.attempts.get(*id).is_some());
+        let is_awaited = entry.waiters.iter().any(|id| self.attempts.get(*id).is_some_and(AttemptRecord::is_wanted));
         if entry.producers == 0 && entry.arrival == Arrival::Idle && is_awaited {
             self.report_missing(result, out);
         }

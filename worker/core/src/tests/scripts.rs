@@ -183,7 +183,14 @@ impl Script {
                     write!(text, " {}", launch.attempt.0).unwrap();
                     let stored = launch.inputs.iter().filter(|input| matches!(input.value, InputValue::Stored(_))).count();
                     if !launch.inputs.is_empty() {
-                        write!(text, " ({} inputs, {stored} stored)", launch.inputs.len()).unwrap();
+                        write!(text, " ({} inputs, {stored} stored", launch.inputs.len()).unwrap();
+                        for input in &launch.inputs {
+                            if let InputValue::Following(maker) = input.value {
+                                let maker = self.attempts.iter().find(|(_, id)| **id == maker).expect("known").0;
+                                write!(text, ", {} from {maker}", input.task.0).unwrap();
+                            }
+                        }
+                        write!(text, ")").unwrap();
                     }
                 }
                 writeln!(text, "; report at {report_at}").unwrap();
