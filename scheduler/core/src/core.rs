@@ -62,6 +62,8 @@ pub struct SchedulerCore {
     pub(crate) loaded_workers: LoadIndex,
     /// The same workers, by how many such tasks they have for each slot.
     pub(crate) crowded_workers: LoadIndex,
+    /// Workers to which sending tasks ahead may go on.
+    pub(crate) hungry_workers: DenseSet,
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
     pub(crate) reservations: Reservations,
@@ -86,6 +88,7 @@ impl SchedulerCore {
             idle_workers: DenseSet::default(),
             loaded_workers: LoadIndex::default(),
             crowded_workers: LoadIndex::default(),
+            hungry_workers: DenseSet::default(),
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
             reservations: Reservations::default(),

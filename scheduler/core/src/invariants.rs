@@ -42,6 +42,7 @@ impl SchedulerCore {
             assert_eq!(self.vacant_workers.contains(index.0), worker.is_none(), "vacant places are indexed");
             let is_gone = worker.is_none();
             let is_indexed = self.idle_workers.contains(index.0)
+                || self.hungry_workers.contains(index.0)
                 || [&self.free_workers, &self.loaded_workers, &self.crowded_workers].iter().any(|list| !list.holds(index, None));
             assert!(!is_gone || !is_indexed, "who is gone is not indexed");
         }
@@ -122,6 +123,8 @@ impl SchedulerCore {
         assert!(self.loaded_workers.holds(index, surplus.map(|_| worker.wait_us())), "workers are indexed by what waits");
         let crowd = surplus.map(|surplus| surplus / worker.slots());
         assert!(self.crowded_workers.holds(index, crowd), "workers are indexed by how many tasks wait");
+        let is_hungry = self.hungry_workers.contains(index.0);
+        assert!(worker.wants_more_ahead() || !is_hungry, "only workers that may be sent more are sent more");
         if let Some(hold) = worker.hold {
             assert_eq!(self.reservations.at(hold).worker, index, "a worker is held for its own reservation");
         }

@@ -1,5 +1,6 @@
 //! Which task goes where, decided when the inbox is empty.
 
+mod ahead;
 pub(crate) mod reserve;
 mod steal;
 
@@ -19,8 +20,6 @@ const LENGTH_UNKNOWN_US: u64 = 1_000;
 const INPUTS_SEEN_MAX: usize = 64;
 /// Workers, by load, that are looked at for a task which not every worker can run.
 const WORKERS_SEEN_MAX: usize = 64;
-/// A task is sent ahead only if it has at most this many inputs, and only to this many dependents of a task.
-const AHEAD_INPUTS_MAX: usize = 16;
 
 impl SchedulerCore {
     /// Keeps the indices of workers true after what one has to do changed.
@@ -35,6 +34,11 @@ impl SchedulerCore {
         let surplus = worker.surplus();
         self.loaded_workers.set(index, (surplus > 0).then(|| worker.wait_us()));
         self.crowded_workers.set(index, (surplus > 0).then(|| surplus / worker.slots()));
+        if worker.wants_more_ahead() {
+            self.hungry_workers.insert(index.0);
+        } else {
+            self.hungry_workers.remove(index.0);
+        }
     }
 
     /// Places what can be placed, the most urgent first.
@@ -42,6 +46,7 @@ impl SchedulerCore {
         self.is_unsettled = false;
         self.queues.unblock_all();
         self.begin_reservations();
+        self.resume_ahead(out);
         while let Some((shape, id)) = self.queues.first() {
             let is_queued = self.graph_at(id.graph).is_some_and(|graph| graph.task(id.task).state == State::Queued);
             if !is_queued {
@@ -197,46 +202,5 @@ impl SchedulerCore {
         }
         let attempt = self.attempts.at(index).number;
         out.push(Action::Assign { worker: worker_id, task: id, attempt, priority, inputs });
-    }
-
-    /// Sends tasks whose missing inputs are all being made at a worker there too, so that a chain costs no round trip.
-    fn send_ahead(&mut self, first: TaskId, worker: WorkerIndex, out: &mut Actions) {
-        let mut stack = vec![first.task];
-        while let Some(task) = stack.pop() {
-            let graph = self.graph(first.graph);
-            let dependents = graph.dependents(task);
-            let candidates: Vec<_> = dependents
-                .iter()
-                .take(AHEAD_INPUTS_MAX)
-                .copied()
-                .filter(|task| self.may_go_ahead(TaskId { graph: first.graph, task: *task }, worker))
-                .collect();
-            for dependent in candidates {
-                let id = TaskId { graph: first.graph, task: dependent };
-                if self.attempts.is_full() || !self.has_room(worker, id, self.graph(id.graph).profile_of(dependent).shape) {
-                    return;
-                }
-                self.assign(id, worker, true, out);
-                self.placed(id, worker);
-                stack.push(dependent);
-            }
-        }
-    }
-
-    fn may_go_ahead(&self, id: TaskId, worker: WorkerIndex) -> bool {
-        let graph = self.graph(id.graph);
-        let inputs = graph.dependencies(id.task);
-        graph.task(id.task).state == State::Waiting
-            && inputs.len() <= AHEAD_INPUTS_MAX
-            && graph.task(id.task).deaths == 0
-            && self.queues.key(graph.profile_of(id.task).shape).is_ordinary()
-            && inputs.iter().all(|input| match &graph.task(*input).state {
-                State::Done { .. } => true,
-                State::Assigned(attempts) => attempts.as_slice().iter().any(|attempt| {
-                    let live = self.attempts.at(*attempt);
-                    live.worker == worker && !live.is_retracting
-                }),
-                State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => false,
-            })
     }
 }

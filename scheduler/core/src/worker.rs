@@ -3,6 +3,7 @@
 use crate::event::WorkerPlan;
 use crate::placement::reserve::HoldIndex;
 use crate::queue::ShapeKey;
+use crate::task::TaskId;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::time::Duration;
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     pub(crate) ahead: u32,
     /// Attempts that were asked back and not answered for.
     pub(crate) retracting: u32,
+    /// Tasks here whose dependents could not be sent ahead for want of room.
+    pub(crate) ahead_stops: Vec<TaskId>,
     pub(crate) is_leaving: bool,
     /// The reservation that it is held for.
     pub(crate) hold: Option<HoldIndex>,
@@ -54,6 +57,7 @@ impl Worker {
             occupancy_us: 0,
             suspects: 0,
             ahead: 0,
+            ahead_stops: Vec::new(),
             retracting: 0,
             is_leaving: false,
             hold: None,
@@ -92,6 +96,11 @@ impl Worker {
     /// Whether there is a slot that nothing was assigned to.
     pub(crate) fn is_idle(&self) -> bool {
         !self.is_leaving && self.suspects == 0 && self.hold.is_none() && self.has_free_slot()
+    }
+
+    /// Whether what could not be sent ahead may go on: half of what it was given is done.
+    pub(crate) fn wants_more_ahead(&self) -> bool {
+        !self.ahead_stops.is_empty() && self.wait_us() <= self.prefill_us() / 2 && self.has_room(true)
     }
 
     fn prefill_us(&self) -> u64 {
