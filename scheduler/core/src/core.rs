@@ -1,8 +1,9 @@
 //! The state machine's front: its tables, and which handler takes which event.
 
-use crate::action::Actions;
+use crate::action::{Action, Actions};
 use crate::attempt::AttemptTable;
 use crate::dense_set::DenseSet;
+use crate::drain::Drains;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
@@ -26,6 +27,8 @@ pub struct Settings {
 pub enum TimerName {
     /// A task that failed runs again.
     Retry,
+    /// A worker that drains is let go, whatever it still has.
+    Drain,
 }
 
 /// What happened so far, for statistics and tests.
@@ -39,6 +42,8 @@ pub struct Counters {
     pub sent_ahead: u64,
     /// Tasks that a worker gave back.
     pub retracted: u64,
+    /// Results that were moved from workers that left.
+    pub moved: u64,
     /// Steps of tasks, by the position of the transition in [`TRANSITIONS`](crate::TRANSITIONS).
     pub transitions: [u64; crate::TRANSITIONS.len()],
 }
@@ -68,6 +73,7 @@ pub struct SchedulerCore {
     pub(crate) queues: Queues,
     pub(crate) reservations: Reservations,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
+    pub(crate) drains: Drains,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
     pub(crate) now: Time,
@@ -93,6 +99,7 @@ impl SchedulerCore {
             queues: Queues::default(),
             reservations: Reservations::default(),
             resting: BTreeSet::new(),
+            drains: Drains::default(),
             counters: Counters::default(),
             is_unsettled: false,
             now: Time::default(),
@@ -115,6 +122,14 @@ impl SchedulerCore {
             Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, plan),
             Event::WorkerLost(worker) => self.on_worker_lost(worker, out),
             Event::WorkerLeaving(worker) => self.on_worker_leaving(worker),
+            Event::WorkerDraining { worker, within } => {
+                self.begin_drain(worker, within.map(|within| now + within), false);
+            }
+            Event::DrainWorker { worker, within, gives_up } => {
+                if self.begin_drain(worker, within.map(|within| now + within), gives_up) {
+                    out.push(Action::Drain { worker });
+                }
+            }
             Event::WorkerMeasured { worker, round_trip } => {
                 if let Some(worker) = self.worker_ids.get(&worker).copied() {
                     self.worker_mut(worker).plan.round_trip = round_trip;
@@ -137,14 +152,20 @@ impl SchedulerCore {
                 None => self.counters.stale_reports += 1,
             },
             Event::ReplicasAdded { worker, graph, tasks } => self.on_replicas_added(worker, graph, &tasks, out),
-            Event::Tick => self.on_tick(now),
+            Event::ReplicasMissing { worker, graph, tasks } => self.on_replicas_missing(worker, graph, &tasks),
+            Event::Tick => {
+                self.on_tick(now);
+                self.end_overdue_drains(now, out);
+            }
         }
         self.is_unsettled = true;
     }
 
     /// When to call [`handle`](SchedulerCore::handle) with [`Event::Tick`] at the latest, and what for.
     pub fn next_timeout(&self) -> Option<(Time, TimerName)> {
-        self.resting.first().map(|(at, _)| (*at, TimerName::Retry))
+        let retry = self.resting.first().map(|(at, _)| (*at, TimerName::Retry));
+        let drain = self.drains.next_deadline().map(|at| (at, TimerName::Drain));
+        retry.into_iter().chain(drain).min_by_key(|(at, _)| *at)
     }
 
     /// What happened so far.

@@ -28,8 +28,25 @@ pub enum Event {
     },
     /// A worker is gone, with all it held.
     WorkerLost(WorkerId),
-    /// A worker takes nothing new.
+    /// A worker is gone as soon as its link is.
     WorkerLeaving(WorkerId),
+    /// A worker wants to leave: it takes nothing new, gives back what it has not begun, and waits for
+    /// [`Action::Dismiss`](crate::Action::Dismiss).
+    WorkerDraining {
+        /// The worker.
+        worker: WorkerId,
+        /// How long it waits.
+        within: Option<Duration>,
+    },
+    /// Somebody wants a worker to leave.
+    DrainWorker {
+        /// The worker.
+        worker: WorkerId,
+        /// It is let go after this time, whatever it still has.
+        within: Option<Duration>,
+        /// Results that nobody can take are left behind at once.
+        gives_up: bool,
+    },
     /// The round trip to a worker was measured.
     WorkerMeasured {
         /// The worker.
@@ -85,6 +102,15 @@ pub enum Event {
     },
     /// Copies of results are at a worker.
     ReplicasAdded {
+        /// Who says so.
+        worker: WorkerId,
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+    },
+    /// A worker could not get results that it was told to fetch.
+    ReplicasMissing {
         /// Who says so.
         worker: WorkerId,
         /// The graph.

@@ -49,6 +49,7 @@ impl SchedulerCore {
         let on_workers: usize = self.worker_ids.values().map(|worker| self.worker(*worker).attempts.len()).sum();
         assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
         self.check_reservations();
+        self.check_drains();
     }
 
     fn check_reservations(&self) {

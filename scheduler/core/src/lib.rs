@@ -11,6 +11,7 @@ mod action;
 mod attempt;
 mod core;
 mod dense_set;
+mod drain;
 mod event;
 mod explain;
 mod graph;
@@ -26,6 +27,7 @@ mod worker;
 
 pub use action::{Action, Actions, AssignedInput, InputAt, OutputOutcome};
 pub use core::{Counters, SchedulerCore, Settings, TimerName};
+pub use drain::{DrainState, DrainSummary};
 pub use event::{Event, GraphPlan, WorkerPlan};
 pub use explain::{Explanation, WorkerFit};
 pub use graph::{FunctionStatistics, GraphCounts};

@@ -69,6 +69,7 @@ impl SchedulerCore {
         }
         self.end_reservations();
         self.steal(out);
+        self.drain(out);
     }
 
     /// The worker where the task can start first; none when nobody has room.

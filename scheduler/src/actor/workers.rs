@@ -15,7 +15,15 @@ impl Actor {
         let outbox = Outbox::new(sender, peer);
         self.workers.insert(
             worker,
-            WorkerLink { outbox, offer: None, stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0, instantiations: 0 },
+            WorkerLink {
+                outbox,
+                offer: None,
+                stored_bytes: 0,
+                spilled_bytes: 0,
+                resident_bytes: 0,
+                instantiations: 0,
+                dismissed: None,
+            },
         );
     }
 
@@ -47,6 +55,8 @@ impl Actor {
                     link.instantiations = instantiations;
                 }
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
+                FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
+                FromWorker::ReplicasMissing { graph, tasks } => self.event(Event::ReplicasMissing { worker, graph, tasks }),
             }
         }
     }
@@ -92,8 +102,10 @@ impl Actor {
 
     pub(super) fn on_worker_gone(&mut self, worker: WorkerId, reason: &str) {
         info!(worker = worker.0, name = self.worker_name(worker), reason, "worker gone");
+        let farewell = self.farewell(worker);
         self.event(Event::WorkerLost(worker));
         self.workers.remove(&worker);
+        self.answer_drains(worker, &farewell);
         for link in self.workers.values_mut() {
             link.outbox.push(ToWorker::RemovePeer(worker));
         }

@@ -114,6 +114,8 @@ pub struct Process {
     parts: BTreeSet<(GraphId, TaskIndex, u32)>,
     /// Tasks that were assigned here, for the parts that they need.
     assigned: BTreeMap<(GraphId, TaskIndex), BTreeSet<TaskIndex>>,
+    /// Results that the scheduler asked for: all parts of them are needed.
+    ordered: BTreeSet<(GraphId, TaskIndex)>,
     components: BTreeSet<ComponentId>,
     out: Actions,
     wishes: Vec<Wish>,
@@ -146,6 +148,7 @@ impl Process {
             steps_seen: Steps::default(),
             parts: BTreeSet::new(),
             assigned: BTreeMap::new(),
+            ordered: BTreeSet::new(),
             components: BTreeSet::new(),
             out: Actions::default(),
             wishes: Vec::new(),
@@ -169,6 +172,9 @@ impl Process {
                     self.assigned.entry((*graph, *input)).or_default().insert(task.task);
                 }
             }
+        }
+        if let Event::Ordered(ToWorker::FetchReplicas { graph, results }) = &event {
+            self.ordered.extend(results.iter().map(|input| (*graph, input.task)));
         }
         self.core.handle(now, event, &mut self.out);
         self.events += 1;
@@ -276,10 +282,11 @@ impl Process {
         let work = &self.works[&graph];
         let consumers = self.assigned.get(&(graph, task)).into_iter().flatten();
         let needs = consumers.flat_map(|consumer| &work.task(*consumer).needs).filter(|(need, _)| *need == task);
+        let all = (0..work.task(task).parts.len() as u32).filter(|_| self.ordered.contains(&(graph, task)));
         let mut bytes = 0;
-        for (_, part) in needs {
-            if self.parts.insert((graph, task, *part)) {
-                bytes += work.task(task).parts[*part as usize];
+        for part in needs.map(|(_, part)| *part).chain(all) {
+            if self.parts.insert((graph, task, part)) {
+                bytes += work.task(task).parts[part as usize];
             }
         }
         bytes

@@ -38,6 +38,14 @@ impl Actions {
             _ => self.send.push(FromWorker::ReplicasAdded { graph, tasks: vec![task] }),
         }
     }
+
+    /// Reports replicas that cannot be had, together with those right before them.
+    pub(crate) fn replicas_missing(&mut self, graph: GraphId, missing: impl Iterator<Item = TaskIndex>) {
+        match self.send.last_mut() {
+            Some(FromWorker::ReplicasMissing { graph: same, tasks }) if *same == graph => tasks.extend(missing),
+            _ => self.send.push(FromWorker::ReplicasMissing { graph, tasks: missing.collect() }),
+        }
+    }
 }
 
 /// An order to the shell.

@@ -76,7 +76,9 @@ impl WorkerCore {
         for (id, entry) in self.results.iter() {
             assert_eq!(entry.producers, producers.get(&id).copied().unwrap_or(0), "producers are counted");
             assert_eq!(entry.users, users.get(&id).copied().unwrap_or(0), "users are counted");
-            assert!(entry.is_wanted || entry.producers + entry.users > 0, "whatever is kept is needed");
+            let is_asked_for = entry.is_wanted || entry.is_ordered;
+            assert!(is_asked_for || entry.producers + entry.users > 0, "whatever is kept is needed");
+            assert!(!entry.is_ordered || entry.arrival != Arrival::Held, "what was asked for is not here yet");
             assert_eq!(self.graphs[entry.graph].results.get(entry.task), Some(id));
             match entry.arrival {
                 Arrival::Held => {
@@ -87,6 +89,7 @@ impl WorkerCore {
                 Arrival::Idle => {
                     let is_awaited =
                         entry.waiters.iter().any(|waiter| self.attempts.get(*waiter).is_some_and(AttemptRecord::is_wanted));
+                    let is_awaited = is_awaited || entry.is_ordered;
                     assert!(!is_awaited || entry.producers > 0, "somebody makes what is awaited and not fetched");
                 }
                 Arrival::Queued | Arrival::Missing => {}

@@ -43,6 +43,8 @@ pub(crate) struct ResultEntry {
     pub(crate) size: u64,
     /// Whether the scheduler counts on it being here.
     pub(crate) is_wanted: bool,
+    /// Whether the scheduler asked for a copy that is not here yet.
+    pub(crate) is_ordered: bool,
     /// The last attempt here that made it.
     pub(crate) made_by: Option<Attempt>,
     /// The attempt here that was last to be assigned its making; it may be gone.
@@ -72,6 +74,7 @@ impl WorkerCore {
             arrival: Arrival::Idle,
             size: 0,
             is_wanted: false,
+            is_ordered: false,
             made_by: None,
             maker: None,
             producers: 0,
@@ -128,7 +131,11 @@ impl WorkerCore {
         assert!(entry.arrival != Arrival::Held, "a result is stored once");
         let before = std::mem::replace(&mut entry.arrival, Arrival::Held);
         entry.size = value.len() as u64;
-        entry.is_wanted = is_wanted;
+        let was_ordered = std::mem::take(&mut entry.is_ordered);
+        entry.is_wanted = is_wanted || was_ordered;
+        if was_ordered && !is_wanted {
+            out.replica_added(self.graphs[entry.graph].id, entry.task);
+        }
         entry.holders = Vec::new();
         entry.tried = Vec::new();
         let waiters = std::mem::take(&mut entry.waiters);
@@ -154,13 +161,17 @@ impl WorkerCore {
             let attempt = attempts[*id].number;
             out.send.push(FromWorker::InputMissing { attempt, task, tried: tried.clone() });
         }
+        if std::mem::take(&mut self.results[result].is_ordered) {
+            out.replicas_missing(self.graphs[self.results[result].graph].id, std::iter::once(task));
+            self.drop_unneeded(result, out);
+        }
     }
 
     /// An attempt that would have made a result ended without it.
     pub(crate) fn producer_gone(&mut self, result: ResultId, out: &mut Actions) {
         let Some(entry) = self.results.get(result) else { return };
         let is_awaited = entry.waiters.iter().any(|id| self.attempts.get(*id).is_some_and(AttemptRecord::is_wanted));
-        if entry.producers == 0 && entry.arrival == Arrival::Idle && is_awaited {
+        if entry.producers == 0 && entry.arrival == Arrival::Idle && (is_awaited || entry.is_ordered) {
             self.report_missing(result, out);
         }
         self.drop_unneeded(result, out);
@@ -169,7 +180,7 @@ impl WorkerCore {
     /// Lets a result go when nothing needs it.
     pub(crate) fn drop_unneeded(&mut self, result: ResultId, out: &mut Actions) {
         let Some(entry) = self.results.get(result) else { return };
-        if entry.is_wanted || entry.producers > 0 || entry.users > 0 {
+        if entry.is_wanted || entry.is_ordered || entry.producers > 0 || entry.users > 0 {
             return;
         }
         self.graphs[entry.graph].results.remove(entry.task);

@@ -33,6 +33,8 @@ enum Step {
     Wait(u16),
     Settle,
     Shutdown,
+    Drain(bool),
+    Replicate(u8, Vec<(u32, Source)>),
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u16>().prop_map(Step::Wait),
         6 => Just(Step::Settle),
         1 => prop::bool::weighted(0.02).prop_map(|leaves| if leaves { Step::Shutdown } else { Step::Settle }),
+        1 => (prop::bool::weighted(0.03), any::<bool>()).prop_map(|(leaves, itself)| if leaves { Step::Drain(itself) } else { Step::Settle }),
+        2 => (0..GRAPHS, proptest::collection::vec((0..TASKS, source()), 0..4)).prop_map(|(graph, results)| Step::Replicate(graph, results)),
     ]
 }
 
@@ -136,7 +140,7 @@ impl Shell {
             FromWorker::Retracted { returned, .. } => returned.into_iter().for_each(close),
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
-            FromWorker::ReplicasAdded { .. } => {}
+            FromWorker::ReplicasAdded { .. } | FromWorker::ReplicasMissing { .. } | FromWorker::Draining { .. } => {}
             FromWorker::Leaving => assert!(self.open.is_empty()),
             FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => panic!("the shell says that"),
         }
@@ -306,6 +310,12 @@ impl Shell {
             }
             Step::Settle => self.feed(Event::Settle),
             Step::Shutdown => self.order(ToWorker::Shutdown),
+            Step::Drain(true) => self.feed(Event::Drain { within: None }),
+            Step::Drain(false) => self.order(ToWorker::Drain),
+            Step::Replicate(graph, results) => {
+                let results = results.into_iter().map(|(task, from)| input(task, 300, self.source(from))).collect();
+                self.order(ToWorker::FetchReplicas { graph: graph_id(graph), results });
+            }
         }
     }
 
