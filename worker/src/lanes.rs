@@ -2,11 +2,9 @@
 //!
 //! A lane gets runs of jobs and gives back what became of them. Thread and shell meet in one lock a job, which nobody else
 //! wants at that moment, and wake each other as rarely as they can: the shell is woken when a lane has too little left,
-//! or has said nothing for a millisecond; the thread only when it had nothing to do. A job may follow others of its lane: the
-//! thread gives it their results itself (see `links`).
+//! or has said nothing for a millisecond; the thread only when it had nothing to do.
 
 use crate::job::{Completion, Job};
-use crate::links::Links;
 use crate::runner::{Runner, STACK_BYTES};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,8 +28,6 @@ struct Shared<R: Runner> {
 struct State<R: Runner> {
     queue: VecDeque<Job<R>>,
     done: Vec<Completion>,
-    /// Results that jobs in the queue wait for.
-    links: Links,
     current: Option<(AttemptId, Arc<R::Cancel>)>,
     /// Whether the current flag was raised, so that the next job needs another.
     is_flag_raised: bool,
@@ -83,8 +79,6 @@ impl<R: Runner> Lanes<R> {
         };
         let mut state = shared.lock();
         let was_idle = state.queue.is_empty() && state.current.is_none();
-        let State { done, links, .. } = &mut *state;
-        run.iter().flat_map(|job| &job.follows).for_each(|(_, maker)| links.want(*maker, done));
         state.queue.extend(run);
         state.report_at = report_at as usize;
         state.has_reported = false;
@@ -104,7 +98,6 @@ impl<R: Runner> Lanes<R> {
             let state = State {
                 queue: VecDeque::new(),
                 done: Vec::new(),
-                links: Links::default(),
                 current: None,
                 is_flag_raised: false,
                 report_at: 0,
@@ -134,8 +127,7 @@ impl<R: Runner> Lanes<R> {
             R::cancel(cancel);
             state.is_flag_raised = true;
         } else if let Some(at) = state.queue.iter().position(|job| job.id == id) {
-            let job = state.queue.remove(at);
-            job.iter().flat_map(|job| &job.follows).for_each(|(_, maker)| drop(state.links.take(*maker)));
+            state.queue.remove(at);
             state.done.push(not_run(id));
             shared.shell.notify_one();
         }
@@ -145,8 +137,7 @@ impl<R: Runner> Lanes<R> {
     pub(crate) fn recall(&self, lane: LaneId) {
         let Some(shared) = self.started(lane) else { return };
         let mut state = shared.lock();
-        let State { queue, done, links, .. } = &mut *state;
-        *links = Links::default();
+        let State { queue, done, .. } = &mut *state;
         done.extend(queue.drain(..).map(|job| not_run(job.id)));
         shared.shell.notify_one();
     }
@@ -178,7 +169,6 @@ impl<R: Runner> Lanes<R> {
             let mut state = lane.shared.lock();
             state.is_closing = true;
             state.queue.clear();
-            state.links = Links::default();
             if let Some((_, cancel)) = &state.current {
                 R::cancel(cancel);
             }
@@ -206,10 +196,7 @@ fn work<R: Runner>(runner: &R, shared: &Shared<R>) {
     loop {
         let job = {
             let mut state = shared.lock();
-            if let Some(ended) = ended.take() {
-                state.links.made(&ended);
-                state.done.push(ended);
-            }
+            state.done.extend(ended.take());
             state.current = None;
             if state.is_closing {
                 return;
@@ -222,12 +209,7 @@ fn work<R: Runner>(runner: &R, shared: &Shared<R>) {
                 shared.shell.notify_one();
             }
             loop {
-                if let Some(mut job) = state.queue.pop_front() {
-                    if !state.links.fill(&mut job) {
-                        state.done.push(not_run(job.id));
-                        shared.shell.notify_one();
-                        continue;
-                    }
+                if let Some(job) = state.queue.pop_front() {
                     if std::mem::take(&mut state.is_flag_raised) {
                         cancel = Arc::new(R::Cancel::default());
                     }

@@ -9,7 +9,6 @@ mod graphs;
 mod inbox;
 mod job;
 mod lanes;
-mod links;
 mod logs;
 mod peers;
 mod perform;

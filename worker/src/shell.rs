@@ -214,7 +214,7 @@ impl<R: Runner> Shell<R> {
                     self.last_read = Some((result, bytes));
                 }
             }
-            Message::Drain(within) => self.feed(Event::Drain { within }),
+            Message::Drain => self.feed(Event::Drain),
         }
     }
 

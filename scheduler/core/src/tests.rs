@@ -1,6 +1,5 @@
 //! Scripts of events against compact answers, and random runs against the invariants.
 
-mod drains;
 mod failures;
 mod plain;
 mod random;

@@ -63,9 +63,7 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
                 | ToWorker::ForgetGraph(_)
                 | ToWorker::CancelAttempts(_)
                 | ToWorker::UpdateInput { .. }
-                | ToWorker::ReleaseResults { .. }
-                | ToWorker::Drain
-                | ToWorker::FetchReplicas { .. } => {}
+                | ToWorker::ReleaseResults { .. } => {}
             }
         }
         sender.send(answers).await?;
