@@ -53,7 +53,8 @@ impl Command {
     /// What is logged unless `WASM_TASKS_LOG` says otherwise: servers tell what they do, commands only what is wrong.
     pub(crate) fn default_log_level(&self) -> &'static str {
         match self {
-            Command::Scheduler(_) | Command::Worker(_) => "info",
+            Command::Scheduler(_) => "info",
+            Command::Worker(worker) => worker.default_log_level(),
             Command::Submit(_)
             | Command::Run(_)
             | Command::Check(_)

@@ -3,10 +3,12 @@
 //! It works in turns: everything in the inbox, then placement, then one batch for each link.
 
 mod clients;
+mod drains;
 mod perform;
 mod requests;
 mod workers;
 
+use self::drains::DrainAsk;
 use crate::graphs::ShellGraph;
 use crate::inbox::{Input, SessionId};
 use crate::outbox::Outbox;
@@ -17,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
 use wasm_tasks_protocol::message::{ToClient, ToWorker, WorkerOffer};
 use wasm_tasks_protocol::time::{Duration, Time};
-use wasm_tasks_scheduler_core::{Actions, Event, GraphIndex, SchedulerCore, Settings};
+use wasm_tasks_scheduler_core::{Actions, DrainSummary, Event, GraphIndex, SchedulerCore, Settings};
 
 /// Inputs that are taken before placement, so that a flood cannot keep it from happening.
 const TURN_MAX: usize = 1_024;
@@ -42,6 +44,8 @@ pub(crate) struct WorkerLink {
     pub(crate) spilled_bytes: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) instantiations: u64,
+    /// Set when it may go.
+    dismissed: Option<DrainSummary>,
 }
 
 pub(crate) struct Actor {
@@ -54,6 +58,7 @@ pub(crate) struct Actor {
     arriving: Option<(GraphId, Box<crate::submit::Prepared>, SessionId)>,
     pub(crate) workers: BTreeMap<WorkerId, WorkerLink>,
     sessions: HashMap<SessionId, Session>,
+    drain_asks: Vec<DrainAsk>,
     last_progress: Instant,
     last_sweep: Instant,
     is_stopping: Option<oneshot::Sender<()>>,
@@ -71,6 +76,7 @@ impl Actor {
             arriving: None,
             workers: BTreeMap::new(),
             sessions: HashMap::new(),
+            drain_asks: Vec::new(),
             last_progress: Instant::now(),
             last_sweep: Instant::now(),
             is_stopping: None,

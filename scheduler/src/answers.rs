@@ -50,13 +50,22 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
     })
 }
 
-/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, stored_bytes, spilled_bytes, resident_bytes, instantiations,
+/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, drain: {assigned, unmoved, is_stuck, moved, moved_bytes}, stored_bytes, spilled_bytes, resident_bytes, instantiations,
 /// round_trip_us, addresses, pid}]`
 pub(crate) fn workers(actor: &Actor) -> Json {
     let joined = actor.workers.iter().filter_map(|(id, link)| link.offer.as_ref().map(|offer| (id, link, offer)));
     joined
         .map(|(id, link, offer)| {
             let (assigned, takes_new) = actor.core.worker_load(*id).unwrap_or((0, false));
+            let drain = actor.core.drain_state(*id).map(|drain| {
+                json!({
+                    "assigned": drain.attempts,
+                    "unmoved": drain.unmoved,
+                    "is_stuck": drain.is_stuck,
+                    "moved": drain.summary.moved,
+                    "moved_bytes": drain.summary.moved_bytes,
+                })
+            });
             let labels: serde_json::Map<String, Json> =
                 offer.labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
             let pools: serde_json::Map<String, Json> =
@@ -70,6 +79,7 @@ pub(crate) fn workers(actor: &Actor) -> Json {
                 "pools": pools,
                 "assigned": assigned,
                 "is_leaving": !takes_new,
+                "drain": drain,
                 "stored_bytes": link.stored_bytes,
                 "spilled_bytes": link.spilled_bytes,
                 "resident_bytes": link.resident_bytes,

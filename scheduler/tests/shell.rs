@@ -9,7 +9,7 @@ use wasm_tasks_protocol::error::{ErrorCode, TaskError};
 use wasm_tasks_protocol::graph::{Argument, Arguments, DataEncoding, GraphBuilder, Options, PathStep, Reference, Source};
 use wasm_tasks_protocol::ids::{Attempt, ComponentDigest, ContentDigest, GraphId, TaskIndex};
 use wasm_tasks_protocol::message::{
-    AttemptFailed, AttemptFinished, FromClient, FromWorker, OutputResult, Query, ReplyHead, Request, ToClient,
+    AttemptFailed, AttemptFinished, FromClient, FromWorker, OutputResult, Query, ReplyHead, Request, ToClient, ToWorker,
 };
 use wasm_tasks_protocol::time::Duration;
 
@@ -81,6 +81,44 @@ async fn failures_name_the_task_and_spare_the_rest() {
     assert_eq!(failure.error.message, "as the script says");
     let explained = cluster.ask(Query::Explain { graph: ID, key: Some("b".into()) }).await;
     assert!(explained.contains("it failed because `a` failed"), "{explained}");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_drained_hands_over_what_only_it_has() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        graph.output(Reference::whole(a));
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    let FromWorker::AttemptsFinished(mut reports) = finished(a, &Value::Uint(3)) else { unreachable!("made as such") };
+    (reports[0].size, reports[0].inline) = (1_000_000, None);
+    cluster.say(FromWorker::AttemptsFinished(reports)).await;
+    let (outputs, _) = cluster.finish().await;
+    assert_eq!(outputs, [(0, OutputResult::Stored { size: 1_000_000 })]);
+    let drain =
+        |number, name: &str| FromClient::DrainWorkers { number, workers: vec![name.to_owned()], within: None, gives_up: false };
+    cluster.tell(drain(1, "nobody")).await;
+    let ToClient::Answer { number: 1, answer: Err(refusal) } = cluster.hear().await else { panic!("it is refused") };
+    assert_eq!(refusal.code, ErrorCode::NotFound);
+    assert!(refusal.messages[1].contains("`scripted`"), "{refusal:?}");
+
+    cluster.tell(drain(2, "scripted")).await;
+    assert_eq!(cluster.worker_hears().await, [ToWorker::Drain]);
+    let (mut leaver, heard) = cluster.swap_worker().await;
+    let [.., define, fetch] = heard.as_slice() else { panic!("{heard:?}") };
+    assert!(matches!(define, ToWorker::DefineGraph { graph: ID, .. }), "{heard:?}");
+    assert!(matches!(fetch, ToWorker::FetchReplicas { graph: ID, results } if results.len() == 1), "{heard:?}");
+    let workers = cluster.ask(Query::Workers).await;
+    assert!(workers.contains(r#""unmoved":1"#), "{workers}");
+    cluster.say(FromWorker::ReplicasAdded { graph: ID, tasks: vec![TaskIndex(0)] }).await;
+    let peer = leaver.receiver.recv().await.expect("the link is open");
+    assert!(matches!(&peer[0], ToWorker::AddPeer(_)), "{peer:?}");
+    assert_eq!(leaver.receiver.recv().await.expect("the link is open"), [ToWorker::Shutdown]);
+    drop(leaver);
+    let ToClient::Answer { number: 2, answer: Ok(gone) } = cluster.hear().await else { panic!("it is answered") };
+    assert!(gone.contains(r#""left":0"#) && gone.contains(r#""moved":1,"moved_bytes":1000000"#), "{gone}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use wasm_tasks_protocol::TaskError;
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_transport::IncomingRequest;
 use wasm_tasks_worker_core::{ComponentId, FetchId, GraphKey, ResultId};
 
@@ -34,6 +35,6 @@ pub(crate) enum Message<R: Runner> {
     Spilled { result: ResultId, file: std::io::Result<SpillFile> },
     /// A spilled result was read for a peer.
     ReadBack { result: ResultId, bytes: Bytes },
-    /// The worker should leave.
-    Drain,
+    /// The worker should leave, within this time where there is one.
+    Drain(Option<Duration>),
 }

@@ -26,6 +26,8 @@ pub(crate) struct Job<R: Runner> {
     pub(crate) args: Bytes,
     /// Sorted by task.
     pub(crate) inputs: Vec<(TaskIndex, Value)>,
+    /// Inputs, by position, that attempts before it in the lane make; the lane fills them in.
+    pub(crate) follows: Vec<(usize, AttemptId)>,
 }
 
 /// What became of a job.
@@ -33,6 +35,16 @@ pub(crate) struct Job<R: Runner> {
 pub(crate) struct Completion {
     pub(crate) ended: Ended,
     pub(crate) logs: Option<Box<TaskLogs>>,
+}
+
+impl Completion {
+    /// The result, when there is one.
+    pub(crate) fn value(&self) -> Option<&Bytes> {
+        match &self.ended.outcome {
+            Outcome::Finished { value, .. } => Some(value),
+            Outcome::Failed(_) | Outcome::NotRun => None,
+        }
+    }
 }
 
 impl<R: Runner> Job<R> {

@@ -2,9 +2,11 @@
 //!
 //! A lane gets runs of jobs and gives back what became of them. Thread and shell meet in one lock a job, which nobody else
 //! wants at that moment, and wake each other as rarely as they can: the shell is woken when a lane has too little left,
-//! or has said nothing for a millisecond; the thread only when it had nothing to do.
+//! or has said nothing for a millisecond; the thread only when it had nothing to do. A job may follow others of its lane: the
+//! thread gives it their results itself (see `links`).
 
 use crate::job::{Completion, Job};
+use crate::links::Links;
 use crate::runner::{Runner, STACK_BYTES};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,6 +30,8 @@ struct Shared<R: Runner> {
 struct State<R: Runner> {
     queue: VecDeque<Job<R>>,
     done: Vec<Completion>,
+    /// Results that jobs in the queue wait for.
+    links: Links,
     current: Option<(AttemptId, Arc<R::Cancel>)>,
     /// Whether the current flag was raised, so that the next job needs another.
     is_flag_raised: bool,
@@ -79,6 +83,8 @@ impl<R: Runner> Lanes<R> {
         };
         let mut state = shared.lock();
         let was_idle = state.queue.is_empty() && state.current.is_none();
+        let State { done, links, .. } = &mut *state;
+        run.iter().flat_map(|job| &job.follows).for_each(|(_, maker)| links.want(*maker, done));
         state.queue.extend(run);
         state.report_at = report_at as usize;
         state.has_reported = false;
@@ -98,6 +104,7 @@ impl<R: Runner> Lanes<R> {
             let state = State {
                 queue: VecDeque::new(),
                 done: Vec::new(),
+                links: Links::default(),
                 current: None,
                 is_flag_raised: false,
                 report_at: 0,
@@ -127,7 +134,8 @@ impl<R: Runner> Lanes<R> {
             R::cancel(cancel);
             state.is_flag_raised = true;
         } else if let Some(at) = state.queue.iter().position(|job| job.id == id) {
-            state.queue.remove(at);
+            let job = state.queue.remove(at);
+            job.iter().flat_map(|job| &job.follows).for_each(|(_, maker)| drop(state.links.take(*maker)));
             state.done.push(not_run(id));
             shared.shell.notify_one();
         }
@@ -137,7 +145,8 @@ impl<R: Runner> Lanes<R> {
     pub(crate) fn recall(&self, lane: LaneId) {
         let Some(shared) = self.started(lane) else { return };
         let mut state = shared.lock();
-        let State { queue, done, .. } = &mut *state;
+        let State { queue, done, links, .. } = &mut *state;
+        *links = Links::default();
         done.extend(queue.drain(..).map(|job| not_run(job.id)));
         shared.shell.notify_one();
     }
@@ -169,6 +178,7 @@ impl<R: Runner> Lanes<R> {
             let mut state = lane.shared.lock();
             state.is_closing = true;
             state.queue.clear();
+            state.links = Links::default();
             if let Some((_, cancel)) = &state.current {
                 R::cancel(cancel);
             }
@@ -196,7 +206,10 @@ fn work<R: Runner>(runner: &R, shared: &Shared<R>) {
     loop {
         let job = {
             let mut state = shared.lock();
-            state.done.extend(ended.take());
+            if let Some(ended) = ended.take() {
+                state.links.made(&ended);
+                state.done.push(ended);
+            }
             state.current = None;
             if state.is_closing {
                 return;
@@ -209,7 +222,12 @@ fn work<R: Runner>(runner: &R, shared: &Shared<R>) {
                 shared.shell.notify_one();
             }
             loop {
-                if let Some(job) = state.queue.pop_front() {
+                if let Some(mut job) = state.queue.pop_front() {
+                    if !state.links.fill(&mut job) {
+                        state.done.push(not_run(job.id));
+                        shared.shell.notify_one();
+                        continue;
+                    }
                     if std::mem::take(&mut state.is_flag_raised) {
                         cancel = Arc::new(R::Cancel::default());
                     }

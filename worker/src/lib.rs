@@ -9,6 +9,7 @@ mod graphs;
 mod inbox;
 mod job;
 mod lanes;
+mod links;
 mod logs;
 mod peers;
 mod perform;

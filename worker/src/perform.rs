@@ -6,6 +6,7 @@ use crate::job::Job;
 use crate::runner::Runner;
 use crate::shell::Shell;
 use crate::store::Value;
+use bytes::Bytes;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use wasm_tasks_protocol::message::AttemptFailed;
@@ -73,13 +74,19 @@ impl<R: Runner> Shell<R> {
     /// Puts together what the core only names.
     fn job(&self, launch: Launch) -> Job<R> {
         let Launch { id, attempt, graph, task, function, settings, component, args, inputs } = launch;
-        let values = inputs.into_iter().map(|input| match input.value {
+        let mut follows = Vec::new();
+        let values = inputs.into_iter().enumerate().map(|(at, input)| match input.value {
             InputValue::Inline(bytes) => (input.task, Value::Memory(bytes)),
             InputValue::Stored(result) => {
                 let value = self.store.get(result).expect("the core launches what has its inputs, and they are stored before");
                 (input.task, value.clone())
             }
+            InputValue::Following(maker) => {
+                follows.push((at, maker));
+                (input.task, Value::Memory(Bytes::new()))
+            }
         });
+        let inputs = values.collect();
         let module = self.modules.get(component.index()).and_then(Option::as_ref).filter(|(at, _)| *at == component);
         Job {
             id,
@@ -91,7 +98,8 @@ impl<R: Runner> Shell<R> {
             settings,
             module: Arc::clone(&module.expect("the core launches what is loaded").1),
             args,
-            inputs: values.collect(),
+            inputs,
+            follows,
         }
     }
 

@@ -214,7 +214,7 @@ impl<R: Runner> Shell<R> {
                     self.last_read = Some((result, bytes));
                 }
             }
-            Message::Drain => self.feed(Event::Drain),
+            Message::Drain(within) => self.feed(Event::Drain { within }),
         }
     }
 

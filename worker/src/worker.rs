@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use wasm_tasks_protocol::message::{FromWorker, ToWorker};
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_transport::{Link, LinkError};
 
 /// A worker, to be started.
@@ -95,9 +96,10 @@ impl std::fmt::Debug for WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Lets the worker finish what runs, give back the rest, and leave. Results that only it holds are lost.
-    pub fn drain(&self) {
-        self.drain.drain();
+    /// Lets the worker finish what runs, give back the rest, wait until others have the results that only it has, and leave.
+    /// The scheduler is told to let it go within a time: then what runs is stopped, and what nobody took is lost.
+    pub fn drain(&self, within: Option<std::time::Duration>) {
+        self.drain.drain(within.map(Into::into));
     }
 
     /// Whether the worker has ended.
@@ -127,15 +129,15 @@ impl WorkerHandle {
 
 /// Hides the runner's type from whoever holds a worker.
 trait Drain: Send + Sync {
-    fn drain(&self);
+    fn drain(&self, within: Option<Duration>);
 }
 
 struct Draining<R: Runner>(Inbox<R>);
 
 impl<R: Runner> Drain for Draining<R> {
-    fn drain(&self) {
+    fn drain(&self, within: Option<Duration>) {
         let inbox = self.0.clone();
-        match inbox.try_send(Message::Drain) {
+        match inbox.try_send(Message::Drain(within)) {
             Ok(()) => {}
             // Full, which passes, or closed, which is what was wanted.
             Err(error) => drop(tokio::spawn(async move { inbox.send(error.into_inner()).await.is_ok() })),

@@ -1,12 +1,14 @@
 //! `wasm-tasks worker`: a worker of a fleet, as a process.
 
+mod drain;
+
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::format::parse_bytes;
 use crate::output::print_line;
 use crate::place::Trust;
 use crate::signals::Interrupts;
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -22,19 +24,29 @@ const REDIAL_FOR: Duration = Duration::from_secs(60);
 const REDIAL_WAIT: Duration = Duration::from_millis(100);
 const REDIAL_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// Runs a worker of a fleet in the foreground
+/// How much longer than it asked for a worker waits to be let go.
+const DRAIN_SLACK: Duration = Duration::from_secs(5);
+
+/// Runs a worker of a fleet in the foreground, or lets workers leave (`worker drain`)
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
   wasm-tasks worker 127.0.0.1:7077
   wasm-tasks worker scheduler.internal:7077 --slots 8 --memory '24 GiB' --label gpu=yes --name rack3
   wasm-tasks worker 10.0.0.1:7077 --listen 10.0.0.7:7100
 
 Prints `worker NAME` when it is connected. It dials the scheduler and needs no open port. With `--listen`, other
-workers fetch results from it directly; without, they come through the scheduler. Ctrl-C lets it finish what runs.")]
+workers fetch results from it directly; without, they come through the scheduler. Ctrl-C or SIGTERM lets it drain: it
+finishes what runs, and leaves when others have the results that only it has. A second one ends it at once."
+)]
 pub(crate) struct Worker {
+    #[command(subcommand)]
+    order: Option<Order>,
     /// The scheduler
-    #[arg(value_name = "HOST:PORT")]
-    scheduler: String,
+    #[arg(value_name = "HOST:PORT", required = true)]
+    scheduler: Option<String>,
     /// Tasks that run at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     slots: Option<u32>,
@@ -56,12 +68,33 @@ pub(crate) struct Worker {
     /// Folder for results that do not fit into memory
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
+    /// Seconds that draining may take after Ctrl-C or SIGTERM; then running tasks are stopped, and results that nobody took
+    /// are lost. Keep it below the time after which your supervisor kills
+    #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = drain::parse_seconds)]
+    drain_timeout: Duration,
     #[command(flatten)]
     trust: Trust,
 }
 
+/// What else there is to do with workers.
+#[derive(Subcommand)]
+enum Order {
+    Drain(drain::Drain),
+}
+
 impl Worker {
-    pub(crate) async fn run(self) -> Ended {
+    pub(crate) fn default_log_level(&self) -> &'static str {
+        if self.order.is_some() { "error" } else { "info" }
+    }
+
+    pub(crate) async fn run(mut self) -> Ended {
+        match self.order.take() {
+            Some(Order::Drain(drain)) => drain.run().await,
+            None => self.serve().await,
+        }
+    }
+
+    async fn serve(self) -> Ended {
         let mut interrupts = Interrupts::listen()?;
         let home = Home::from_env()?;
         let settings = self.settings(&home);
@@ -95,7 +128,7 @@ impl Worker {
                 print_line(format!("worker {}", settings.name))?;
             }
             tracing::info!(name = settings.name, slots = settings.slots, scheduler = %address, "connected");
-            match follow(handle, &mut interrupts).await {
+            match follow(handle, &mut interrupts, self.drain_timeout).await {
                 Ok(()) => return Ok(Exit::Done),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "lost the scheduler; dialling it again"),
                 Err(error) => return Err(Failure::new(Exit::NoConnection, ErrorCode::Unreachable, error)),
@@ -116,24 +149,32 @@ impl Worker {
     }
 
     async fn address(&self) -> Result<SocketAddr, Failure> {
-        let bad = |reason: String| Failure::from(ClientError::Address { address: self.scheduler.clone(), reason });
-        let mut found = tokio::net::lookup_host(&self.scheduler).await.map_err(|error| bad(error.to_string()))?;
+        let scheduler = self.scheduler.clone().unwrap_or_default();
+        let bad = |reason: String| Failure::from(ClientError::Address { address: scheduler.clone(), reason });
+        let mut found = tokio::net::lookup_host(&scheduler).await.map_err(|error| bad(error.to_string()))?;
         found.next().ok_or_else(|| bad("the name has no address".to_owned()))
     }
 }
 
-/// Waits for the worker to end. The first interrupt lets it finish what runs, the second ends at once.
-async fn follow(mut handle: WorkerHandle, interrupts: &mut Interrupts) -> Result<(), WorkerError> {
+/// Waits for the worker to end. The first interrupt lets it drain, the second ends at once.
+async fn follow(mut handle: WorkerHandle, interrupts: &mut Interrupts, within: Duration) -> Result<(), WorkerError> {
     tokio::select! {
         ended = handle.ended() => return ended,
         () = interrupts.next() => {}
     }
-    tracing::info!("finishing what runs; interrupt again to leave at once");
-    handle.drain();
+    tracing::info!(
+        seconds = within.as_secs_f64(),
+        "finishing what runs and handing over results; interrupt again to leave at once"
+    );
+    handle.drain(Some(within));
     tokio::select! {
         // That the scheduler is gone meanwhile is no news to a worker that leaves.
         ended = handle.ended() => ended.or(Ok(())),
         () = interrupts.next() => Ok(()),
+        () = tokio::time::sleep(within + DRAIN_SLACK) => {
+            tracing::warn!("the scheduler did not let this worker go; it leaves now");
+            Ok(())
+        }
     }
 }
 

@@ -39,7 +39,17 @@ impl Workers {
 }
 
 fn row(worker: &Json) -> Json {
-    const COLUMNS: [&str; 9] =
-        ["id", "name", "slots", "assigned", "memory_bytes", "stored_bytes", "resident_bytes", "labels", "pid"];
-    Json::Object(COLUMNS.iter().map(|name| ((*name).to_owned(), worker[*name].clone())).collect())
+    const COLUMNS: [&str; 10] =
+        ["id", "name", "state", "slots", "assigned", "memory_bytes", "stored_bytes", "resident_bytes", "labels", "pid"];
+    let cell = |name: &str| if name == "state" { state(worker).into() } else { worker[name].clone() };
+    Json::Object(COLUMNS.iter().map(|name| ((*name).to_owned(), cell(name))).collect())
+}
+
+/// One word for what a worker does.
+fn state(worker: &Json) -> &'static str {
+    match (worker["drain"].is_object(), worker["is_leaving"] == true) {
+        (true, _) => "draining",
+        (false, true) => "leaving",
+        (false, false) => "ready",
+    }
 }

@@ -27,6 +27,18 @@ pub enum FromClient {
         /// The question.
         query: Query,
     },
+    /// Workers are to leave without loss: answered like a question, when all of them are gone, with
+    /// `[{id, name, moved, moved_bytes, left, stopped, is_timed_out}]`.
+    DrainWorkers {
+        /// Chosen by the client.
+        number: u64,
+        /// Names or numbers of workers.
+        workers: Vec<String>,
+        /// They are let go after this time, whatever they still have.
+        within: Option<Duration>,
+        /// Results that no other worker can take are left behind at once.
+        gives_up: bool,
+    },
 }
 
 /// Questions about the cluster.

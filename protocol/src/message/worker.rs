@@ -83,6 +83,15 @@ pub enum ToWorker {
     },
     /// Finish what runs, take nothing new, leave.
     Shutdown,
+    /// Take nothing new, give back what does not run, and stay until `Shutdown`: results are fetched from here meanwhile.
+    Drain,
+    /// Fetch these results and keep them; answered with `ReplicasAdded` or `ReplicasMissing`.
+    FetchReplicas {
+        /// Their graph, which was defined before.
+        graph: GraphId,
+        /// The results.
+        results: Vec<Input>,
+    },
 }
 
 /// Where a worker can be reached by its peers.
@@ -224,8 +233,20 @@ pub enum FromWorker {
         /// Fresh instances that it made for tasks so far.
         instantiations: u64,
     },
-    /// The worker is about to leave of its own accord.
+    /// The last message: nothing runs here any more, and the link is about to close.
     Leaving,
+    /// The worker wants to leave: as after `Drain`.
+    Draining {
+        /// It leaves after this time at the latest.
+        within: Option<Duration>,
+    },
+    /// Results that the worker was told to fetch and could get from nobody.
+    ReplicasMissing {
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+    },
 }
 
 /// A result that a worker now holds.

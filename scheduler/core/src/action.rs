@@ -1,5 +1,6 @@
 //! What the core wants done.
 
+use crate::drain::DrainSummary;
 use crate::graph::GraphCounts;
 use crate::task::{GraphIndex, TaskId};
 use wasm_tasks_protocol::error::ErrorCode;
@@ -60,6 +61,30 @@ pub enum Action {
         worker: WorkerId,
         /// The task.
         task: TaskId,
+    },
+    /// Tell a worker to fetch a result; it answers with [`Event::ReplicasAdded`](crate::Event::ReplicasAdded) or
+    /// [`Event::ReplicasMissing`](crate::Event::ReplicasMissing).
+    Replicate {
+        /// The worker.
+        worker: WorkerId,
+        /// The task.
+        task: TaskId,
+        /// Bytes of its result.
+        size: u64,
+        /// Who has it.
+        holders: Vec<WorkerId>,
+    },
+    /// Tell a worker to take nothing new and give back what it has not begun.
+    Drain {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// A worker that drained may go.
+    Dismiss {
+        /// The worker.
+        worker: WorkerId,
+        /// What became of what it had.
+        summary: DrainSummary,
     },
     /// The shell's own copy of a result is no longer needed.
     ReleaseInline(TaskId),

@@ -1,8 +1,9 @@
 //! The state machine's front: its tables, and which handler takes which event.
 
-use crate::action::Actions;
+use crate::action::{Action, Actions};
 use crate::attempt::AttemptTable;
 use crate::dense_set::DenseSet;
+use crate::drain::Drains;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
@@ -26,6 +27,8 @@ pub struct Settings {
 pub enum TimerName {
     /// A task that failed runs again.
     Retry,
+    /// A worker that drains is let go, whatever it still has.
+    Drain,
 }
 
 /// What happened so far, for statistics and tests.
@@ -39,6 +42,8 @@ pub struct Counters {
     pub sent_ahead: u64,
     /// Tasks that a worker gave back.
     pub retracted: u64,
+    /// Results that were moved from workers that left.
+    pub moved: u64,
     /// Steps of tasks, by the position of the transition in [`TRANSITIONS`](crate::TRANSITIONS).
     pub transitions: [u64; crate::TRANSITIONS.len()],
 }
@@ -62,16 +67,15 @@ pub struct SchedulerCore {
     pub(crate) loaded_workers: LoadIndex,
     /// The same workers, by how many such tasks they have for each slot.
     pub(crate) crowded_workers: LoadIndex,
+    /// Workers to which sending tasks ahead may go on.
+    pub(crate) hungry_workers: DenseSet,
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
     pub(crate) reservations: Reservations,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
+    pub(crate) drains: Drains,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
-    /// Bytes a second that links carry, as far as it is known.
-    pub(crate) bandwidth: u64,
-    /// Where inputs of the task that is being placed are.
-    pub(crate) inputs: crate::placement::Inputs,
     pub(crate) now: Time,
 }
 
@@ -90,14 +94,14 @@ impl SchedulerCore {
             idle_workers: DenseSet::default(),
             loaded_workers: LoadIndex::default(),
             crowded_workers: LoadIndex::default(),
+            hungry_workers: DenseSet::default(),
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
             reservations: Reservations::default(),
             resting: BTreeSet::new(),
+            drains: Drains::default(),
             counters: Counters::default(),
             is_unsettled: false,
-            inputs: crate::placement::Inputs::default(),
-            bandwidth: crate::placement::BANDWIDTH_GUESS,
             now: Time::default(),
         }
     }
@@ -118,6 +122,14 @@ impl SchedulerCore {
             Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, plan),
             Event::WorkerLost(worker) => self.on_worker_lost(worker, out),
             Event::WorkerLeaving(worker) => self.on_worker_leaving(worker),
+            Event::WorkerDraining { worker, within } => {
+                self.begin_drain(worker, within.map(|within| now + within), false);
+            }
+            Event::DrainWorker { worker, within, gives_up } => {
+                if self.begin_drain(worker, within.map(|within| now + within), gives_up) {
+                    out.push(Action::Drain { worker });
+                }
+            }
             Event::WorkerMeasured { worker, round_trip } => {
                 if let Some(worker) = self.worker_ids.get(&worker).copied() {
                     self.worker_mut(worker).plan.round_trip = round_trip;
@@ -134,25 +146,26 @@ impl SchedulerCore {
                 Some(index) => self.on_attempt_failed(now, index, code, run, out),
                 None => self.counters.stale_reports += 1,
             },
-            Event::AttemptsStarted { worker, attempts } => {
-                self.on_attempts_started(now, worker, &attempts);
-                // It frees nothing.
-                return;
-            }
             Event::Retracted { worker, asked, returned } => self.on_retracted(worker, &asked, &returned, out),
             Event::InputMissing { worker, attempt, task, tried } => match self.find_attempt(worker, attempt) {
                 Some(index) => self.on_input_missing(index, task, &tried, out),
                 None => self.counters.stale_reports += 1,
             },
             Event::ReplicasAdded { worker, graph, tasks } => self.on_replicas_added(worker, graph, &tasks, out),
-            Event::Tick => self.on_tick(now),
+            Event::ReplicasMissing { worker, graph, tasks } => self.on_replicas_missing(worker, graph, &tasks),
+            Event::Tick => {
+                self.on_tick(now);
+                self.end_overdue_drains(now, out);
+            }
         }
         self.is_unsettled = true;
     }
 
     /// When to call [`handle`](SchedulerCore::handle) with [`Event::Tick`] at the latest, and what for.
     pub fn next_timeout(&self) -> Option<(Time, TimerName)> {
-        self.resting.first().map(|(at, _)| (*at, TimerName::Retry))
+        let retry = self.resting.first().map(|(at, _)| (*at, TimerName::Retry));
+        let drain = self.drains.next_deadline().map(|at| (at, TimerName::Drain));
+        retry.into_iter().chain(drain).min_by_key(|(at, _)| *at)
     }
 
     /// What happened so far.
@@ -204,7 +217,7 @@ impl SchedulerCore {
     }
 
     /// A live attempt that this very worker has.
-    pub(crate) fn find_attempt(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<u32> {
+    fn find_attempt(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<u32> {
         let index = self.attempts.find(attempt)?;
         (self.worker(self.attempts.at(index).worker).id == worker).then_some(index)
     }

@@ -28,8 +28,25 @@ pub enum Event {
     },
     /// A worker is gone, with all it held.
     WorkerLost(WorkerId),
-    /// A worker takes nothing new.
+    /// A worker is gone as soon as its link is.
     WorkerLeaving(WorkerId),
+    /// A worker wants to leave: it takes nothing new, gives back what it has not begun, and waits for
+    /// [`Action::Dismiss`](crate::Action::Dismiss).
+    WorkerDraining {
+        /// The worker.
+        worker: WorkerId,
+        /// How long it waits.
+        within: Option<Duration>,
+    },
+    /// Somebody wants a worker to leave.
+    DrainWorker {
+        /// The worker.
+        worker: WorkerId,
+        /// It is let go after this time, whatever it still has.
+        within: Option<Duration>,
+        /// Results that nobody can take are left behind at once.
+        gives_up: bool,
+    },
     /// The round trip to a worker was measured.
     WorkerMeasured {
         /// The worker.
@@ -63,13 +80,6 @@ pub enum Event {
         /// Wall time in the sandbox.
         run: Duration,
     },
-    /// Attempts run for a while already: workers tell of those that take long.
-    AttemptsStarted {
-        /// Who says so.
-        worker: WorkerId,
-        /// The attempts.
-        attempts: Vec<Attempt>,
-    },
     /// The answer to [`Action::Retract`](crate::Action::Retract).
     Retracted {
         /// Who says so.
@@ -99,6 +109,15 @@ pub enum Event {
         /// The tasks.
         tasks: Vec<TaskIndex>,
     },
+    /// A worker could not get results that it was told to fetch.
+    ReplicasMissing {
+        /// Who says so.
+        worker: WorkerId,
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+    },
     /// A timeout may have passed.
     Tick,
     /// Nothing else is waiting: place what can be placed.
@@ -120,27 +139,6 @@ pub struct GraphPlan {
     pub settings: Vec<Settings>,
     /// The tasks whose results are wanted.
     pub outputs: Vec<TaskIndex>,
-    /// What the graph's author expects of tasks: empty when nothing is said of any, otherwise one entry a task.
-    pub expected: Vec<Expected>,
-    /// Bytes that move along each of `dependencies` where that is only a part of a result, as expected with the result's
-    /// size; [`Expected::NOT_SAID`]: the whole result. Empty when all move whole.
-    pub edge_bytes: Vec<u64>,
-}
-
-/// What is expected of a task before it ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// Microseconds that it runs.
-    pub run_us: u64,
-    /// Bytes of its result.
-    pub result_bytes: u64,
-}
-
-impl Expected {
-    /// Where nothing is said.
-    pub const NOT_SAID: u64 = u64::MAX;
-    /// Nothing is said.
-    pub const NOTHING: Expected = Expected { run_us: Expected::NOT_SAID, result_bytes: Expected::NOT_SAID };
 }
 
 /// What a worker offers.

@@ -42,12 +42,14 @@ impl SchedulerCore {
             assert_eq!(self.vacant_workers.contains(index.0), worker.is_none(), "vacant places are indexed");
             let is_gone = worker.is_none();
             let is_indexed = self.idle_workers.contains(index.0)
+                || self.hungry_workers.contains(index.0)
                 || [&self.free_workers, &self.loaded_workers, &self.crowded_workers].iter().any(|list| !list.holds(index, None));
             assert!(!is_gone || !is_indexed, "who is gone is not indexed");
         }
         let on_workers: usize = self.worker_ids.values().map(|worker| self.worker(*worker).attempts.len()).sum();
         assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
         self.check_reservations();
+        self.check_drains();
     }
 
     fn check_reservations(&self) {
@@ -97,7 +99,6 @@ impl SchedulerCore {
 
     fn check_worker(&self, index: WorkerIndex) {
         let worker = self.worker(index);
-        assert!(worker.plans.is_empty(), "plans last for one round of placement");
         let (mut slots, mut memory, mut occupancy, mut suspects) = (0, 0, 0, 0);
         let (mut ahead, mut retracting) = (0, 0);
         for attempt in &worker.attempts {
@@ -123,6 +124,8 @@ impl SchedulerCore {
         assert!(self.loaded_workers.holds(index, surplus.map(|_| worker.wait_us())), "workers are indexed by what waits");
         let crowd = surplus.map(|surplus| surplus / worker.slots());
         assert!(self.crowded_workers.holds(index, crowd), "workers are indexed by how many tasks wait");
+        let is_hungry = self.hungry_workers.contains(index.0);
+        assert!(worker.wants_more_ahead() || !is_hungry, "only workers that may be sent more are sent more");
         if let Some(hold) = worker.hold {
             assert_eq!(self.reservations.at(hold).worker, index, "a worker is held for its own reservation");
         }

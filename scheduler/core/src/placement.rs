@@ -1,13 +1,8 @@
 //! Which task goes where, decided when the inbox is empty.
 
-mod careful;
-mod link;
+mod ahead;
 pub(crate) mod reserve;
 mod steal;
-mod timeline;
-
-pub(crate) use link::{BANDWIDTH_GUESS, Inputs, Link};
-pub(crate) use timeline::Stretch;
 
 use crate::action::{Action, Actions, InputAt};
 use crate::attempt::LiveAttempt;
@@ -16,15 +11,15 @@ use crate::queue::ShapeIndex;
 use crate::small_set::SmallSet;
 use crate::task::{NONE, State, TaskId};
 use crate::worker::WorkerIndex;
-use careful::Choice;
-use wasm_tasks_protocol::time::Duration;
 
+/// Bytes a second that a link is taken to carry: a gigabit Ethernet.
+const BANDWIDTH: u64 = 125_000_000;
+/// Microseconds that a task of an unknown function is taken to run.
+const LENGTH_UNKNOWN_US: u64 = 1_000;
 /// Inputs whose holders are looked at for one task.
 const INPUTS_SEEN_MAX: usize = 64;
 /// Workers, by load, that are looked at for a task which not every worker can run.
 const WORKERS_SEEN_MAX: usize = 64;
-/// A task is sent ahead only if it has at most this many inputs, and only to this many dependents of a task.
-const AHEAD_INPUTS_MAX: usize = 16;
 
 impl SchedulerCore {
     /// Keeps the indices of workers true after what one has to do changed.
@@ -39,6 +34,11 @@ impl SchedulerCore {
         let surplus = worker.surplus();
         self.loaded_workers.set(index, (surplus > 0).then(|| worker.wait_us()));
         self.crowded_workers.set(index, (surplus > 0).then(|| surplus / worker.slots()));
+        if worker.wants_more_ahead() {
+            self.hungry_workers.insert(index.0);
+        } else {
+            self.hungry_workers.remove(index.0);
+        }
     }
 
     /// Places what can be placed, the most urgent first.
@@ -46,8 +46,7 @@ impl SchedulerCore {
         self.is_unsettled = false;
         self.queues.unblock_all();
         self.begin_reservations();
-        let mut held = Vec::new();
-        let mut care = careful::CARE_PER_ROUND;
+        self.resume_ahead(out);
         while let Some((shape, id)) = self.queues.first() {
             let is_queued = self.graph_at(id.graph).is_some_and(|graph| graph.task(id.task).state == State::Queued);
             if !is_queued {
@@ -56,24 +55,6 @@ impl SchedulerCore {
             }
             if self.attempts.is_full() {
                 break;
-            }
-            if self.is_worth_care(id) {
-                match self.choose_carefully(id, shape, &mut care) {
-                    Choice::Now(worker) => {
-                        self.queues.pop(shape);
-                        self.assign(id, worker, false, out);
-                        self.placed(id, worker);
-                    }
-                    // Only a reservation binds tasks that are placed without care.
-                    Choice::Later(_) if self.queues.has_smaller_rival(shape) => self.wait_for_room(id, shape),
-                    Choice::Later(worker) => {
-                        self.queues.pop(shape);
-                        held.push((shape, id, worker));
-                    }
-                    Choice::Enough => self.queues.block(shape),
-                    Choice::Nowhere => self.wait_for_room(id, shape),
-                }
-                continue;
             }
             let chosen = if self.queues.is_full(shape) { None } else { self.choose_worker(id, shape) };
             match chosen {
@@ -87,12 +68,8 @@ impl SchedulerCore {
             }
         }
         self.end_reservations();
-        for (shape, id, worker) in held {
-            self.worker_mut(worker).plans.clear();
-            let priority = self.graph(id.graph).priority(id.task);
-            self.queues.push(shape, priority, id);
-        }
         self.steal(out);
+        self.drain(out);
     }
 
     /// The worker where the task can start first; none when nobody has room.
@@ -148,6 +125,12 @@ impl SchedulerCore {
         has_room && self.respects_hold(index, id, key)
     }
 
+    /// What the task's function took so far, in microseconds.
+    pub(crate) fn length_us(&self, id: TaskId) -> Option<u64> {
+        let graph = self.graph(id.graph);
+        graph.functions[graph.task(id.task).function as usize].mean_us.map(|mean| mean as u64)
+    }
+
     /// Expected microseconds until the task could start at a worker: the queue there, or the inputs' way, whichever is longer.
     fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
         self.worker(worker).wait_us().max(self.transfer_us(id, worker))
@@ -167,7 +150,7 @@ impl SchedulerCore {
             }
         }
         let round_trip = if moved { self.worker(worker).round_trip().0 } else { 0 };
-        round_trip + link::micros(bytes, self.bandwidth)
+        round_trip + bytes * 1_000_000 / BANDWIDTH
     }
 
     fn assign(&mut self, id: TaskId, worker: WorkerIndex, is_ahead: bool, out: &mut Actions) {
@@ -176,8 +159,7 @@ impl SchedulerCore {
             let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
             graph.dependencies(id.task).iter().map(input).collect()
         };
-        let expected_us = self.length_or_guess_us(id).min(u64::from(u32::MAX)) as u32;
-        let starts = self.now + Duration(self.book(id, worker));
+        let expected_us = self.length_us(id).unwrap_or(LENGTH_UNKNOWN_US).min(u64::from(u32::MAX)) as u32;
         let graph = self.graph(id.graph);
         let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
         let is_suspect = graph.task(id.task).deaths > 0;
@@ -192,8 +174,6 @@ impl SchedulerCore {
             position,
             assigned_at,
             expected_us,
-            starts,
-            is_started: false,
             is_ahead,
             is_retracting: false,
         });
@@ -223,46 +203,5 @@ impl SchedulerCore {
         }
         let attempt = self.attempts.at(index).number;
         out.push(Action::Assign { worker: worker_id, task: id, attempt, priority, inputs });
-    }
-
-    /// Sends tasks whose missing inputs are all being made at a worker there too, so that a chain costs no round trip.
-    fn send_ahead(&mut self, first: TaskId, worker: WorkerIndex, out: &mut Actions) {
-        let mut stack = vec![first.task];
-        while let Some(task) = stack.pop() {
-            let graph = self.graph(first.graph);
-            let dependents = graph.dependents(task);
-            let candidates: Vec<_> = dependents
-                .iter()
-                .take(AHEAD_INPUTS_MAX)
-                .copied()
-                .filter(|task| self.may_go_ahead(TaskId { graph: first.graph, task: *task }, worker))
-                .collect();
-            for dependent in candidates {
-                let id = TaskId { graph: first.graph, task: dependent };
-                if self.attempts.is_full() || !self.has_room(worker, id, self.graph(id.graph).profile_of(dependent).shape) {
-                    return;
-                }
-                self.assign(id, worker, true, out);
-                self.placed(id, worker);
-                stack.push(dependent);
-            }
-        }
-    }
-
-    fn may_go_ahead(&self, id: TaskId, worker: WorkerIndex) -> bool {
-        let graph = self.graph(id.graph);
-        let inputs = graph.dependencies(id.task);
-        graph.task(id.task).state == State::Waiting
-            && inputs.len() <= AHEAD_INPUTS_MAX
-            && graph.task(id.task).deaths == 0
-            && self.queues.key(graph.profile_of(id.task).shape).is_ordinary()
-            && inputs.iter().all(|input| match &graph.task(*input).state {
-                State::Done { .. } => true,
-                State::Assigned(attempts) => attempts.as_slice().iter().any(|attempt| {
-                    let live = self.attempts.at(*attempt);
-                    live.worker == worker && !live.is_retracting
-                }),
-                State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => false,
-            })
     }
 }

@@ -21,6 +21,10 @@ impl SchedulerCore {
             panic!("task {} from {} to {}", id.task.0, old.as_str(), new.as_str());
         };
         task.state = to;
+        if old == StateName::Done || new == StateName::Done {
+            self.drains.note(id);
+        }
+        let graph = self.graph_mut(id.graph);
         graph.counts.assigned += u64::from(new == StateName::Assigned);
         graph.counts.assigned -= u64::from(old == StateName::Assigned);
         self.counters.transitions[step] += 1;

@@ -2,8 +2,8 @@
 
 use crate::event::WorkerPlan;
 use crate::placement::reserve::HoldIndex;
-use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
+use crate::task::TaskId;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::time::Duration;
@@ -37,13 +37,11 @@ pub(crate) struct Worker {
     pub(crate) ahead: u32,
     /// Attempts that were asked back and not answered for.
     pub(crate) retracting: u32,
+    /// Tasks here whose dependents could not be sent ahead for want of room.
+    pub(crate) ahead_stops: Vec<TaskId>,
     pub(crate) is_leaving: bool,
     /// The reservation that it is held for.
     pub(crate) hold: Option<HoldIndex>,
-    /// Transfers to it and from it.
-    pub(crate) link: Link,
-    /// What this round of placement keeps free of it, for tasks that are not sent yet.
-    pub(crate) plans: Vec<Stretch>,
 }
 
 impl Worker {
@@ -59,11 +57,10 @@ impl Worker {
             occupancy_us: 0,
             suspects: 0,
             ahead: 0,
+            ahead_stops: Vec::new(),
             retracting: 0,
             is_leaving: false,
             hold: None,
-            link: Link::default(),
-            plans: Vec::new(),
         }
     }
 
@@ -101,7 +98,12 @@ impl Worker {
         !self.is_leaving && self.suspects == 0 && self.hold.is_none() && self.has_free_slot()
     }
 
-    pub(crate) fn prefill_us(&self) -> u64 {
+    /// Whether what could not be sent ahead may go on: half of what it was given is done.
+    pub(crate) fn wants_more_ahead(&self) -> bool {
+        !self.ahead_stops.is_empty() && self.wait_us() <= self.prefill_us() / 2 && self.has_room(true)
+    }
+
+    fn prefill_us(&self) -> u64 {
         (2 * self.plan.round_trip.0).max(PREFILL_US_MIN)
     }
 
@@ -136,12 +138,7 @@ impl Worker {
             && self.suspects == 0
             && (self.attempts.len() as u64) < self.slots() * PREFILL_TASKS_MAX
             && self.slots_used_milli + shape.slots_milli <= self.plan.slots_milli
-            && self.is_available_but_slots(shape)
-    }
-
-    /// The same of everything but slots.
-    pub(crate) fn is_available_but_slots(&self, shape: &ShapeKey) -> bool {
-        self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
+            && self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
             && shape
                 .pools
                 .iter()

@@ -46,6 +46,9 @@ impl Actor {
                 FromClient::Cancel(graph) => self.event(Event::GraphCancelled(graph)),
                 FromClient::Release(graph) => self.on_release(session, graph),
                 FromClient::Ask { number, query } => self.on_question(session, number, query),
+                FromClient::DrainWorkers { number, workers, within, gives_up } => {
+                    self.on_drain_asked(session, number, &workers, within, gives_up);
+                }
             }
         }
     }
@@ -100,7 +103,7 @@ impl Actor {
         self.answer(session, number, answer.map(|json| json.to_string()));
     }
 
-    fn answer(&mut self, session: SessionId, number: u64, answer: Result<String, Refusal>) {
+    pub(super) fn answer(&mut self, session: SessionId, number: u64, answer: Result<String, Refusal>) {
         if let Some(session) = self.sessions.get_mut(&session) {
             session.outbox.push(ToClient::Answer { number, answer });
         }

@@ -1,6 +1,6 @@
 //! Carries out what the core wants done.
 
-use super::Actor;
+use super::{Actor, WorkerLink};
 use crate::graphs::ShellGraph;
 use std::time::Instant;
 use wasm_tasks_protocol::error::{ErrorCode, TaskError};
@@ -50,6 +50,9 @@ impl Actor {
                     _ => Some(ToWorker::ReleaseResults { graph, tasks: vec![task.task] }),
                 });
             }
+            Action::Replicate { worker, task, size, holders } => self.replicate(worker, task, size, holders),
+            Action::Drain { worker } => self.to_worker(worker, |_| Some(ToWorker::Drain)),
+            Action::Dismiss { worker, summary } => self.on_dismissed(worker, summary),
             Action::ReleaseInline(task) => {
                 if let Some(graph) = self.graph_of(task.graph) {
                     graph.inline.remove(&task.task);
@@ -83,15 +86,7 @@ impl Actor {
     fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
         let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
         let Some(link) = self.workers.get_mut(&worker) else { return };
-        if graph.defined_at.insert(worker) {
-            link.outbox.push(ToWorker::DefineGraph {
-                graph: graph.id,
-                tenant: TenantId::DEFAULT,
-                functions: graph.prepared.functions.clone(),
-                data: graph.prepared.data.clone(),
-                settings: graph.prepared.settings.clone(),
-            });
-        }
+        define(graph, worker, link);
         let task = graph.prepared.graph.task(id.task);
         let assignment = Assignment {
             task: id.task,
@@ -109,6 +104,21 @@ impl Actor {
             tasks.push(assignment);
         } else {
             link.outbox.push(ToWorker::AssignTasks { graph: id, tasks: vec![assignment] });
+        }
+    }
+
+    /// Tells a worker to fetch a result; many in one message, but not so many that it grows beyond what a message may be.
+    fn replicate(&mut self, worker: WorkerId, id: TaskId, size: u64, holders: Vec<WorkerId>) {
+        const RESULTS_MAX: usize = 4_096;
+        let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
+        let Some(link) = self.workers.get_mut(&worker) else { return };
+        define(graph, worker, link);
+        let input = Input { task: id.task, size, source: InputSource::At(holders) };
+        match link.outbox.last_mut() {
+            Some(ToWorker::FetchReplicas { graph: known, results }) if *known == graph.id && results.len() < RESULTS_MAX => {
+                results.push(input);
+            }
+            _ => link.outbox.push(ToWorker::FetchReplicas { graph: graph.id, results: vec![input] }),
         }
     }
 
@@ -213,6 +223,19 @@ pub(super) fn state_of(counts: &GraphCounts) -> GraphState {
         finished: counts.finished,
         failed: counts.failed + counts.dependents_failed,
         assigned: counts.assigned,
+    }
+}
+
+/// Tells a worker of a graph that it does not know.
+fn define(graph: &mut ShellGraph, worker: WorkerId, link: &mut WorkerLink) {
+    if graph.defined_at.insert(worker) {
+        link.outbox.push(ToWorker::DefineGraph {
+            graph: graph.id,
+            tenant: TenantId::DEFAULT,
+            functions: graph.prepared.functions.clone(),
+            data: graph.prepared.data.clone(),
+            settings: graph.prepared.settings.clone(),
+        });
     }
 }
 

@@ -15,7 +15,15 @@ impl Actor {
         let outbox = Outbox::new(sender, peer);
         self.workers.insert(
             worker,
-            WorkerLink { outbox, offer: None, stored_bytes: 0, spilled_bytes: 0, resident_bytes: 0, instantiations: 0 },
+            WorkerLink {
+                outbox,
+                offer: None,
+                stored_bytes: 0,
+                spilled_bytes: 0,
+                resident_bytes: 0,
+                instantiations: 0,
+                dismissed: None,
+            },
         );
     }
 
@@ -33,7 +41,8 @@ impl Actor {
                     finished.into_iter().for_each(|finished| self.on_finished(worker, finished))
                 }
                 FromWorker::AttemptFailed(failed) => self.on_failed(worker, failed),
-                FromWorker::AttemptsStarted(attempts) => self.event(Event::AttemptsStarted { worker, attempts }),
+                // Told for people who look at the worker; placement does not need it.
+                FromWorker::AttemptsStarted(_) => {}
                 FromWorker::Retracted { asked, returned } => self.event(Event::Retracted { worker, asked, returned }),
                 FromWorker::InputMissing { attempt, task, tried } => {
                     self.event(Event::InputMissing { worker, attempt, task, tried })
@@ -46,6 +55,8 @@ impl Actor {
                     link.instantiations = instantiations;
                 }
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
+                FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
+                FromWorker::ReplicasMissing { graph, tasks } => self.event(Event::ReplicasMissing { worker, graph, tasks }),
             }
         }
     }
@@ -91,8 +102,10 @@ impl Actor {
 
     pub(super) fn on_worker_gone(&mut self, worker: WorkerId, reason: &str) {
         info!(worker = worker.0, name = self.worker_name(worker), reason, "worker gone");
+        let farewell = self.farewell(worker);
         self.event(Event::WorkerLost(worker));
         self.workers.remove(&worker);
+        self.answer_drains(worker, &farewell);
         for link in self.workers.values_mut() {
             link.outbox.push(ToWorker::RemovePeer(worker));
         }

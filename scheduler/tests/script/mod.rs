@@ -100,6 +100,16 @@ impl Cluster {
         }
     }
 
+    /// A new worker takes the place of the one of the script, which stays connected. What the new one hears first comes along.
+    pub(crate) async fn swap_worker(&mut self) -> (Link<FromWorker, ToWorker>, Vec<ToWorker>) {
+        let (worker, theirs) = memory_link();
+        self.scheduler.attach_worker(theirs);
+        let old = self.worker.replace(worker).expect("the script has a worker");
+        self.say_joined().await;
+        let heard = self.worker_hears().await;
+        (old, heard)
+    }
+
     pub(crate) fn lose_worker(&mut self) {
         self.worker = None;
     }

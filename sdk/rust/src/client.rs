@@ -181,6 +181,27 @@ impl Client {
         serde_json::from_str(&text).map_err(|_| ClientError::Answer("it is no JSON"))
     }
 
+    /// Lets workers of these names or numbers leave without loss: they take nothing new, what runs finishes, and results that
+    /// only they have are moved to others first. Returns when all of them are gone:
+    /// `[{id, name, moved, moved_bytes, left, stopped, is_timed_out, is_lost}]`.
+    ///
+    /// After `within` they are let go, whatever they still have. With `gives_up` results that nobody can take are left behind at
+    /// once; what is still needed of them is made again.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] when there is no such worker, [`ClientError::Lost`].
+    pub async fn drain_workers(
+        &self,
+        workers: Vec<String>,
+        within: Option<std::time::Duration>,
+        gives_up: bool,
+    ) -> Result<Json, ClientError> {
+        let within = within.map(Into::into);
+        let make = |number| FromClient::DrainWorkers { number, workers, within, gives_up };
+        let text = self.inner.connection.answered(make).await?;
+        serde_json::from_str(&text).map_err(|_| ClientError::Answer("it is no JSON"))
+    }
+
     /// Stops a graph.
     ///
     /// # Errors

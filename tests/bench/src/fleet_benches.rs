@@ -10,12 +10,15 @@ use crate::fleet::Fleet;
 use crate::median::median;
 use crate::peer::{Peer, Took};
 use crate::report::{Bar, Report, Row};
+use crate::sandbox::{Sandbox, call};
 use crate::shapes::{self, Shape};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 use wasm_tasks::blocking;
+use wasm_tasks_sandbox::CancelFlag;
+use wasm_tasks_sandbox::bare::Bare;
 
 const PEER: &str = "dask.distributed";
 const ROUNDS: usize = 5;
@@ -34,22 +37,36 @@ pub(crate) fn tree(context: &Context, report: &mut Report) -> Result<(), BenchEr
 }
 
 /// A hop: ours is the slope between chains of 2,000 and 20,000, so that what a graph costs once does not count; dask's is a
-/// chain of 2,000 divided by its length.
+/// chain of 2,000 divided by its length. The bare cycle (store, instance, call, drop) is on one thread, as a chain is, and takes
+/// turns with the chains.
 pub(crate) fn chain(context: &Context, report: &mut Report) -> Result<(), BenchError> {
     let (short, long) = (2_000, 20_000);
     let (fleet, calc) = ready(context)?;
     let instances = fleet.instantiations()?;
     run(&fleet.client, shapes::chain(&calc, short, ROUNDS)?)?;
     let mut peer = Beside::warm(context)?;
-    let (mut slopes, mut shorts) = (Vec::new(), Vec::new());
+    let sandbox = Sandbox::load(context, "calc")?;
+    let add = sandbox.component.function("add").map_err(BenchError::at("finding an export"))?;
+    let bare = Bare::new(&add);
+    bare_cycle(&bare)?;
+    let (mut slopes, mut shorts, mut cycles) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let few = run(&fleet.client, shapes::chain(&calc, short, round)?)?;
         let many = run(&fleet.client, shapes::chain(&calc, long, round)?)?;
         slopes.push((many - few) / (long - short) as f64 * 1e6);
+        cycles.push(bare_cycle(&bare)? * 1e6);
         shorts.push(few / short as f64 * 1e6);
         peer.run("chain", short, round, (short * (short - 1) / 2 + round) as i64)?;
     }
     fleet.wait_for_instantiations(instances + (short + ROUNDS * (short + long)) as u64)?;
+    report.add(Row {
+        name: "chain-hop".to_owned(),
+        value: median(slopes.iter().copied()),
+        unit: "µs/hop",
+        peer: Some(("bare wasmtime cycle", median(cycles.iter().copied()))),
+        bar: Some(Bar::RatioAtMost(2.0)),
+        note: format!("slope between {short} and {long} tasks; ratios of {ROUNDS} rounds {}", ratios(&slopes, &cycles)),
+    });
     report.add(Row {
         name: "chain-2000".to_owned(),
         value: median(slopes),
@@ -59,6 +76,21 @@ pub(crate) fn chain(context: &Context, report: &mut Report) -> Result<(), BenchE
         note: format!("median of {ROUNDS} slopes; a chain of {short} takes {:.1} µs a hop; {}", median(shorts), peer.note()),
     });
     Ok(())
+}
+
+/// Seconds of wall time a bare cycle, on this thread.
+fn bare_cycle(bare: &Bare) -> Result<f64, BenchError> {
+    const CYCLES: u32 = 20_000;
+    let cancel = CancelFlag::new();
+    let start = Instant::now();
+    let sum = bare.add(&call(&[], &cancel), 1, 2, CYCLES).map_err(BenchError::at("calling barely"))?;
+    let seconds = start.elapsed().as_secs_f64() / f64::from(CYCLES);
+    check("a bare sum", &sum, &3)?;
+    Ok(seconds)
+}
+
+fn ratios(ours: &[f64], theirs: &[f64]) -> String {
+    ours.iter().zip(theirs).map(|(ours, theirs)| format!("{:.2}", ours / theirs)).collect::<Vec<_>>().join(" ")
 }
 
 fn beside_dask(

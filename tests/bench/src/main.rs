@@ -38,7 +38,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("f64-1M", "1 M list<f64> in and out, beside a monomorphic TypedFunc", values::floats),
     ("records-10000", "10,000 records {u32, f64, string} in and out, beside a monomorphic TypedFunc", values::records),
     ("cycle", "CPU time of a task in an embedded run, beside the bare wasmtime loop", cycle::run),
-    ("core", "the scheduler's core alone: time and memory a task, 10 and 10,000 workers", core_alone::run),
+    ("core", "the scheduler's core alone: time a task with 10 to 10,000 workers, and memory a task", core_alone::run),
     ("zero-worker", "the scheduler's process over QUIC with two workers that answer at once", zero_worker::run),
     ("merge-10000", "10,000 tasks summed by 100 and one, on a fleet, beside dask", fleet_benches::merge),
     ("tree-14", "2^14 leaves summed pairwise, on a fleet, beside dask", fleet_benches::tree),

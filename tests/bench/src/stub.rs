@@ -63,7 +63,9 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
                 | ToWorker::ForgetGraph(_)
                 | ToWorker::CancelAttempts(_)
                 | ToWorker::UpdateInput { .. }
-                | ToWorker::ReleaseResults { .. } => {}
+                | ToWorker::ReleaseResults { .. }
+                | ToWorker::Drain
+                | ToWorker::FetchReplicas { .. } => {}
             }
         }
         sender.send(answers).await?;

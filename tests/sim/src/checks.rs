@@ -78,6 +78,12 @@ pub enum Violation {
         /// Where it is.
         found: Vec<WorkerId>,
     },
+    /// Workers left without need of anything that they had, and yet something was made again.
+    #[error("{count} results were made again although workers only left in order")]
+    Recomputed {
+        /// How many.
+        count: u64,
+    },
     /// A worker keeps something of a graph that was released.
     #[error("worker {} keeps {what} after all graphs were released", worker.0)]
     Leak {
@@ -114,7 +120,20 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
         }
         replicas(world, *graph, work)?;
     }
-    Ok(())
+    drains(world)
+}
+
+/// Workers that leave in order, with the time that it takes, cost no result.
+fn drains(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
+    const LOSES_RESULTS: [FaultKind; 5] =
+        [FaultKind::Crash, FaultKind::LinkLost, FaultKind::LostReplica, FaultKind::FullDisk, FaultKind::Partition];
+    let shell = &world.scheduler;
+    let is_orderly = !shell.coverage.faults.keys().any(|kind| LOSES_RESULTS.contains(kind));
+    let has_left_results = shell.told.drains.iter().any(|(_, summary)| summary.left > 0);
+    match shell.core.counters().recomputed {
+        count if count > 0 && is_orderly && !has_left_results => Err(Violation::Recomputed { count }),
+        _ => Ok(()),
+    }
 }
 
 /// Every failure has a reason, and what has reason enough failed.

@@ -2,7 +2,6 @@
 //! `scheduler/src/actor` makes, without connections and clients.
 
 use crate::coverage::Coverage;
-use crate::reference::Estimates;
 use crate::scheduler::{Offer, Relay, Scheduler};
 use crate::work::Work;
 use bytes::Bytes;
@@ -14,7 +13,8 @@ use wasm_tasks_protocol::message::{Assignment, FromWorker, FunctionSpec, Input, 
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ErrorCode, Time};
 use wasm_tasks_scheduler_core::{
-    Action, Actions, AssignedInput, Event, GraphIndex, GraphPlan, InputAt, OutputOutcome, SchedulerCore, TaskId, WorkerPlan,
+    Action, Actions, AssignedInput, DrainSummary, Event, GraphIndex, GraphPlan, InputAt, OutputOutcome, SchedulerCore, TaskId,
+    WorkerPlan,
 };
 
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct Told {
     pub finished: BTreeMap<GraphId, bool>,
     /// Attempts that failed for reasons of workers.
     pub faults: BTreeMap<(GraphId, TaskIndex), u32>,
+    /// Workers that were let go, and what became of their results.
+    pub drains: Vec<(WorkerId, DrainSummary)>,
     /// Deaths of workers that had each task.
     pub deaths: BTreeMap<(GraphId, TaskIndex), u32>,
     /// Of these, those of the only worker that had the task, which missed nothing there.
@@ -65,8 +67,6 @@ pub struct CoreShell {
     pub clock: Option<fn() -> u64>,
     /// The core's own time.
     pub core_nanos: u64,
-    /// What the core is told of durations and sizes; nothing unless it is set.
-    pub estimates: Option<Estimates>,
     /// Reports that came, for those that come again.
     pub reports: Vec<(WorkerId, FromWorker)>,
     /// Attempts that were assigned, for reports by others.
@@ -89,7 +89,6 @@ impl CoreShell {
             check_every,
             clock: None,
             core_nanos: 0,
-            estimates: None,
             reports: Vec::new(),
             assigned: Vec::new(),
             trace: None,
@@ -147,6 +146,12 @@ impl CoreShell {
                 let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) else { return };
                 self.send(worker, ToWorker::ReleaseResults { graph, tasks: vec![task.task] });
             }
+            Action::Replicate { worker, task, size, holders } => self.replicate(worker, task, size, holders),
+            Action::Drain { worker } => self.send(worker, ToWorker::Drain),
+            Action::Dismiss { worker, summary } => {
+                self.told.drains.push((worker, summary));
+                self.send(worker, ToWorker::Shutdown);
+            }
             Action::ReleaseInline(task) => {
                 if let Some(graph) = self.graph_of_mut(task.graph) {
                     graph.inline.remove(&task.task);
@@ -184,12 +189,17 @@ impl CoreShell {
         }
     }
 
-    fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
-        let graph = self.graphs[id.graph.slot()].as_mut().expect("tasks are of graphs that are there");
+    fn replicate(&mut self, worker: WorkerId, id: TaskId, size: u64, holders: Vec<WorkerId>) {
+        self.define(worker, id.graph);
+        let Some(graph) = self.graph_of(id.graph).map(|graph| graph.id) else { return };
+        let results = vec![Input { task: id.task, size, source: InputSource::At(holders) }];
+        self.send(worker, ToWorker::FetchReplicas { graph, results });
+    }
+
+    /// Tells a worker of a graph that it does not know.
+    fn define(&mut self, worker: WorkerId, graph: GraphIndex) {
+        let graph = self.graphs[graph.slot()].as_mut().expect("tasks are of graphs that are there");
         let Some(outbox) = self.workers.get_mut(&worker) else { return };
-        if self.check_every > 0 {
-            self.assigned.push((worker, attempt));
-        }
         if graph.defined_at.insert(worker) {
             outbox.push(ToWorker::DefineGraph {
                 graph: graph.id,
@@ -198,6 +208,15 @@ impl CoreShell {
                 data: Vec::new(),
                 settings: graph.plan.settings.clone(),
             });
+        }
+    }
+
+    fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
+        self.define(worker, id.graph);
+        let graph = self.graphs[id.graph.slot()].as_mut().expect("tasks are of graphs that are there");
+        let Some(outbox) = self.workers.get_mut(&worker) else { return };
+        if self.check_every > 0 {
+            self.assigned.push((worker, attempt));
         }
         let position = id.task.0 as usize;
         let assignment = Assignment {
@@ -240,10 +259,7 @@ impl CoreShell {
 
 impl Scheduler for CoreShell {
     fn on_submitted(&mut self, now: Time, graph: GraphId, work: &Arc<Work>) {
-        let mut plan = work.plan();
-        if let Some(estimates) = self.estimates {
-            work.expect(estimates, &mut plan);
-        }
+        let plan = work.plan();
         self.arriving = Some((Arc::clone(work), plan.clone()));
         self.event(now, Event::GraphSubmitted { graph, plan });
     }
@@ -276,7 +292,8 @@ impl Scheduler for CoreShell {
     }
 
     fn on_said(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
-        if self.check_every > 0 && !matches!(message, FromWorker::ReplicasAdded { .. }) {
+        let repeats = !matches!(message, FromWorker::ReplicasAdded { .. } | FromWorker::Draining { .. });
+        if self.check_every > 0 && repeats {
             self.reports.push((worker, message.clone()));
         }
         match message {
@@ -311,8 +328,11 @@ impl Scheduler for CoreShell {
             }
             FromWorker::ReplicasAdded { graph, tasks } => self.event(now, Event::ReplicasAdded { worker, graph, tasks }),
             FromWorker::Leaving => self.event(now, Event::WorkerLeaving(worker)),
-            FromWorker::AttemptsStarted(attempts) => self.event(now, Event::AttemptsStarted { worker, attempts }),
-            FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => {}
+            FromWorker::Draining { within } => self.event(now, Event::WorkerDraining { worker, within }),
+            FromWorker::ReplicasMissing { graph, tasks } => {
+                self.event(now, Event::ReplicasMissing { worker, graph, tasks });
+            }
+            FromWorker::Joined(_) | FromWorker::AttemptsStarted(_) | FromWorker::Heartbeat { .. } => {}
         }
     }
 
@@ -389,10 +409,12 @@ fn brief(event: &Event) -> String {
         | Event::WorkerJoined { .. }
         | Event::WorkerLost(_)
         | Event::WorkerLeaving(_)
+        | Event::WorkerDraining { .. }
+        | Event::DrainWorker { .. }
+        | Event::ReplicasMissing { .. }
         | Event::WorkerMeasured { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptFailed { .. }
-        | Event::AttemptsStarted { .. }
         | Event::Retracted { .. }
         | Event::InputMissing { .. }
         | Event::ReplicasAdded { .. }

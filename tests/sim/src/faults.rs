@@ -95,8 +95,13 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
             }
         }
         (FaultKind::Leave, Some(victim)) => {
-            if let Some(process) = world.workers.get_mut(&victim) {
-                process.feed(now, wasm_tasks_worker_core::Event::Drain);
+            let within = random.chance(300).then(|| Duration(random.below(100_000)));
+            if random.chance(500) {
+                let gives_up = random.chance(200);
+                world.scheduler.event(now, wasm_tasks_scheduler_core::Event::DrainWorker { worker: victim, within, gives_up });
+                world.wake_scheduler();
+            } else if let Some(process) = world.workers.get_mut(&victim) {
+                process.feed(now, wasm_tasks_worker_core::Event::Drain { within });
                 world.wake(victim);
             }
         }
@@ -175,6 +180,8 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
         FromWorker::Joined(_)
         | FromWorker::AttemptsStarted(_)
         | FromWorker::ReplicasAdded { .. }
+        | FromWorker::ReplicasMissing { .. }
+        | FromWorker::Draining { .. }
         | FromWorker::Heartbeat { .. }
         | FromWorker::Leaving => false,
     }

@@ -72,6 +72,8 @@ struct Lane {
     /// The attempt that runs, whether it was interrupted, and since when it runs.
     current: Option<(Launch, bool, Time)>,
     done: Vec<Ended>,
+    /// Results that attempts of this lane made and others of it may still follow.
+    made: BTreeMap<AttemptId, Bytes>,
     /// Tells timers of attempts that were stopped from those that count.
     serial: u64,
     report_at: usize,
@@ -112,6 +114,8 @@ pub struct Process {
     parts: BTreeSet<(GraphId, TaskIndex, u32)>,
     /// Tasks that were assigned here, for the parts that they need.
     assigned: BTreeMap<(GraphId, TaskIndex), BTreeSet<TaskIndex>>,
+    /// Results that the scheduler asked for: all parts of them are needed.
+    ordered: BTreeSet<(GraphId, TaskIndex)>,
     components: BTreeSet<ComponentId>,
     out: Actions,
     wishes: Vec<Wish>,
@@ -144,6 +148,7 @@ impl Process {
             steps_seen: Steps::default(),
             parts: BTreeSet::new(),
             assigned: BTreeMap::new(),
+            ordered: BTreeSet::new(),
             components: BTreeSet::new(),
             out: Actions::default(),
             wishes: Vec::new(),
@@ -168,6 +173,9 @@ impl Process {
                 }
             }
         }
+        if let Event::Ordered(ToWorker::FetchReplicas { graph, results }) = &event {
+            self.ordered.extend(results.iter().map(|input| (*graph, input.task)));
+        }
         self.core.handle(now, event, &mut self.out);
         self.events += 1;
         if self.is_checked {
@@ -184,6 +192,11 @@ impl Process {
             for at in 0..self.lanes.len() {
                 let ended = std::mem::take(&mut self.lanes[at].done);
                 if !ended.is_empty() {
+                    // From here on the core knows: nothing new follows what ended.
+                    let Lane { made, queue, current, .. } = &mut self.lanes[at];
+                    let launches = queue.iter().chain(current.iter().map(|(launch, ..)| launch));
+                    let followed: BTreeSet<AttemptId> = launches.flat_map(followed).collect();
+                    made.retain(|maker, _| followed.contains(maker));
                     self.feed(now, Event::AttemptsEnded { lane: LaneId(at as u32), ended });
                 }
             }
@@ -269,10 +282,11 @@ impl Process {
         let work = &self.works[&graph];
         let consumers = self.assigned.get(&(graph, task)).into_iter().flatten();
         let needs = consumers.flat_map(|consumer| &work.task(*consumer).needs).filter(|(need, _)| *need == task);
+        let all = (0..work.task(task).parts.len() as u32).filter(|_| self.ordered.contains(&(graph, task)));
         let mut bytes = 0;
-        for (_, part) in needs {
-            if self.parts.insert((graph, task, *part)) {
-                bytes += work.task(task).parts[*part as usize];
+        for part in needs.map(|(_, part)| *part).chain(all) {
+            if self.parts.insert((graph, task, part)) {
+                bytes += work.task(task).parts[part as usize];
             }
         }
         bytes
@@ -323,7 +337,13 @@ impl Process {
         if entry.current.is_some() {
             return;
         }
-        let Some(launch) = entry.queue.pop_front() else { return };
+        let launch = loop {
+            let Some(launch) = entry.queue.pop_front() else { return };
+            if followed(&launch).all(|maker| entry.made.contains_key(&maker)) {
+                break launch;
+            }
+            entry.done.push(Ended { id: launch.id, outcome: Outcome::NotRun });
+        };
         assert!(self.components.contains(&launch.component), "the core launches what is loaded");
         let graph = self.graphs[&launch.graph];
         let micros = (self.works[&graph].task(launch.task).duration.0 as f64 / self.speed) as u64;
@@ -356,12 +376,15 @@ impl Process {
         let (launch, _, since) = self.lanes[lane.0 as usize].current.take().expect("the serial is that of a running attempt");
         let run = now.since(since);
         self.busy = self.busy + run;
-        let outcome = self.outcome(&launch, run, is_interrupted);
+        let outcome = self.outcome(lane, &launch, run, is_interrupted);
+        if let Outcome::Finished { value, .. } = &outcome {
+            self.lanes[lane.0 as usize].made.insert(launch.id, value.clone());
+        }
         self.lanes[lane.0 as usize].done.push(Ended { id: launch.id, outcome });
         self.start_next(now, lane);
     }
 
-    fn outcome(&mut self, launch: &Launch, run: Duration, is_interrupted: bool) -> Outcome {
+    fn outcome(&mut self, lane: LaneId, launch: &Launch, run: Duration, is_interrupted: bool) -> Outcome {
         let failed = |code: ErrorCode| {
             let error = TaskError::new(code, "as the simulation has it");
             Outcome::Failed(Box::new(AttemptFailed { attempt: launch.attempt, run, has_logs: false, error }))
@@ -371,7 +394,7 @@ impl Process {
         }
         let graph = self.graphs[&launch.graph];
         let work = Arc::clone(&self.works[&graph]);
-        let Some(inputs) = self.inputs(&work, graph, launch) else {
+        let Some(inputs) = self.inputs(&work, graph, lane, launch) else {
             self.faults_met.push((graph, launch.task));
             return failed(ErrorCode::WorkerFault);
         };
@@ -410,7 +433,7 @@ impl Process {
     ///
     /// # Panics
     /// When the core launched a task without its inputs, or with another's.
-    fn inputs(&self, work: &Work, graph: GraphId, launch: &Launch) -> Option<Vec<u64>> {
+    fn inputs(&self, work: &Work, graph: GraphId, lane: LaneId, launch: &Launch) -> Option<Vec<u64>> {
         let needs = &work.dependencies[launch.task.0 as usize];
         let given: Vec<TaskIndex> = launch.inputs.iter().map(|input| input.task).collect();
         assert_eq!(*needs, given, "a task gets what it needs");
@@ -418,6 +441,7 @@ impl Process {
         for input in &launch.inputs {
             let value = match &input.value {
                 InputValue::Inline(value) => value,
+                InputValue::Following(maker) => &self.lanes[lane.0 as usize].made[maker],
                 InputValue::Stored(result) => {
                     let stored =
                         self.store.get(*result).expect("the core launches what has its inputs, and they are stored before");
@@ -444,4 +468,12 @@ impl Process {
     pub fn holdings(&self) -> Vec<(GraphId, TaskIndex)> {
         self.store.iter().map(|stored| (stored.graph, stored.task)).collect()
     }
+}
+
+/// The attempts whose results a launch takes from its lane.
+fn followed(launch: &Launch) -> impl Iterator<Item = AttemptId> + '_ {
+    launch.inputs.iter().filter_map(|input| match &input.value {
+        InputValue::Following(maker) => Some(*maker),
+        InputValue::Inline(_) | InputValue::Stored(_) => None,
+    })
 }

@@ -388,7 +388,12 @@ impl Scheduler for Reference {
             FromWorker::AttemptFailed(_) | FromWorker::InputMissing { .. } => {
                 panic!("policies run where nothing goes wrong, and a worker says {message:?}")
             }
-            FromWorker::Joined(_) | FromWorker::AttemptsStarted(_) | FromWorker::Heartbeat { .. } | FromWorker::Leaving => {}
+            FromWorker::Joined(_)
+            | FromWorker::AttemptsStarted(_)
+            | FromWorker::Heartbeat { .. }
+            | FromWorker::Leaving
+            | FromWorker::Draining { .. }
+            | FromWorker::ReplicasMissing { .. } => {}
         }
     }
 

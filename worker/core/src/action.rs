@@ -38,6 +38,14 @@ impl Actions {
             _ => self.send.push(FromWorker::ReplicasAdded { graph, tasks: vec![task] }),
         }
     }
+
+    /// Reports replicas that cannot be had, together with those right before them.
+    pub(crate) fn replicas_missing(&mut self, graph: GraphId, missing: impl Iterator<Item = TaskIndex>) {
+        match self.send.last_mut() {
+            Some(FromWorker::ReplicasMissing { graph: same, tasks }) if *same == graph => tasks.extend(missing),
+            _ => self.send.push(FromWorker::ReplicasMissing { graph, tasks: missing.collect() }),
+        }
+    }
 }
 
 /// An order to the shell.
@@ -173,6 +181,9 @@ pub enum InputValue {
     Inline(Bytes),
     /// They are kept under this id.
     Stored(ResultId),
+    /// An attempt that is before it in the lane makes them. If that ends without a result, this one ends as
+    /// [`Outcome::NotRun`](crate::Outcome::NotRun).
+    Following(AttemptId),
 }
 
 /// Why the core wants to be woken.

@@ -79,6 +79,7 @@ impl WorkerCore {
         inputs.sort_unstable_by_key(|input| input.task);
         let id = self.attempts.insert(AttemptRecord::new(assigned, inputs));
         self.numbers.insert(task.attempt, id);
+        self.results[output].maker = Some(id);
 
         let mut missing = 0;
         for (result, source, size) in sources {
@@ -140,7 +141,7 @@ impl WorkerCore {
                 let result = *result;
                 self.add_source(result, input.source, input.size, priority, out);
             }
-            Some(InputValue::Inline(_)) | None => self.stale += 1,
+            Some(InputValue::Inline(_) | InputValue::Following(_)) | None => self.stale += 1,
         }
     }
 

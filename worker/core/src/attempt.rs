@@ -39,11 +39,13 @@ pub const TRANSITIONS: &[(Phase, &str, Phase)] = &[
     (Phase::New, "assigned, and nothing is missing", Phase::Ready),
     (Phase::New, "assigned with what this worker cannot do", Phase::Gone),
     (Phase::Waiting, "the last missing thing came", Phase::Ready),
+    (Phase::Waiting, "it follows what it waits for in its lane", Phase::Running),
     (Phase::Waiting, "its component or data cannot be loaded", Phase::Gone),
     (Phase::Waiting, "retracted, cancelled or forgotten", Phase::Gone),
     (Phase::Ready, "retracted, cancelled or forgotten", Phase::Gone),
     (Phase::Ready, "a lane is free", Phase::Running),
     (Phase::Running, "recalled before it began", Phase::Ready),
+    (Phase::Running, "not begun, and what it follows did not end well", Phase::Waiting),
     (Phase::Running, "it ended", Phase::Gone),
     (Phase::Running, "cancelled or forgotten", Phase::Stopping),
     (Phase::Stopping, "it ended", Phase::Gone),
@@ -130,6 +132,8 @@ pub(crate) struct Place {
     pub(crate) lane: LaneId,
     /// What it adds to the lane's expected time, in microseconds.
     pub(crate) expected_us: u32,
+    /// Whether inputs were being made in the lane when it was handed over.
+    pub(crate) is_following: bool,
 }
 
 impl State {
@@ -159,6 +163,8 @@ pub(crate) struct AttemptRecord {
     pub(crate) inputs: Vec<LaunchInput>,
     /// Where its result will be kept.
     pub(crate) output: ResultId,
+    /// Whether another was handed to the lane to follow it.
+    pub(crate) is_followed: bool,
     state: State,
 }
 
@@ -178,12 +184,18 @@ impl AttemptRecord {
             args,
             inputs,
             output,
+            is_followed: false,
             state: State::New,
         }
     }
 
     pub(crate) const fn state(&self) -> State {
         self.state
+    }
+
+    /// Whether the scheduler may still speak of it.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        !matches!(self.state, State::Stopping(_) | State::Gone)
     }
 
     /// The only way to another state; it is counted.
@@ -210,7 +222,7 @@ impl AttemptRecord {
     pub(crate) fn uses(&self) -> impl Iterator<Item = ResultId> + '_ {
         self.inputs.iter().filter_map(|input| match input.value {
             InputValue::Stored(result) => Some(result),
-            InputValue::Inline(_) => None,
+            InputValue::Inline(_) | InputValue::Following(_) => None,
         })
     }
 }

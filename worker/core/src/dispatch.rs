@@ -12,7 +12,7 @@ use crate::{AttemptId, WorkerCore};
 use wasm_tasks_protocol::Time;
 
 /// Attempts of a run at most: more gain nothing, and would make a lane slow to hear that they are not wanted.
-const RUN_LEN_MAX: u32 = 64;
+pub(crate) const RUN_LEN_MAX: u32 = 64;
 
 impl WorkerCore {
     /// Hands out what fits.
@@ -35,6 +35,20 @@ impl WorkerCore {
             };
             let run = if shape == ShapeId::DEFAULT { self.take_run(share, u64::from(UNKNOWN_US)) } else { self.take_one(shape) };
             self.hand_over(now, LaneId(lane as u32), shape, run, out);
+        }
+        self.extend_chains(out);
+    }
+
+    /// Gives busy lanes what follows from what they run, before they are idle.
+    fn extend_chains(&mut self, out: &mut Actions) {
+        for at in 0..self.lanes.len() {
+            if !self.lanes[at].is_idle() && self.lanes[at].wants_more(self.settings.run_target) {
+                let mut run = Vec::new();
+                self.follow(LaneId(at as u32), 0, &mut run);
+                if !run.is_empty() {
+                    self.execute(LaneId(at as u32), run, out);
+                }
+            }
         }
     }
 
@@ -104,7 +118,7 @@ impl WorkerCore {
     }
 
     /// What an attempt is expected to take, in whole microseconds from 1.
-    fn expected_us(&self, id: AttemptId) -> u32 {
+    pub(crate) fn expected_us(&self, id: AttemptId) -> u32 {
         let attempt = &self.attempts[id];
         let function = self.graphs.get(attempt.graph).and_then(|graph| graph.functions.get(attempt.function as usize));
         function.and_then(|function| function.mean.micros()).unwrap_or(UNKNOWN_US).clamp(1, UNKNOWN_US)
@@ -120,25 +134,19 @@ impl WorkerCore {
             (lane.shape, lane.is_started_known, lane.is_recalled) = (shape, false, false);
         }
         assert!(lane.shape == shape, "a lane runs one shape at a time");
+        let from = lane.queue.len();
         let mut run = Vec::with_capacity(attempts.len());
         for (attempt, expected_us) in attempts {
-            let record = &mut self.attempts[attempt];
-            record.enter(State::Running(Place { lane: id, expected_us }), &mut self.steps);
-            lane.queue.push_back(attempt);
-            lane.expected_us += u64::from(expected_us);
-            run.push(Launch {
-                id: attempt,
-                attempt: record.number,
-                graph: record.graph,
-                task: record.task,
-                function: record.function,
-                settings: record.settings,
-                component: record.component,
-                args: record.args.clone(),
-                inputs: record.inputs.clone(),
-            });
+            run.push(self.place(attempt, Place { lane: id, expected_us, is_following: false }));
         }
-        let report_at = lane.queue.len() as u32 / 2;
+        if shape == ShapeId::DEFAULT {
+            self.follow(id, from, &mut run);
+        }
+        self.execute(id, run, out);
+    }
+
+    fn execute(&mut self, id: LaneId, run: Vec<Launch>, out: &mut Actions) {
+        let report_at = self.lanes[id.0 as usize].queue.len() as u32 / 2;
         out.perform.push(Action::Execute { lane: id, run, report_at });
     }
 }

@@ -8,6 +8,7 @@ use crate::result::Arrival;
 use crate::{AttemptId, ResultId, WorkerCore};
 use bytes::Bytes;
 use wasm_tasks_protocol::message::{AttemptFinished, FromWorker};
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{Attempt, GraphId, TaskIndex, Time};
 
 impl WorkerCore {
@@ -32,7 +33,7 @@ impl WorkerCore {
                     let output = self.remove_attempt(id, out);
                     self.producer_gone(output, out);
                 }
-                Outcome::NotRun => self.make_ready(id),
+                Outcome::NotRun => self.on_not_run(id),
             }
         }
         self.settle_lane(now, lane, front);
@@ -188,12 +189,21 @@ impl WorkerCore {
         for task in tasks {
             if let Some(result) = self.graphs[key].results.get(*task) {
                 self.results[result].is_wanted = false;
+                self.results[result].is_ordered = false;
                 self.drop_unneeded(result, out);
             }
         }
     }
 
-    /// Gives back what does not run; the worker leaves when the rest has ended.
+    /// Tells the scheduler that the worker wants to leave.
+    pub(crate) fn drain_by_itself(&mut self, within: Option<Duration>, out: &mut Actions) {
+        if !self.has_left && !self.may_go {
+            out.send.push(FromWorker::Draining { within });
+            self.drain(out);
+        }
+    }
+
+    /// Gives back what does not run; the worker leaves when the rest has ended and the scheduler lets it go.
     pub(crate) fn drain(&mut self, out: &mut Actions) {
         if self.is_leaving {
             return;
@@ -207,7 +217,7 @@ impl WorkerCore {
     }
 
     pub(crate) fn leave_when_done(&mut self, out: &mut Actions) {
-        if self.is_leaving && !self.has_left && self.attempts.len() == 0 {
+        if self.may_go && !self.has_left && self.attempts.len() == 0 {
             self.has_left = true;
             out.send.push(FromWorker::Leaving);
             out.perform.push(Action::Leave);

@@ -4,6 +4,7 @@ use crate::{AttemptId, ComponentId, FetchId, GraphKey, LaneId};
 use bytes::Bytes;
 use wasm_tasks_protocol::TaskError;
 use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, ToWorker};
+use wasm_tasks_protocol::time::Duration;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +45,11 @@ pub enum Event {
     TimedOut,
     /// The inbox is empty: what was asked for may now be decided, best first.
     Settle,
-    /// The worker is to leave of its own accord, when what runs has ended.
-    Drain,
+    /// The worker is to leave of its own accord, when the scheduler lets it go.
+    Drain {
+        /// The scheduler is told to let it go within this time.
+        within: Option<Duration>,
+    },
 }
 
 /// An attempt that a lane is done with.

@@ -1,9 +1,9 @@
 //! What is true of a worker after every event. Tests and the simulator check all of it; nothing here is on a hot path.
 
-use crate::attempt::State;
+use crate::attempt::{AttemptRecord, State};
 use crate::ready::Shape;
 use crate::result::Arrival;
-use crate::{InputValue, ResultId, WorkerCore};
+use crate::{InputValue, LaunchInput, ResultId, WorkerCore};
 use std::collections::BTreeMap;
 
 impl WorkerCore {
@@ -44,12 +44,17 @@ impl WorkerCore {
                 State::Stopping(_) => assert!(!is_known && record.inputs.is_empty()),
                 State::New | State::Gone => panic!("attempt {} is neither coming nor going", record.number.0),
             }
-            if matches!(record.state(), State::Ready | State::Running(_)) {
-                assert!(
-                    record.uses().all(|result| self.results[result].arrival == Arrival::Held),
-                    "whatever runs has its inputs"
-                );
+            let is_here = |result: ResultId| self.results[result].arrival == Arrival::Held;
+            match record.state() {
+                State::Running(place) if place.is_following => {
+                    let is_told = |result: ResultId| self.results[result].waiters.contains(&id);
+                    assert!(record.uses().all(|result| is_here(result) || is_told(result)), "whoever follows is told");
+                }
+                State::Ready | State::Running(_) => assert!(record.uses().all(is_here), "whatever runs has its inputs"),
+                State::New | State::Waiting { .. } | State::Stopping(_) | State::Gone => {}
             }
+            let is_named = |input: &LaunchInput| matches!(input.value, InputValue::Inline(_) | InputValue::Stored(_));
+            assert!(record.inputs.iter().all(is_named), "what follows what is decided when it is handed over");
         }
         for shape in self.ready.shapes() {
             assert_eq!(self.ready.len(shape), ready.get(&shape).copied().unwrap_or(0), "ready attempts are counted");
@@ -71,7 +76,9 @@ impl WorkerCore {
         for (id, entry) in self.results.iter() {
             assert_eq!(entry.producers, producers.get(&id).copied().unwrap_or(0), "producers are counted");
             assert_eq!(entry.users, users.get(&id).copied().unwrap_or(0), "users are counted");
-            assert!(entry.is_wanted || entry.producers + entry.users > 0, "whatever is kept is needed");
+            let is_asked_for = entry.is_wanted || entry.is_ordered;
+            assert!(is_asked_for || entry.producers + entry.users > 0, "whatever is kept is needed");
+            assert!(!entry.is_ordered || entry.arrival != Arrival::Held, "what was asked for is not here yet");
             assert_eq!(self.graphs[entry.graph].results.get(entry.task), Some(id));
             match entry.arrival {
                 Arrival::Held => {
@@ -80,7 +87,9 @@ impl WorkerCore {
                 }
                 Arrival::InFlight(fetch) => assert_eq!(self.fetches.in_flight[fetch].result, id),
                 Arrival::Idle => {
-                    let is_awaited = entry.waiters.iter().any(|waiter| self.attempts.get(*waiter).is_some());
+                    let is_awaited =
+                        entry.waiters.iter().any(|waiter| self.attempts.get(*waiter).is_some_and(AttemptRecord::is_wanted));
+                    let is_awaited = is_awaited || entry.is_ordered;
                     assert!(!is_awaited || entry.producers > 0, "somebody makes what is awaited and not fetched");
                 }
                 Arrival::Queued | Arrival::Missing => {}

@@ -17,11 +17,13 @@ mod end;
 mod event;
 mod explain;
 mod fetch;
+mod follow;
 mod graph;
 mod invariants;
 mod lane;
 mod pages;
 mod ready;
+mod replicate;
 mod result;
 mod slab;
 #[cfg(test)]
@@ -71,6 +73,8 @@ pub struct WorkerCore {
     resources: Resources,
     lanes: Vec<Lane>,
     is_leaving: bool,
+    /// The scheduler needs nothing from here any more.
+    may_go: bool,
     has_left: bool,
     stale: u64,
     steps: Steps,
@@ -98,6 +102,7 @@ impl WorkerCore {
             resources: Resources::new(settings.slots, settings.memory_bytes, settings.pools.clone()),
             lanes: (0..settings.lanes).map(|_| Lane::new()).collect(),
             is_leaving: false,
+            may_go: false,
             has_left: false,
             stale: 0,
             steps: Steps::default(),
@@ -118,7 +123,7 @@ impl WorkerCore {
                 self.start_fetches(out);
                 self.dispatch(now, out);
             }
-            Event::Drain => self.drain(out),
+            Event::Drain { within } => self.drain_by_itself(within, out),
         }
         self.leave_when_done(out);
     }
@@ -144,7 +149,12 @@ impl WorkerCore {
             ToWorker::RetractAttempts(attempts) => self.retract(attempts, out),
             ToWorker::UpdateInput { attempt, input } => self.update_input(attempt, input, out),
             ToWorker::ReleaseResults { graph, tasks } => self.release(graph, &tasks, out),
-            ToWorker::Shutdown => self.drain(out),
+            ToWorker::Shutdown => {
+                self.may_go = true;
+                self.drain(out);
+            }
+            ToWorker::Drain => self.drain(out),
+            ToWorker::FetchReplicas { graph, results } => self.fetch_replicas(graph, results, out),
         }
     }
 

@@ -3,6 +3,7 @@
 //! An entry lives as long as an attempt here makes it, an attempt here needs it, or the scheduler counts on it.
 
 use crate::action::{Action, Actions};
+use crate::attempt::AttemptRecord;
 use crate::fetch::FetchId;
 use crate::slab::Id;
 use crate::{AttemptId, GraphKey, WorkerCore};
@@ -42,8 +43,12 @@ pub(crate) struct ResultEntry {
     pub(crate) size: u64,
     /// Whether the scheduler counts on it being here.
     pub(crate) is_wanted: bool,
+    /// Whether the scheduler asked for a copy that is not here yet.
+    pub(crate) is_ordered: bool,
     /// The last attempt here that made it.
     pub(crate) made_by: Option<Attempt>,
+    /// The attempt here that was last to be assigned its making; it may be gone.
+    pub(crate) maker: Option<AttemptId>,
     /// Attempts here that will make it.
     pub(crate) producers: u32,
     /// Attempts here that need it.
@@ -69,7 +74,9 @@ impl WorkerCore {
             arrival: Arrival::Idle,
             size: 0,
             is_wanted: false,
+            is_ordered: false,
             made_by: None,
+            maker: None,
             producers: 0,
             users: 0,
             holders: Vec::new(),
@@ -124,7 +131,11 @@ impl WorkerCore {
         assert!(entry.arrival != Arrival::Held, "a result is stored once");
         let before = std::mem::replace(&mut entry.arrival, Arrival::Held);
         entry.size = value.len() as u64;
-        entry.is_wanted = is_wanted;
+        let was_ordered = std::mem::take(&mut entry.is_ordered);
+        entry.is_wanted = is_wanted || was_ordered;
+        if was_ordered && !is_wanted {
+            out.replica_added(self.graphs[entry.graph].id, entry.task);
+        }
         entry.holders = Vec::new();
         entry.tried = Vec::new();
         let waiters = std::mem::take(&mut entry.waiters);
@@ -145,18 +156,22 @@ impl WorkerCore {
         // Whoever has it now is somebody that the scheduler is yet to name.
         entry.holders = Vec::new();
         let attempts = &self.attempts;
-        entry.waiters.retain(|id| attempts.get(*id).is_some());
+        entry.waiters.retain(|id| attempts.get(*id).is_some_and(AttemptRecord::is_wanted));
         for id in &entry.waiters {
             let attempt = attempts[*id].number;
             out.send.push(FromWorker::InputMissing { attempt, task, tried: tried.clone() });
+        }
+        if std::mem::take(&mut self.results[result].is_ordered) {
+            out.replicas_missing(self.graphs[self.results[result].graph].id, std::iter::once(task));
+            self.drop_unneeded(result, out);
         }
     }
 
     /// An attempt that would have made a result ended without it.
     pub(crate) fn producer_gone(&mut self, result: ResultId, out: &mut Actions) {
         let Some(entry) = self.results.get(result) else { return };
-        let is_awaited = entry.waiters.iter().any(|id| self.attempts.get(*id).is_some());
-        if entry.producers == 0 && entry.arrival == Arrival::Idle && is_awaited {
+        let is_awaited = entry.waiters.iter().any(|id| self.attempts.get(*id).is_some_and(AttemptRecord::is_wanted));
+        if entry.producers == 0 && entry.arrival == Arrival::Idle && (is_awaited || entry.is_ordered) {
             self.report_missing(result, out);
         }
         self.drop_unneeded(result, out);
@@ -165,7 +180,7 @@ impl WorkerCore {
     /// Lets a result go when nothing needs it.
     pub(crate) fn drop_unneeded(&mut self, result: ResultId, out: &mut Actions) {
         let Some(entry) = self.results.get(result) else { return };
-        if entry.is_wanted || entry.producers > 0 || entry.users > 0 {
+        if entry.is_wanted || entry.is_ordered || entry.producers > 0 || entry.users > 0 {
             return;
         }
         self.graphs[entry.graph].results.remove(entry.task);

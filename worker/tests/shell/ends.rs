@@ -115,11 +115,17 @@ async fn a_worker_that_leaves_finishes_what_runs_and_gives_back_the_rest() {
     while scheduler.watch.running.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    scheduler.handle.drain();
+    scheduler.handle.drain(None);
+    assert_eq!(scheduler.hear().await, FromWorker::Draining { within: None });
     let back = vec![Attempt(1_001), Attempt(1_002)];
     assert_eq!(scheduler.hear().await, FromWorker::Retracted { asked: back.clone(), returned: back });
     scheduler.watch.open();
     assert_eq!(scheduler.hear_finished().await.attempt, Attempt(1_000));
+    // It stays until the scheduler lets it go: others may still need what it has.
+    let held = Request::FetchResult { graph: GRAPH, task: TaskIndex(0), offset: 0, len: 100 };
+    let (head, _) = scheduler.worker.request(held, Bytes::new()).await.expect("an answer");
+    assert!(matches!(head, ReplyHead::Ok { .. }), "{head:?}");
+    scheduler.say(ToWorker::Shutdown).await;
     assert_eq!(scheduler.hear().await, FromWorker::Leaving);
     assert!(scheduler.handle.end().await.is_ok());
 }

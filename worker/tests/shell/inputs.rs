@@ -39,6 +39,35 @@ async fn a_chain_runs_without_a_word_from_the_scheduler() {
 }
 
 #[tokio::test]
+async fn what_follows_a_failure_is_not_run_and_asks() {
+    let mut scheduler = Scheduler::start(settings(1));
+    scheduler.open().await;
+    // Both functions are known to be short, so that what follows is handed over with what it follows.
+    scheduler.assign(vec![task(0, "sum", args(&[1]), vec![]), task(1, "fail-if-one", args(&[0]), vec![])]).await;
+    scheduler.hear_finished().await;
+    scheduler.hear_finished().await;
+    let pending = |task: u32| vec![input(task, InputSource::Pending(Attempt(u64::from(task) + 1_000)))];
+    let chain = vec![
+        task(2, "sum", args(&[1]), vec![]),
+        task(3, "fail-if-one", references(&[2]), pending(2)),
+        task(4, "sum", references(&[3]), pending(3)),
+        task(5, "sum", references(&[4]), pending(4)),
+    ];
+    scheduler.assign(chain).await;
+    assert_eq!(scheduler.hear_finished().await.attempt, Attempt(1_002));
+    assert_eq!(scheduler.hear_failed().await.attempt, Attempt(1_003));
+    let missing = FromWorker::InputMissing { attempt: Attempt(1_004), task: TaskIndex(3), tried: vec![] };
+    assert_eq!(scheduler.hear().await, missing);
+    // It runs once its input is found, and so does what follows it.
+    let found = input(3, InputSource::Inline(Bytes::from_static(&[9])));
+    scheduler.say(ToWorker::UpdateInput { attempt: Attempt(1_004), input: found }).await;
+    for attempt in [1_004, 1_005] {
+        let report = scheduler.hear_finished().await;
+        assert_eq!((report.attempt, report.inline.as_deref()), (Attempt(attempt), Some(&[9][..])));
+    }
+}
+
+#[tokio::test]
 async fn inline_and_stored_inputs_meet_in_one_task() {
     let mut scheduler = Scheduler::start(settings(1));
     scheduler.open().await;

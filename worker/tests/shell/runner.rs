@@ -44,6 +44,8 @@ pub(crate) enum Export {
     /// Waits for the gate when its argument is 1.
     GateIfOne,
     Fail,
+    /// Fails when its first argument is one, and returns it otherwise.
+    FailIfOne,
     Panic,
     Print,
     /// Does nothing.
@@ -79,6 +81,7 @@ impl Runner for Scripted {
             "gate" => Export::Gate,
             "gate-if-one" => Export::GateIfOne,
             "fail" => Export::Fail,
+            "fail-if-one" => Export::FailIfOne,
             "panic" => Export::Panic,
             "print" => Export::Print,
             "nothing" => Export::Nothing,
@@ -111,7 +114,10 @@ impl Runner for Scripted {
             Export::Len => outcome.result = Ok(number(first)),
             Export::GateIfOne if first != 1 => {}
             Export::Gate | Export::GateIfOne => self.wait(cancel, &mut outcome),
-            Export::Fail => outcome.result = Err(TaskError::new(ErrorCode::Trap, "wasm `unreachable` instruction executed")),
+            Export::FailIfOne if first != 1 => outcome.result = Ok(number(first)),
+            Export::Fail | Export::FailIfOne => {
+                outcome.result = Err(TaskError::new(ErrorCode::Trap, "wasm `unreachable` instruction executed"))
+            }
             Export::Panic => panic!("a bug"),
             Export::Print => outcome.stdout = b"hello\n".to_vec(),
             Export::Nothing => {}

@@ -17,7 +17,8 @@ use wasm_tasks_transport::{ControlReceiver, ControlSender, Link, Peer, memory_li
 use wasm_tasks_worker::{PeerServer, Worker, WorkerHandle, WorkerSettings};
 
 pub(crate) const GRAPH: GraphId = GraphId([1; 16]);
-pub(crate) const EXPORTS: [&str; 9] = ["sum", "bytes", "len", "gate", "gate-if-one", "fail", "panic", "print", "nothing"];
+pub(crate) const EXPORTS: [&str; 10] =
+    ["sum", "bytes", "len", "gate", "gate-if-one", "fail", "fail-if-one", "panic", "print", "nothing"];
 
 /// What the scheduler has for those who ask.
 #[derive(Debug, Default)]

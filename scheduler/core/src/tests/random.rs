@@ -15,6 +15,8 @@ enum Step {
     Missing(usize),
     Return(usize),
     Leave(usize),
+    Drain(usize, bool, Option<u64>),
+    Moved(usize, bool),
     Pass(u64),
     Cancel,
 }
@@ -28,6 +30,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(Step::Missing),
         1 => any::<usize>().prop_map(Step::Return),
         1 => any::<usize>().prop_map(Step::Leave),
+        1 => (any::<usize>(), any::<bool>(), proptest::option::of(0u64..300_000)).prop_map(|(n, gives_up, within)| Step::Drain(n, gives_up, within)),
+        4 => (any::<usize>(), any::<bool>()).prop_map(|(n, is_there)| Step::Moved(n, is_there)),
         2 => (0u64..200_000).prop_map(Step::Pass),
         1 => Just(Step::Cancel).prop_filter("rarely", |_| true),
     ];
@@ -81,6 +85,18 @@ proptest! {
                     world.event(Event::Retracted { worker: WorkerId(worker), asked: vec![attempt], returned: vec![attempt] })
                 }),
                 Step::Leave(n) => (!workers.is_empty()).then(|| world.event(Event::WorkerLeaving(WorkerId(workers[n % workers.len()])))),
+                Step::Drain(n, gives_up, within) => (!workers.is_empty()).then(|| {
+                    let worker = WorkerId(workers[n % workers.len()]);
+                    world.event(Event::DrainWorker { worker, within: within.map(Duration), gives_up })
+                }),
+                Step::Moved(at, is_there) => (!world.orders.is_empty()).then(|| {
+                    let (worker, task) = world.orders.swap_remove(at % world.orders.len());
+                    let (graph, tasks) = (GRAPH, vec![task]);
+                    world.event(match is_there {
+                        true => Event::ReplicasAdded { worker, graph, tasks },
+                        false => Event::ReplicasMissing { worker, graph, tasks },
+                    })
+                }),
                 Step::Pass(us) => {
                     world.now = world.now + Duration(us);
                     Some(world.event(Event::Tick))

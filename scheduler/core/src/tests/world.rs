@@ -12,6 +12,8 @@ pub(super) struct World {
     pub(super) now: Time,
     /// Live attempts as this test saw them: by worker, the task and the number.
     pub(super) assigned: BTreeMap<WorkerId, Vec<(TaskIndex, Attempt)>>,
+    /// Results that workers were told to fetch.
+    pub(super) orders: Vec<(WorkerId, TaskIndex)>,
     /// How long tasks take.
     pub(super) run: Duration,
     /// What the first graphs' functions are known to take, for graphs that come.
@@ -43,7 +45,6 @@ pub(super) fn plan_with(edges: &[&[u32]], outputs: &[u32], settings: graph::Sett
         task_settings: vec![0; edges.len()],
         settings: vec![settings],
         outputs: outputs.iter().copied().map(TaskIndex).collect(),
-        ..GraphPlan::default()
     }
 }
 
@@ -64,6 +65,7 @@ impl World {
             core: SchedulerCore::new(&Settings { first_serial: 1 }),
             now: Time(0),
             assigned: BTreeMap::new(),
+            orders: Vec::new(),
             run: Duration(1_000_000),
             lengths: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -179,6 +181,16 @@ impl World {
             Action::Retract { worker, attempts } => format!("retract {} from w{}", attempts.len(), worker.0),
             Action::UpdateInput { worker, input, .. } => format!("update {} for w{}: {:?}", input.task.0, worker.0, input.at),
             Action::Release { worker, task } => format!("release {} at w{}", task.task.0, worker.0),
+            Action::Replicate { worker, task, holders, .. } => {
+                self.orders.push((worker, task.task));
+                let holders: Vec<String> = holders.iter().map(|holder| holder.0.to_string()).collect();
+                format!("w{} fetches {} from {}", worker.0, task.task.0, holders.join("+"))
+            }
+            Action::Drain { worker } => format!("drain w{}", worker.0),
+            Action::Dismiss { worker, summary } => {
+                let late = if summary.is_timed_out { ", late" } else { "" };
+                format!("w{} may go: moved {}, left {}, stopped {}{late}", worker.0, summary.moved, summary.left, summary.stopped)
+            }
             Action::ReleaseInline(task) => format!("release {} inline", task.task.0),
             Action::Output { task, outcome: OutputOutcome::Ready { .. } } => format!("output {} ready", task.task.0),
             Action::Output { task, outcome: OutputOutcome::Failed } => format!("output {} failed", task.task.0),

@@ -33,6 +33,7 @@ impl SchedulerCore {
             self.cancel(index, out);
         }
         self.graph_ids.remove(&graph);
+        self.drains.note_graph(index);
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");
         self.free_graphs.push(index.slot);
         let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(worker)).id).collect();

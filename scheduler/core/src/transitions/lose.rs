@@ -22,12 +22,14 @@ impl SchedulerCore {
         self.workers[index.0 as usize] = Some(Worker::new(id, plan));
         self.worker_ids.insert(id, index);
         self.reindex(index);
+        self.drains.note_receivers();
     }
 
     pub(crate) fn on_worker_leaving(&mut self, id: WorkerId) {
         if let Some(index) = self.worker_ids.get(&id).copied() {
             self.worker_mut(index).is_leaving = true;
             self.reindex(index);
+            self.note_leaving(index);
         }
     }
 
@@ -56,6 +58,7 @@ impl SchedulerCore {
         while let Some(attempt) = self.worker(index).attempts.last().copied() {
             self.on_attempt_orphaned(attempt, waiting.contains(&attempt), index, out);
         }
+        self.end_drain(index);
         self.workers[index.0 as usize] = None;
         self.vacant_workers.insert(index.0);
         for graph in graphs {
@@ -69,7 +72,7 @@ impl SchedulerCore {
         live.is_ahead && self.graph(live.task.graph).task(live.task.task).missing > 0
     }
 
-    pub(crate) fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
+    fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
         match &self.graph(id.graph).task(id.task).state {
             State::Done { holders, .. } => holders.contains(worker.0),
             State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
@@ -83,10 +86,14 @@ impl SchedulerCore {
         let State::Done { holders, is_inline, .. } = &mut self.graph_mut(id.graph).task_mut(id.task).state else {
             return false;
         };
-        if holders.remove(worker.0) && holders.is_empty() && !*is_inline {
+        if !holders.remove(worker.0) {
+            return true;
+        }
+        if holders.is_empty() && !*is_inline {
             self.on_result_lost(id, out);
             return false;
         }
+        self.drains.note(id);
         true
     }
 
@@ -176,9 +183,11 @@ impl SchedulerCore {
             return;
         };
         for task in tasks.iter().copied().filter(|task| (task.0 as usize) < self.graph(graph).tasks.len()).collect::<Vec<_>>() {
-            self.note_arrival(TaskId { graph, task }, index);
             match &mut self.graph_mut(graph).task_mut(task).state {
-                State::Done { holders, .. } => drop(holders.insert(index.0)),
+                State::Done { holders, .. } => {
+                    holders.insert(index.0);
+                    self.drains.note(TaskId { graph, task });
+                }
                 State::Idle
                 | State::Waiting
                 | State::Queued

@@ -62,6 +62,11 @@ impl Connection {
 
     /// Asks, and waits for the answer.
     pub(super) async fn ask(&self, query: Query) -> Result<String, ClientError> {
+        self.answered(|number| FromClient::Ask { number, query }).await
+    }
+
+    /// Sends a message that is answered once, under the number that it is made with.
+    pub(super) async fn answered(&self, make: impl FnOnce(u64) -> FromClient) -> Result<String, ClientError> {
         let (answer, receiver) = oneshot::channel();
         let number = {
             let mut routes = lock(&self.routes);
@@ -73,7 +78,7 @@ impl Connection {
             routes.questions.insert(number, answer);
             number
         };
-        self.send(FromClient::Ask { number, query }).await?;
+        self.send(make(number)).await?;
         match receiver.await {
             Ok(answer) => answer.map_err(ClientError::Refused),
             Err(_) => Err(self.why(LinkError::Closed { reason: "the connection ended".to_owned() })),

@@ -33,6 +33,8 @@ enum Step {
     Wait(u16),
     Settle,
     Shutdown,
+    Drain(bool),
+    Replicate(u8, Vec<(u32, Source)>),
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u16>().prop_map(Step::Wait),
         6 => Just(Step::Settle),
         1 => prop::bool::weighted(0.02).prop_map(|leaves| if leaves { Step::Shutdown } else { Step::Settle }),
+        1 => (prop::bool::weighted(0.03), any::<bool>()).prop_map(|(leaves, itself)| if leaves { Step::Drain(itself) } else { Step::Settle }),
+        2 => (0..GRAPHS, proptest::collection::vec((0..TASKS, source()), 0..4)).prop_map(|(graph, results)| Step::Replicate(graph, results)),
     ]
 }
 
@@ -76,6 +80,10 @@ struct Shell {
     core: WorkerCore,
     now: Time,
     lanes: BTreeMap<LaneId, VecDeque<AttemptId>>,
+    /// What attempts in lanes follow.
+    follows: BTreeMap<AttemptId, Vec<AttemptId>>,
+    /// Attempts that ended well.
+    made: BTreeSet<AttemptId>,
     loads: Vec<ComponentId>,
     loaded: BTreeSet<ComponentId>,
     data: Vec<(GraphKey, u32)>,
@@ -85,6 +93,8 @@ struct Shell {
     /// Attempts that were assigned, and how they ended: none of this is the core's.
     open: BTreeSet<Attempt>,
     next_attempt: u64,
+    /// The last attempt of each task that was assigned.
+    makers: BTreeMap<(u8, u32), Attempt>,
     has_left: bool,
 }
 
@@ -94,6 +104,8 @@ impl Shell {
             core: WorkerCore::new(core_settings(slots)),
             now: Time(0),
             lanes: BTreeMap::new(),
+            follows: BTreeMap::new(),
+            made: BTreeSet::new(),
             loads: Vec::new(),
             loaded: BTreeSet::new(),
             data: Vec::new(),
@@ -102,6 +114,7 @@ impl Shell {
             graphs: BTreeSet::new(),
             open: BTreeSet::new(),
             next_attempt: 0,
+            makers: BTreeMap::new(),
             has_left: false,
         }
     }
@@ -127,7 +140,7 @@ impl Shell {
             FromWorker::Retracted { returned, .. } => returned.into_iter().for_each(close),
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
-            FromWorker::ReplicasAdded { .. } => {}
+            FromWorker::ReplicasAdded { .. } | FromWorker::ReplicasMissing { .. } | FromWorker::Draining { .. } => {}
             FromWorker::Leaving => assert!(self.open.is_empty()),
             FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => panic!("the shell says that"),
         }
@@ -140,8 +153,16 @@ impl Shell {
                     assert!(self.loaded.contains(&launch.component), "what runs is loaded");
                     assert!(self.graphs.contains(&launch.graph));
                     for input in &launch.inputs {
-                        if let crate::InputValue::Stored(result) = input.value {
-                            assert!(self.stored.contains(&result), "what runs has its inputs");
+                        match input.value {
+                            crate::InputValue::Inline(_) => {}
+                            crate::InputValue::Stored(result) => {
+                                assert!(self.stored.contains(&result), "what runs has its inputs");
+                            }
+                            crate::InputValue::Following(maker) => {
+                                let is_before = self.lanes[&lane].contains(&maker);
+                                assert!(is_before, "what follows comes after what it follows, in the same lane");
+                                self.follows.entry(launch.id).or_default().push(maker);
+                            }
                         }
                     }
                     self.lanes.entry(lane).or_default().push_back(launch.id);
@@ -150,6 +171,7 @@ impl Shell {
             Action::Interrupt { lane, id } => assert!(self.lanes[&lane].contains(&id)),
             Action::Recall(lane) => {
                 let back = self.lanes.get_mut(&lane).expect("a lane with work").split_off(1);
+                back.iter().for_each(|id| drop(self.follows.remove(id)));
                 let ended = back.into_iter().map(|id| ended(id, Outcome::NotRun)).collect();
                 self.feed(Event::AttemptsEnded { lane, ended });
             }
@@ -171,6 +193,14 @@ impl Shell {
         Attempt(u64::from(pick) % (self.next_attempt + 1))
     }
 
+    /// Mostly a pending result is really made here.
+    fn source_of(&self, graph: u8, task: u32, source: Source) -> InputSource {
+        match (&source, self.makers.get(&(graph, task))) {
+            (Source::Pending(pick), Some(maker)) if pick % 4 != 0 => InputSource::Pending(*maker),
+            (Source::Pending(_) | Source::Inline | Source::At(_), _) => self.source(source),
+        }
+    }
+
     fn source(&self, source: Source) -> InputSource {
         match source {
             Source::Inline => InputSource::Inline(Bytes::from_static(b"inline")),
@@ -187,8 +217,17 @@ impl Shell {
         }
         let outcome =
             || if how == 0 { failed() } else { finished([0, 3, 10, 10, 90, 400, 6_000, 80_000][usize::from(how)], b"result") };
-        let ended = batch.into_iter().map(|id| ended(id, outcome())).collect();
-        self.feed(Event::AttemptsEnded { lane, ended });
+        let mut result = Vec::new();
+        for id in batch {
+            let makers = self.follows.remove(&id).unwrap_or_default();
+            let can_run = makers.iter().all(|maker| self.made.contains(maker));
+            let outcome = if can_run { outcome() } else { Outcome::NotRun };
+            if matches!(outcome, Outcome::Finished { .. }) {
+                self.made.insert(id);
+            }
+            result.push(ended(id, outcome));
+        }
+        self.feed(Event::AttemptsEnded { lane, ended: result });
     }
 
     fn load(&mut self, succeeds: bool) {
@@ -209,7 +248,9 @@ impl Shell {
                 for (task, function, settings, inputs) in tasks {
                     self.next_attempt += 1;
                     self.open.insert(Attempt(self.next_attempt));
-                    let inputs = inputs.into_iter().map(|(task, from)| input(task, 300, self.source(from))).collect();
+                    let inputs =
+                        inputs.into_iter().map(|(task, from)| input(task, 300, self.source_of(graph, task, from))).collect();
+                    self.makers.insert((graph, task), Attempt(self.next_attempt));
                     let mut task = assignment(task, self.next_attempt, function, settings, inputs);
                     if self.next_attempt.is_multiple_of(3) {
                         // An array with a reference to data entry 1.
@@ -269,6 +310,12 @@ impl Shell {
             }
             Step::Settle => self.feed(Event::Settle),
             Step::Shutdown => self.order(ToWorker::Shutdown),
+            Step::Drain(true) => self.feed(Event::Drain { within: None }),
+            Step::Drain(false) => self.order(ToWorker::Drain),
+            Step::Replicate(graph, results) => {
+                let results = results.into_iter().map(|(task, from)| input(task, 300, self.source(from))).collect();
+                self.order(ToWorker::FetchReplicas { graph: graph_id(graph), results });
+            }
         }
     }
 

@@ -23,7 +23,7 @@ macro_rules! scripts {
     )* };
 }
 
-scripts!(chains components data fetches leaving resources runs stalls takes_back);
+scripts!(chains components data draining fetches leaving replicas resources runs stalls takes_back);
 
 fn check(name: &str, expected: &str) {
     let mut script = Script::new();
@@ -88,6 +88,11 @@ impl Script {
             "peer" => ToWorker::AddPeer(PeerAddress { worker: WorkerId(words[1].parse().unwrap()), addresses: Vec::new() }),
             "peer-gone" => ToWorker::RemovePeer(WorkerId(words[1].parse().unwrap())),
             "shutdown" => ToWorker::Shutdown,
+            "be-drained" => ToWorker::Drain,
+            "replicate" => {
+                let results = words[1..].iter().map(|word| parse_input(word)).collect();
+                ToWorker::FetchReplicas { graph, results }
+            }
             _ => return self.take_event(&words, text),
         };
         self.feed(Event::Ordered(order), text);
@@ -122,7 +127,7 @@ impl Script {
                 writeln!(text, "{name:?} is due").unwrap();
                 Event::TimedOut
             }
-            "drain" => Event::Drain,
+            "drain" => Event::Drain { within: Some(Duration::from_millis(5_000)) },
             "explain" => {
                 match self.core.explain(Attempt(words[1].parse().unwrap())) {
                     Some(why) => writeln!(text, "{}: {}", why.phase.as_str(), why.reasons.join("; ")).unwrap(),
@@ -183,7 +188,14 @@ impl Script {
                     write!(text, " {}", launch.attempt.0).unwrap();
                     let stored = launch.inputs.iter().filter(|input| matches!(input.value, InputValue::Stored(_))).count();
                     if !launch.inputs.is_empty() {
-                        write!(text, " ({} inputs, {stored} stored)", launch.inputs.len()).unwrap();
+                        write!(text, " ({} inputs, {stored} stored", launch.inputs.len()).unwrap();
+                        for input in &launch.inputs {
+                            if let InputValue::Following(maker) = input.value {
+                                let maker = self.attempts.iter().find(|(_, id)| **id == maker).expect("known").0;
+                                write!(text, ", {} from {maker}", input.task.0).unwrap();
+                            }
+                        }
+                        write!(text, ")").unwrap();
                     }
                 }
                 writeln!(text, "; report at {report_at}").unwrap();
@@ -266,6 +278,10 @@ fn write_message(message: &FromWorker, text: &mut String) {
         FromWorker::ReplicasAdded { tasks, .. } => {
             writeln!(text, "say replicas {:?}", tasks.iter().map(|task| task.0).collect::<Vec<_>>()).unwrap();
         }
+        FromWorker::ReplicasMissing { tasks, .. } => {
+            writeln!(text, "say no replicas {:?}", tasks.iter().map(|task| task.0).collect::<Vec<_>>()).unwrap();
+        }
+        FromWorker::Draining { .. } => writeln!(text, "say draining").unwrap(),
         FromWorker::Leaving => writeln!(text, "say leaving").unwrap(),
         FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => panic!("the shell says that"),
     }
