@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask sim`: programs of the workspace, started with what they need.
+//! `cargo xtask bench`, `cargo xtask sim` and `cargo xtask order`: programs of the workspace, started with what they need.
 
 use std::process::Command;
 
@@ -27,7 +27,16 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 
 /// Runs the simulator of `tests/sim`.
 pub(crate) fn simulate(args: &[String]) -> Result<(), Failure> {
+    run_of_simulator("wasm-tasks-sim", args)
+}
+
+/// Orders graphs from standard input.
+pub(crate) fn order(args: &[String]) -> Result<(), Failure> {
+    run_of_simulator("wasm-tasks-order", args)
+}
+
+fn run_of_simulator(program: &str, args: &[String]) -> Result<(), Failure> {
     let mut command = tools::cargo();
-    command.args(["run", "--quiet", "--package", "wasm-tasks-sim", "--"]);
+    command.args(["run", "--quiet", "--package", "wasm-tasks-sim", "--bin", program, "--"]);
     execute(command.args(args))
 }

@@ -28,6 +28,7 @@ Tasks:
                                  (--pieces: parts to cut each month into, default 2; --rust: only Rust guests)
   bench [NAME]... [--json FILE]  measurements beside the bare engine and dask
   sim [ARGS]...                  the simulator of scheduler and workers
+  order                          orders graphs from standard input, one a line as JSON (--help)
 
 Rust is required; Python 3.9 or newer and Node 20 or newer are used where present.
 Everything is installed below target/ or beside a package. After the first run no network is needed.";
@@ -54,6 +55,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "demo" => demo::run(rest),
         "bench" => bench::run(rest),
         "sim" => bench::simulate(rest),
+        "order" => bench::order(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -31,7 +31,7 @@ pub use drain::{DrainState, DrainSummary};
 pub use event::{Event, GraphPlan, WorkerPlan};
 pub use explain::{Explanation, WorkerFit};
 pub use graph::{FunctionStatistics, GraphCounts};
-pub use order::static_order;
+pub use order::{living_results, static_order, static_order_by_size};
 pub use task::{GraphIndex, StateName, TaskId};
 pub use transitions::table::{TRANSITIONS, Transition};
 

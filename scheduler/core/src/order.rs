@@ -1,67 +1,146 @@
-//! The static order of a graph's tasks: depth first, so that what is made is soon used up.
+//! The static order of a graph's tasks: of several candidates the one in which the fewest results are alive at once.
 //!
-//! The aim is dask.order's: few results alive at once. Here: a post-order walk from the tasks that nothing
-//! depends on; of several inputs the one with the largest subtree comes first, because while the later ones are
-//! made only its single result is kept (Sethi and Ullman, "The generation of optimal code for arithmetic
-//! expressions", 1970, for trees; a heuristic for other graphs).
+//! Owns which candidates are tried on which graph. The aim is dask.order's, the ways are others: walks back from the outputs
+//! (`walk`), retiring living results (`retire`), finishing what is nearly complete (`frontier`). Each takes time about linear
+//! in tasks and edges, so does measuring it; the smaller a graph, the more are tried. Must not know workers, times, or what tasks do.
 
-use wasm_tasks_protocol::graph::edges::{edges_of, topological};
+mod dag;
+mod frontier;
+mod improve;
+mod measure;
+mod retire;
+mod run;
+mod walk;
+
+use dag::Dag;
+use measure::{Cost, bounds, measure};
+use walk::Visits;
 use wasm_tasks_protocol::ids::TaskIndex;
 
-/// Ranks by task: smaller runs first. `starts` and `dependencies` are a [`GraphPlan`](crate::GraphPlan)'s.
-///
-/// Takes time linear in tasks plus edges, but for sorting the inputs of each task. The graph must have no circle.
-pub fn static_order(starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
-    let n = starts.len().saturating_sub(1);
-    let inputs = |task: u32| edges_of(starts, dependencies, TaskIndex(task));
-    let mut has_dependents = vec![false; n];
-    dependencies.iter().for_each(|task| has_dependents[task.0 as usize] = true);
-    let weights = weights(n, starts, dependencies);
+/// What all results together may weigh, so that sums of them fit any integer here.
+const TOTAL_MAX: u64 = 1 << 60;
+/// Tasks plus edges up to which a graph is *medium*: several candidates are tried.
+const MEDIUM_MAX: usize = 100_000;
+/// Tasks plus edges up to which a graph is *small*: all candidates are tried, and improved.
+const SMALL_MAX: usize = 20_000;
+/// How often walks are repeated with what was measured of the one before.
+const ROUNDS: usize = 3;
 
-    let mut ranks = vec![u32::MAX; n];
-    let mut next = 0;
-    let mut sorted = dependencies.to_vec();
-    for task in 0..n {
-        sorted[starts[task] as usize..starts[task + 1] as usize]
-            .sort_by_key(|input| std::cmp::Reverse(weights[input.0 as usize]));
-    }
-    // (task, how many of its inputs were walked)
-    let mut stack: Vec<(u32, u32)> = Vec::new();
-    let mut is_open = vec![false; n];
-    for root in (0..n as u32).filter(|task| !has_dependents[*task as usize]) {
-        stack.push((root, 0));
-        is_open[root as usize] = true;
-        while let Some((task, walked)) = stack.last_mut() {
-            let task = *task;
-            let first = starts[task as usize] + *walked;
-            if (*walked as usize) < inputs(task).len() {
-                *walked += 1;
-                let input = sorted[first as usize].0;
-                if !is_open[input as usize] {
-                    is_open[input as usize] = true;
-                    stack.push((input, 0));
-                }
-            } else {
-                ranks[task as usize] = next;
-                next += 1;
-                stack.pop();
-            }
-        }
-    }
-    assert!(next as usize == n, "a checked graph has no circle");
+/// Ranks by task: smaller runs first, every task after what it needs. `starts` and `dependencies` are a
+/// [`GraphPlan`](crate::GraphPlan)'s; duplicates do no harm.
+///
+/// Few results are alive at once when tasks run one by one: a result is alive until the last task that needs it has run, and
+/// what nobody needs is never counted. Trees are ordered optimally; for other graphs nothing is promised, as finding
+/// the best order is NP-hard (Sethi, "Complete register allocation problems", 1975). Takes time near linear in tasks plus edges.
+///
+/// # Panics
+/// When the graph has a circle.
+pub fn static_order(starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
+    ranks(&best(&Dag::new(starts, dependencies, None)))
+}
+
+/// Like [`static_order`], for as few living bytes as possible: `sizes` are those of the tasks' results.
+///
+/// # Panics
+/// When the graph has a circle, or there is not one size a task.
+pub fn static_order_by_size(starts: &[u32], dependencies: &[TaskIndex], sizes: &[u64]) -> Vec<u32> {
+    // So that all sums fit: only what is far above any machine loses precision.
+    let total: u128 = sizes.iter().map(|size| u128::from(*size)).sum();
+    let shift = (128 - (total / u128::from(TOTAL_MAX)).leading_zeros()).min(63);
+    ranks(&best(&Dag::new(starts, dependencies, Some(sizes.iter().map(|size| size >> shift).collect()))))
+}
+
+/// How many results are alive after each task, in the order of `ranks`; see [`static_order`]. With sizes, how many bytes.
+///
+/// # Panics
+/// When `ranks` is not a permutation, or a task comes before one that it needs.
+pub fn living_results(starts: &[u32], dependencies: &[TaskIndex], ranks: &[u32], sizes: Option<&[u64]>) -> Vec<u64> {
+    let dag = Dag::new(starts, dependencies, sizes.map(<[u64]>::to_vec));
+    let mut order = vec![u32::MAX; ranks.len()];
+    dag.tasks().zip(ranks).for_each(|(task, rank)| order[*rank as usize] = task);
+    let is_topological =
+        dag.tasks().all(|task| dag.inputs(task).iter().all(|input| ranks[*input as usize] < ranks[task as usize]));
+    assert!(is_topological && !order.contains(&u32::MAX), "ranks order all tasks, each after what it needs");
+    let mut living = Vec::with_capacity(order.len());
+    measure(&dag, &order, |live| living.push(u64::try_from(live).unwrap_or(u64::MAX)));
+    living
+}
+
+fn ranks(order: &[u32]) -> Vec<u32> {
+    let mut ranks = vec![0; order.len()];
+    order.iter().zip(0..).for_each(|(task, rank)| ranks[*task as usize] = rank);
     ranks
 }
 
-/// How many results are alive at most while a task's subtree is made, were it a tree.
-fn weights(n: usize, starts: &[u32], dependencies: &[TaskIndex]) -> Vec<u32> {
-    let mut weights = vec![1u32; n];
-    let mut of_inputs: Vec<u32> = Vec::new();
-    for task in topological(starts, dependencies).expect("a checked graph has no circle") {
-        of_inputs.clear();
-        of_inputs.extend(edges_of(starts, dependencies, task).iter().map(|input| weights[input.0 as usize]));
-        of_inputs.sort_unstable_by(|a, b| b.cmp(a));
-        let peak = of_inputs.iter().zip(0..).map(|(weight, kept)| weight.saturating_add(kept)).max();
-        weights[task.0 as usize] = peak.unwrap_or(0).max(1);
-    }
-    weights
+/// The best candidate so far.
+struct Best<'a> {
+    dag: &'a Dag,
+    /// What no peak can be below, after tasks and while they run.
+    bounds: (u128, u128),
+    order: Vec<u32>,
+    cost: Cost,
 }
+
+impl Best<'_> {
+    /// Looks at a candidate; whether none can be better.
+    fn offer(&mut self, order: Vec<u32>) -> bool {
+        let cost = measure(self.dag, &order, |_| {});
+        if self.order.is_empty() || cost < self.cost {
+            (self.order, self.cost) = (order, cost);
+        }
+        (self.cost.peak, self.cost.running_peak) == self.bounds
+    }
+
+    /// Moves tasks where it does no harm, as long as that helps.
+    fn improve(&mut self) {
+        for _ in 0..ROUNDS {
+            let before = self.cost;
+            let pushed = improve::push(self.dag, &self.order);
+            let pulled = improve::pull(self.dag, &pushed);
+            if self.offer(pushed) || self.offer(pulled) || self.cost == before {
+                break;
+            }
+        }
+    }
+}
+
+fn best(dag: &Dag) -> Vec<u32> {
+    let mut best = Best { dag, bounds: bounds(dag), order: Vec::new(), cost: Cost::default() };
+    let weights = walk::weights(dag);
+    let visits = Visits::by_weight(dag, &weights);
+    let mut targets: Vec<u32> = dag.tasks().filter(|task| dag.dependents(*task).is_empty()).collect();
+    targets.sort_by_key(|target| weights[*target as usize]);
+    // Trees are done with this.
+    let is_forest = dag.tasks().all(|task| dag.dependents(task).len() <= 1);
+    let work = dag.len() + dag.edges();
+    if best.offer(walk::from_targets(dag, &visits, &targets)) || is_forest || work > MEDIUM_MAX {
+        return best.order;
+    }
+    let retire = |visits: &Visits, tasks_max, rises| retire::order(dag, visits, &targets, retire::Settings { tasks_max, rises });
+    if best.offer(retire(&visits, 16, false)) || work > SMALL_MAX {
+        return best.order;
+    }
+    let mut climbed = None;
+    for _ in 0..ROUNDS {
+        let (order, climbs) = walk::from_targets_measured(dag, climbed.as_ref().unwrap_or(&visits), &targets);
+        if best.offer(order) {
+            return best.order;
+        }
+        climbed = Some(Visits::by_climbs(dag, &climbs));
+    }
+    let climbed = climbed.expect("there was a round");
+    let is_best = best.offer(retire(&climbed, 16, false))
+        || best.offer(retire(&climbed, 16, true))
+        || best.offer(retire(&climbed, 64, true))
+        || best.offer(retire(&visits, 256, false))
+        || best.offer(retire(&visits, 256, true))
+        || best.offer(frontier::order(dag, &visits, &targets));
+    targets.reverse();
+    if !is_best && !best.offer(walk::from_targets(dag, &visits, &targets)) {
+        best.improve();
+    }
+    best.order
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ pub mod faults;
 pub mod generate;
 pub mod mutant;
 pub mod network;
+pub mod order_line;
 pub mod process;
 pub mod random;
 pub mod read;
