@@ -72,8 +72,8 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 const KINDS: usize = FaultKind::ALL.len();
 const SCHEDULER_STEPS: usize = TRANSITIONS.len();
 
-/// Pairs that cannot be, with the reason. A kind that is none stands for all kinds.
-pub const IMPOSSIBLE: &[(&str, Option<FaultKind>, &str)] = &[];
+/// Pairs of a step and a kind of fault that cannot meet, with the reason.
+pub const IMPOSSIBLE: &[(&str, FaultKind, &str)] = &[];
 
 /// Counts of a run, or of many.
 #[derive(Clone, Debug)]
@@ -171,13 +171,12 @@ impl Coverage {
         scheduler.chain(workers).collect()
     }
 
-    /// What was met fewer than `least` times, as pairs of a step and a kind; what cannot be is left out.
+    /// What was met fewer than `least` times: pairs of a step and a kind of fault; what cannot be is left out.
     pub fn missing(&self, least: u64) -> Vec<(String, FaultKind, u64)> {
-        let is_impossible =
-            |step: &str, kind| IMPOSSIBLE.iter().any(|(name, of, _)| *name == step && of.is_none_or(|of| of == kind));
+        let is_impossible = |step: &str, kind| IMPOSSIBLE.iter().any(|(name, of, _)| *name == step && *of == kind);
         let mut missing = Vec::new();
         for (step, counts) in self.rows() {
-            for (kind, count) in FaultKind::ALL.into_iter().zip(counts) {
+            for (kind, count) in FaultKind::ALL.into_iter().zip(counts).filter(|(kind, _)| *kind != FaultKind::None) {
                 if count < least && !is_impossible(&step, kind) {
                     missing.push((step.clone(), kind, count));
                 }

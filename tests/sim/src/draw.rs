@@ -34,12 +34,14 @@ fn gpu(milli: u64) -> Resource {
 
 /// A graph: mostly of up to 80 tasks, now and then of hundreds.
 pub fn work(random: &mut Random, graph: u64) -> Work {
-    let n = if random.chance(60) { random.between(100, 500) } else { random.between(1, 80) };
+    let n = if random.chance(80) { random.between(100, 800) } else { random.between(1, 100) };
     let lengths = [random.between(5, 500), random.between(500, 20_000), random.between(20_000, 200_000)];
+    // Some graphs are of short calls mostly, which workers run in a row.
+    let is_short = random.chance(400);
     let reach = random.between(1, n);
     let mut tasks: Vec<WorkTask> = Vec::new();
     for position in 0..n {
-        let mut task = draw_task(random, &lengths);
+        let mut task = draw_task(random, &lengths, is_short);
         for _ in 0..random.below(4).min(position) {
             task.needs.push((TaskIndex((position - 1 - random.below(reach.min(position))) as u32), 0));
         }
@@ -51,18 +53,20 @@ pub fn work(random: &mut Random, graph: u64) -> Work {
     work
 }
 
-fn draw_task(random: &mut Random, lengths: &[u64; 3]) -> WorkTask {
-    let function = random.below(lengths.len() as u64);
-    let length = lengths[function as usize] * random.between(50, 150) / 100;
+fn draw_task(random: &mut Random, lengths: &[u64; 3], is_short: bool) -> WorkTask {
+    let function = if is_short && random.chance(900) { 0 } else { random.below(lengths.len() as u64) };
+    // Now and then a call takes much longer than others of its function: what was handed over behind it is taken back.
+    let percent = if random.chance(80) { 10_000 } else { random.between(50, 150) };
+    let length = (lengths[function as usize] * percent / 100).min(1_000_000);
     let size = *random.pick(&[16, 3_000, 100_000, 5_000_000]).expect("it has elements");
     let mut task = WorkTask::new(length as f64 / 1e6, length as f64 / 1e6, size);
     task.function = function as u32;
     task.settings.retries = random.below(4) as u32;
-    let backoff_max = if random.chance(300) { 100_000 } else { 20_000 };
+    let backoff_max = if random.chance(500) { 200_000 } else { 20_000 };
     task.settings.backoff = Duration(random.between(1, backoff_max));
     task.fate = match random.below(100) {
         0..=1 => Fate::Fails(ErrorCode::Trap),
-        2..=11 => Fate::FailsFirst(random.between(1, 3) as u32, ErrorCode::GuestError),
+        2..=19 => Fate::FailsFirst(random.between(1, 3) as u32, ErrorCode::GuestError),
         _ => Fate::Fine,
     };
     match random.below(20) {

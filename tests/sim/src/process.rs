@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use wasm_tasks_protocol::ids::{ContentDigest, GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::ids::{Attempt, ContentDigest, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
 use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, FromWorker, ToWorker};
 use wasm_tasks_protocol::time::Duration;
@@ -20,6 +20,9 @@ use wasm_tasks_worker_core::{
 
 /// A lane that has ended attempts says so at the latest when one of them ends this long after it last did.
 const REPORT_EVERY: Duration = Duration::from_millis(1);
+
+/// What is said of a component that could not be loaded, but may be the next time.
+pub(crate) const PASSING: &str = "the component could not be fetched";
 
 /// A turn has as many rounds as attempts end in it at most, and few in practice.
 const ROUNDS_MAX: u32 = 100_000;
@@ -116,6 +119,10 @@ pub struct Process {
     assigned: BTreeMap<(GraphId, TaskIndex), BTreeSet<TaskIndex>>,
     /// Results that the scheduler asked for: all parts of them are needed.
     ordered: BTreeSet<(GraphId, TaskIndex)>,
+    /// A component could not be loaded in this turn.
+    has_load_failed: bool,
+    /// Attempts that began to run, where the core is checked.
+    begun: BTreeSet<Attempt>,
     components: BTreeSet<ComponentId>,
     out: Actions,
     wishes: Vec<Wish>,
@@ -149,6 +156,8 @@ impl Process {
             parts: BTreeSet::new(),
             assigned: BTreeMap::new(),
             ordered: BTreeSet::new(),
+            has_load_failed: false,
+            begun: BTreeSet::new(),
             components: BTreeSet::new(),
             out: Actions::default(),
             wishes: Vec::new(),
@@ -212,6 +221,17 @@ impl Process {
             }
         }
         let batch = std::mem::take(&mut self.out.send);
+        for message in &batch {
+            if let FromWorker::Retracted { returned, .. } = message {
+                let has_begun = returned.iter().find(|attempt| self.begun.contains(attempt));
+                assert_eq!(has_begun, None, "what runs is not given back");
+            }
+            if let FromWorker::AttemptFailed(failed) = message {
+                let is_old = !self.has_load_failed && failed.error.message == PASSING;
+                assert!(!is_old, "a component that could not be loaded is asked for again");
+            }
+        }
+        self.has_load_failed = false;
         if !batch.is_empty() {
             self.wishes.push(Wish::Say(batch));
         }
@@ -262,6 +282,7 @@ impl Process {
         if result.is_ok() {
             self.components.insert(component);
         }
+        self.has_load_failed |= result.is_err();
         self.feed(now, Event::ComponentLoaded { component, result });
     }
 
@@ -348,6 +369,9 @@ impl Process {
         let graph = self.graphs[&launch.graph];
         let micros = (self.works[&graph].task(launch.task).duration.0 as f64 / self.speed) as u64;
         let micros = micros + self.read_inputs(graph, &launch);
+        if self.is_checked {
+            self.begun.insert(launch.attempt);
+        }
         let entry = &mut self.lanes[lane.0 as usize];
         entry.serial += 1;
         let serial = entry.serial;

@@ -18,6 +18,15 @@ use wasm_tasks_protocol::time::Duration;
 /// Moments of a run at most; a run that has more does not converge.
 const STEPS_MAX: u64 = 50_000;
 
+/// A run in which all went well.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    /// What it met.
+    pub coverage: Coverage,
+    /// What happened, when it was asked for.
+    pub trace: Vec<String>,
+}
+
 /// A run that broke something.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -33,7 +42,7 @@ pub struct Failure {
 ///
 /// # Errors
 /// What was broken.
-pub fn run(seed: u64, is_traced: bool) -> Result<Coverage, Box<Failure>> {
+pub fn run(seed: u64, is_traced: bool) -> Result<Passed, Box<Failure>> {
     let mut random = Random::new(seed);
     let mut world = build(&mut random, is_traced);
     let outcome = catch_unwind(AssertUnwindSafe(|| play(&mut world)));
@@ -41,7 +50,7 @@ pub fn run(seed: u64, is_traced: bool) -> Result<Coverage, Box<Failure>> {
         Ok(Ok(())) => {
             let mut coverage = world.scheduler.coverage.clone();
             coverage.worker_events = world.close().happenings;
-            return Ok(coverage);
+            return Ok(Passed { coverage, trace: world.scheduler.trace.take().unwrap_or_default() });
         }
         Ok(Err(violation)) => violation,
         Err(panic) => {
@@ -73,9 +82,9 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
         world.join(&offer, speed);
     }
     let mut window = 0;
-    for graph in 1..=random.between(1, 4) {
+    for graph in 1..=random.between(2, 8) {
         let work = draw::work(random, graph);
-        let at = Time(random.below(200_000));
+        let at = Time(random.below(500_000));
         window = window.max(at.0 + work.slot_micros() as u64 / 2);
         world.submit(at, GraphId([graph as u8; 16]), Arc::new(work));
     }
@@ -83,7 +92,7 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
         FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::None && random.chance(350)).collect();
     let window = window.clamp(20_000, 2_000_000);
     // Few faults leave time to get over each; many meet each other.
-    let count = if random.chance(500) { random.below(16) } else { random.between(16, 60) };
+    let count = if random.chance(500) { random.below(16) } else { random.between(16, 100) };
     for _ in 0..count {
         if let Some(kind) = random.pick(&kinds) {
             world.plan_fault(Time(random.below(window)), Fault::Kind(*kind));

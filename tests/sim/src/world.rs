@@ -7,7 +7,7 @@ mod trouble;
 
 use crate::agenda::Agenda;
 use crate::network::{FlowId, NetModel, Network};
-use crate::process::{FETCHED, Process, Tries, Wish};
+use crate::process::{FETCHED, PASSING, Process, Tries, Wish};
 use crate::random::Random;
 use crate::scheduler::{Offer, Relay, Scheduler};
 use crate::work::{Work, decode};
@@ -317,7 +317,7 @@ impl<S: Scheduler, F> World<S, F> {
                         Err(TaskError::new(ErrorCode::CompileFailed, "as the simulation has it"))
                     } else if process.faults_to_come > 0 && self.random.chance(300) {
                         process.faults_to_come -= 1;
-                        Err(TaskError::new(ErrorCode::WorkerFault, "the component could not be fetched"))
+                        Err(TaskError::new(ErrorCode::WorkerFault, PASSING))
                     } else {
                         Ok(())
                     };
