@@ -138,6 +138,8 @@ fn plan(graph: &Graph) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
         task_settings: Vec::with_capacity(n),
         settings: Vec::new(),
         outputs: graph.outputs().iter().map(|output| output.task).collect(),
+        expected: Vec::new(),
+        edge_bytes: Vec::new(),
     };
     let mut by_key: DenseMap<(u32, u32), u32> = DenseMap::default();
     plan.dependency_starts.push(0);

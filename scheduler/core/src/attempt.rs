@@ -25,6 +25,10 @@ pub(crate) struct LiveAttempt {
     pub(crate) assigned_at: Time,
     /// What was expected when it was assigned, in microseconds.
     pub(crate) expected_us: u32,
+    /// When it should begin to run, as it looked when it was assigned; when it did, once `is_started`.
+    pub(crate) starts: Time,
+    /// Whether its worker said that it runs.
+    pub(crate) is_started: bool,
     /// Sent before all inputs existed.
     pub(crate) is_ahead: bool,
     /// Asked back, no answer yet.

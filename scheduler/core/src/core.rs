@@ -76,6 +76,10 @@ pub struct SchedulerCore {
     pub(crate) drains: Drains,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
+    /// Bytes a second that links carry, as far as it is known.
+    pub(crate) bandwidth: u64,
+    /// Where inputs of the task that is being placed are.
+    pub(crate) inputs: crate::placement::Inputs,
     pub(crate) now: Time,
 }
 
@@ -102,6 +106,8 @@ impl SchedulerCore {
             drains: Drains::default(),
             counters: Counters::default(),
             is_unsettled: false,
+            inputs: crate::placement::Inputs::default(),
+            bandwidth: crate::placement::BANDWIDTH_GUESS,
             now: Time::default(),
         }
     }
@@ -146,6 +152,11 @@ impl SchedulerCore {
                 Some(index) => self.on_attempt_failed(now, index, code, run, out),
                 None => self.counters.stale_reports += 1,
             },
+            Event::AttemptsStarted { worker, attempts } => {
+                self.on_attempts_started(now, worker, &attempts);
+                // It frees nothing.
+                return;
+            }
             Event::Retracted { worker, asked, returned } => self.on_retracted(worker, &asked, &returned, out),
             Event::InputMissing { worker, attempt, task, tried } => match self.find_attempt(worker, attempt) {
                 Some(index) => self.on_input_missing(index, task, &tried, out),
@@ -217,7 +228,7 @@ impl SchedulerCore {
     }
 
     /// A live attempt that this very worker has.
-    fn find_attempt(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<u32> {
+    pub(crate) fn find_attempt(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<u32> {
         let index = self.attempts.find(attempt)?;
         (self.worker(self.attempts.at(index).worker).id == worker).then_some(index)
     }

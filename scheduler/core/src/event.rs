@@ -80,6 +80,13 @@ pub enum Event {
         /// Wall time in the sandbox.
         run: Duration,
     },
+    /// Attempts run for a while already: workers tell of those that take long.
+    AttemptsStarted {
+        /// Who says so.
+        worker: WorkerId,
+        /// The attempts.
+        attempts: Vec<Attempt>,
+    },
     /// The answer to [`Action::Retract`](crate::Action::Retract).
     Retracted {
         /// Who says so.
@@ -139,6 +146,27 @@ pub struct GraphPlan {
     pub settings: Vec<Settings>,
     /// The tasks whose results are wanted.
     pub outputs: Vec<TaskIndex>,
+    /// What the graph's author expects of tasks: empty when nothing is said of any, otherwise one entry a task.
+    pub expected: Vec<Expected>,
+    /// Bytes that move along each of `dependencies` where that is only a part of a result, as expected with the result's
+    /// size; [`Expected::NOT_SAID`]: the whole result. Empty when all move whole.
+    pub edge_bytes: Vec<u64>,
+}
+
+/// What is expected of a task before it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Microseconds that it runs.
+    pub run_us: u64,
+    /// Bytes of its result.
+    pub result_bytes: u64,
+}
+
+impl Expected {
+    /// Where nothing is said.
+    pub const NOT_SAID: u64 = u64::MAX;
+    /// Nothing is said.
+    pub const NOTHING: Expected = Expected { run_us: Expected::NOT_SAID, result_bytes: Expected::NOT_SAID };
 }
 
 /// What a worker offers.

@@ -1,7 +1,8 @@
 //! One graph: its tasks, its edges both ways, and what was learnt of its functions.
 
 use crate::dense_set::DenseSet;
-use crate::event::GraphPlan;
+use crate::event::{Expected, GraphPlan};
+use crate::levels::{self, Edges};
 use crate::order::static_order;
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::task::{GraphIndex, NONE, State, Task};
@@ -43,6 +44,30 @@ pub struct FunctionStatistics {
     pub total: Duration,
     /// Exponential moving average of the wall time, in microseconds.
     pub mean_us: Option<f64>,
+    /// Of attempts whose length was expected: the sum of what was, in microseconds, the older the less.
+    pub(crate) expected_us: f64,
+    /// And of what they took.
+    pub(crate) taken_us: f64,
+}
+
+/// How much the sums of earlier attempts count beside the newest.
+const OLDER_WEIGHT: f64 = 0.98;
+
+impl FunctionStatistics {
+    /// Notes an attempt that its author expected to take so long.
+    pub(crate) fn compare(&mut self, expected_us: u64, taken: Duration) {
+        // The first is counted as if one had been before that took what was expected.
+        if self.expected_us == 0.0 {
+            (self.expected_us, self.taken_us) = (expected_us as f64, expected_us as f64);
+        }
+        self.expected_us = self.expected_us * OLDER_WEIGHT + expected_us as f64;
+        self.taken_us = self.taken_us * OLDER_WEIGHT + taken.0 as f64;
+    }
+
+    /// What tasks take over what is expected of them.
+    pub(crate) fn ratio(&self) -> f64 {
+        if self.expected_us > 0.0 { (self.taken_us / self.expected_us).clamp(0.01, 100.0) } else { 1.0 }
+    }
 }
 
 /// What tasks with the same settings have in common.
@@ -62,6 +87,10 @@ pub(crate) struct Graph {
     dependents: Vec<TaskIndex>,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) functions: Vec<FunctionStatistics>,
+    /// What its author expects: empty, or one entry a task.
+    pub(crate) expected: Vec<Expected>,
+    /// Parts of results that edges move: empty, or one entry for each of `dependencies`.
+    edge_bytes: Vec<u64>,
     pub(crate) outputs: Vec<TaskIndex>,
     pub(crate) counts: GraphCounts,
     /// Needed tasks that are neither done nor failed.
@@ -74,11 +103,23 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// All tasks idle; what is needed is found by the caller.
-    pub(crate) fn new(index: GraphIndex, plan: GraphPlan, mut shape: impl FnMut(ShapeKey) -> ShapeIndex) -> Graph {
+    pub(crate) fn new(
+        index: GraphIndex,
+        plan: GraphPlan,
+        memory_bytes: u64,
+        mut shape: impl FnMut(ShapeKey) -> ShapeIndex,
+    ) -> Graph {
         let n = plan.functions.len();
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
-        let ranks = static_order(&plan.dependency_starts, &plan.dependencies);
+        assert!(plan.expected.is_empty() || plan.expected.len() == n, "a plan has one entry a task, or none");
+        assert!(plan.edge_bytes.is_empty() || plan.edge_bytes.len() == plan.dependencies.len(), "and one an edge, or none");
+        let mut ranks = static_order(&plan.dependency_starts, &plan.dependencies);
         let (dependent_starts, dependents) = transpose(&plan.dependency_starts, &plan.dependencies);
+        if !plan.expected.is_empty() {
+            let edges = Edges { starts: &plan.dependency_starts, list: &plan.dependencies };
+            let back = Edges { starts: &dependent_starts, list: &dependents };
+            ranks = levels::order(&edges, &back, &plan.expected, ranks, memory_bytes);
+        }
         let profiles =
             plan.settings.into_iter().map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings }).collect();
         let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
@@ -112,6 +153,8 @@ impl Graph {
             dependents,
             profiles,
             functions: vec![FunctionStatistics::default(); functions],
+            expected: plan.expected,
+            edge_bytes: plan.edge_bytes,
             outputs: plan.outputs,
             counts: GraphCounts::default(),
             open: 0,
@@ -125,6 +168,19 @@ impl Graph {
 
     pub(crate) fn dependencies(&self, task: TaskIndex) -> &[TaskIndex] {
         edges_of(&self.dependency_starts, &self.dependencies, task)
+    }
+
+    /// Bytes that move when a task gets one of its inputs, of which the whole result has `size`.
+    pub(crate) fn input_bytes(&self, task: TaskIndex, position: usize, size: u64) -> u64 {
+        let Some(part) = self.edge_bytes.get(self.dependency_starts[task.0 as usize] as usize + position) else { return size };
+        let input = self.dependencies(task)[position];
+        match (*part, self.expected.get(input.0 as usize).map(|expected| expected.result_bytes)) {
+            (Expected::NOT_SAID, _) => size,
+            (part, Some(whole)) if whole != Expected::NOT_SAID && whole > 0 => {
+                (part as f64 * (size as f64 / whole as f64)).min(size as f64) as u64
+            }
+            (part, _) => part.min(size),
+        }
     }
 
     pub(crate) fn dependents(&self, task: TaskIndex) -> &[TaskIndex] {

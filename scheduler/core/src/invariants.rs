@@ -99,6 +99,7 @@ impl SchedulerCore {
 
     fn check_worker(&self, index: WorkerIndex) {
         let worker = self.worker(index);
+        assert!(worker.plans.is_empty(), "plans last for one round of placement");
         let (mut slots, mut memory, mut occupancy, mut suspects) = (0, 0, 0, 0);
         let (mut ahead, mut retracting) = (0, 0);
         for attempt in &worker.attempts {

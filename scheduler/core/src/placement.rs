@@ -1,8 +1,14 @@
 //! Which task goes where, decided when the inbox is empty.
 
 mod ahead;
+mod careful;
+mod link;
 pub(crate) mod reserve;
 mod steal;
+mod timeline;
+
+pub(crate) use link::{BANDWIDTH_GUESS, Inputs, Link};
+pub(crate) use timeline::Stretch;
 
 use crate::action::{Action, Actions, InputAt};
 use crate::attempt::LiveAttempt;
@@ -11,11 +17,9 @@ use crate::queue::ShapeIndex;
 use crate::small_set::SmallSet;
 use crate::task::{NONE, State, TaskId};
 use crate::worker::WorkerIndex;
+use careful::Choice;
+use wasm_tasks_protocol::time::Duration;
 
-/// Bytes a second that a link is taken to carry: a gigabit Ethernet.
-const BANDWIDTH: u64 = 125_000_000;
-/// Microseconds that a task of an unknown function is taken to run.
-const LENGTH_UNKNOWN_US: u64 = 1_000;
 /// Inputs whose holders are looked at for one task.
 const INPUTS_SEEN_MAX: usize = 64;
 /// Workers, by load, that are looked at for a task which not every worker can run.
@@ -47,6 +51,8 @@ impl SchedulerCore {
         self.queues.unblock_all();
         self.begin_reservations();
         self.resume_ahead(out);
+        let mut held = Vec::new();
+        let mut care = careful::CARE_PER_ROUND;
         while let Some((shape, id)) = self.queues.first() {
             let is_queued = self.graph_at(id.graph).is_some_and(|graph| graph.task(id.task).state == State::Queued);
             if !is_queued {
@@ -55,6 +61,24 @@ impl SchedulerCore {
             }
             if self.attempts.is_full() {
                 break;
+            }
+            if self.is_worth_care(id) {
+                match self.choose_carefully(id, shape, &mut care) {
+                    Choice::Now(worker) => {
+                        self.queues.pop(shape);
+                        self.assign(id, worker, false, out);
+                        self.placed(id, worker);
+                    }
+                    // Only a reservation binds tasks that are placed without care.
+                    Choice::Later(_) if self.queues.has_smaller_rival(shape) => self.wait_for_room(id, shape),
+                    Choice::Later(worker) => {
+                        self.queues.pop(shape);
+                        held.push((shape, id, worker));
+                    }
+                    Choice::Enough => self.queues.block(shape),
+                    Choice::Nowhere => self.wait_for_room(id, shape),
+                }
+                continue;
             }
             let chosen = if self.queues.is_full(shape) { None } else { self.choose_worker(id, shape) };
             match chosen {
@@ -68,6 +92,11 @@ impl SchedulerCore {
             }
         }
         self.end_reservations();
+        for (shape, id, worker) in held {
+            self.worker_mut(worker).plans.clear();
+            let priority = self.graph(id.graph).priority(id.task);
+            self.queues.push(shape, priority, id);
+        }
         self.steal(out);
         self.drain(out);
     }
@@ -125,12 +154,6 @@ impl SchedulerCore {
         has_room && self.respects_hold(index, id, key)
     }
 
-    /// What the task's function took so far, in microseconds.
-    pub(crate) fn length_us(&self, id: TaskId) -> Option<u64> {
-        let graph = self.graph(id.graph);
-        graph.functions[graph.task(id.task).function as usize].mean_us.map(|mean| mean as u64)
-    }
-
     /// Expected microseconds until the task could start at a worker: the queue there, or the inputs' way, whichever is longer.
     fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
         self.worker(worker).wait_us().max(self.transfer_us(id, worker))
@@ -150,7 +173,7 @@ impl SchedulerCore {
             }
         }
         let round_trip = if moved { self.worker(worker).round_trip().0 } else { 0 };
-        round_trip + bytes * 1_000_000 / BANDWIDTH
+        round_trip + link::micros(bytes, self.bandwidth)
     }
 
     fn assign(&mut self, id: TaskId, worker: WorkerIndex, is_ahead: bool, out: &mut Actions) {
@@ -159,7 +182,8 @@ impl SchedulerCore {
             let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
             graph.dependencies(id.task).iter().map(input).collect()
         };
-        let expected_us = self.length_us(id).unwrap_or(LENGTH_UNKNOWN_US).min(u64::from(u32::MAX)) as u32;
+        let expected_us = self.length_or_guess_us(id).min(u64::from(u32::MAX)) as u32;
+        let starts = self.now + Duration(self.book(id, worker));
         let graph = self.graph(id.graph);
         let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
         let is_suspect = graph.task(id.task).deaths > 0;
@@ -174,6 +198,8 @@ impl SchedulerCore {
             position,
             assigned_at,
             expected_us,
+            starts,
+            is_started: false,
             is_ahead,
             is_retracting: false,
         });

@@ -152,6 +152,11 @@ impl Task {
         matches!(self.state, State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. })
     }
 
+    /// Bytes of the result, where there is one.
+    pub(crate) fn size(&self) -> u64 {
+        if let State::Done { size, .. } = self.state { size } else { 0 }
+    }
+
     pub(crate) fn attempts_live(&self) -> &[u32] {
         match &self.state {
             State::Assigned(attempts) => attempts.as_slice(),

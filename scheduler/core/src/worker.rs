@@ -2,6 +2,7 @@
 
 use crate::event::WorkerPlan;
 use crate::placement::reserve::HoldIndex;
+use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
 use crate::task::TaskId;
 use wasm_tasks_protocol::graph::Resource;
@@ -42,6 +43,10 @@ pub(crate) struct Worker {
     pub(crate) is_leaving: bool,
     /// The reservation that it is held for.
     pub(crate) hold: Option<HoldIndex>,
+    /// Transfers to it and from it.
+    pub(crate) link: Link,
+    /// What this round of placement keeps free of it, for tasks that are not sent yet.
+    pub(crate) plans: Vec<Stretch>,
 }
 
 impl Worker {
@@ -61,6 +66,8 @@ impl Worker {
             retracting: 0,
             is_leaving: false,
             hold: None,
+            link: Link::default(),
+            plans: Vec::new(),
         }
     }
 
@@ -103,7 +110,7 @@ impl Worker {
         !self.ahead_stops.is_empty() && self.wait_us() <= self.prefill_us() / 2 && self.has_room(true)
     }
 
-    fn prefill_us(&self) -> u64 {
+    pub(crate) fn prefill_us(&self) -> u64 {
         (2 * self.plan.round_trip.0).max(PREFILL_US_MIN)
     }
 
@@ -138,7 +145,12 @@ impl Worker {
             && self.suspects == 0
             && (self.attempts.len() as u64) < self.slots() * PREFILL_TASKS_MAX
             && self.slots_used_milli + shape.slots_milli <= self.plan.slots_milli
-            && self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
+            && self.is_available_but_slots(shape)
+    }
+
+    /// The same of everything but slots.
+    pub(crate) fn is_available_but_slots(&self, shape: &ShapeKey) -> bool {
+        self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
             && shape
                 .pools
                 .iter()

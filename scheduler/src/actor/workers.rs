@@ -41,8 +41,7 @@ impl Actor {
                     finished.into_iter().for_each(|finished| self.on_finished(worker, finished))
                 }
                 FromWorker::AttemptFailed(failed) => self.on_failed(worker, failed),
-                // Told for people who look at the worker; placement does not need it.
-                FromWorker::AttemptsStarted(_) => {}
+                FromWorker::AttemptsStarted(attempts) => self.event(Event::AttemptsStarted { worker, attempts }),
                 FromWorker::Retracted { asked, returned } => self.event(Event::Retracted { worker, asked, returned }),
                 FromWorker::InputMissing { attempt, task, tried } => {
                     self.event(Event::InputMissing { worker, attempt, task, tried })

@@ -48,6 +48,7 @@ impl Cluster {
 pub fn ours(work: &Arc<Work>, cluster: &Cluster, estimates: Estimates, seed: u64, clock: Option<fn() -> u64>) -> Measured {
     let mut shell = CoreShell::new(0);
     shell.clock = clock;
+    shell.estimates = Some(estimates);
     let work = match estimates {
         Estimates::Exact => Arc::clone(work),
         // All that is known is that tasks are alike.

@@ -2,6 +2,7 @@
 //! `scheduler/src/actor` makes, without connections and clients.
 
 use crate::coverage::Coverage;
+use crate::reference::Estimates;
 use crate::scheduler::{Offer, Relay, Scheduler};
 use crate::work::Work;
 use bytes::Bytes;
@@ -67,6 +68,8 @@ pub struct CoreShell {
     pub clock: Option<fn() -> u64>,
     /// The core's own time.
     pub core_nanos: u64,
+    /// What the core is told of durations and sizes; nothing unless it is set.
+    pub estimates: Option<Estimates>,
     /// Reports that came, for those that come again.
     pub reports: Vec<(WorkerId, FromWorker)>,
     /// Attempts that were assigned, for reports by others.
@@ -89,6 +92,7 @@ impl CoreShell {
             check_every,
             clock: None,
             core_nanos: 0,
+            estimates: None,
             reports: Vec::new(),
             assigned: Vec::new(),
             trace: None,
@@ -259,7 +263,10 @@ impl CoreShell {
 
 impl Scheduler for CoreShell {
     fn on_submitted(&mut self, now: Time, graph: GraphId, work: &Arc<Work>) {
-        let plan = work.plan();
+        let mut plan = work.plan();
+        if let Some(estimates) = self.estimates {
+            work.expect(estimates, &mut plan);
+        }
         self.arriving = Some((Arc::clone(work), plan.clone()));
         self.event(now, Event::GraphSubmitted { graph, plan });
     }
@@ -332,7 +339,8 @@ impl Scheduler for CoreShell {
             FromWorker::ReplicasMissing { graph, tasks } => {
                 self.event(now, Event::ReplicasMissing { worker, graph, tasks });
             }
-            FromWorker::Joined(_) | FromWorker::AttemptsStarted(_) | FromWorker::Heartbeat { .. } => {}
+            FromWorker::AttemptsStarted(attempts) => self.event(now, Event::AttemptsStarted { worker, attempts }),
+            FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => {}
         }
     }
 
@@ -415,6 +423,7 @@ fn brief(event: &Event) -> String {
         | Event::WorkerMeasured { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptFailed { .. }
+        | Event::AttemptsStarted { .. }
         | Event::Retracted { .. }
         | Event::InputMissing { .. }
         | Event::ReplicasAdded { .. }

@@ -3,6 +3,7 @@
 //! Cores and policies see parts of it only: the plan, and estimates.
 
 use crate::random::mix;
+use crate::reference::Estimates;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use wasm_tasks_protocol::graph::Settings;
@@ -10,7 +11,7 @@ use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::message::FunctionSpec;
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode};
-use wasm_tasks_scheduler_core::GraphPlan;
+use wasm_tasks_scheduler_core::{Expected, GraphPlan};
 
 /// How a task ends when nothing else goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +178,34 @@ impl Work {
             plan.task_settings.push(position);
         }
         plan
+    }
+
+    /// Tells a plan what policies know of durations and sizes.
+    pub fn expect(&self, estimates: Estimates, plan: &mut GraphPlan) {
+        let parts: usize = self.tasks.iter().map(|task| task.parts.len()).sum();
+        let mean = |sum: f64, count: usize| (sum / count.max(1) as f64) as u64;
+        let mean_us = mean(self.tasks.iter().map(|task| task.duration.0 as f64).sum(), self.tasks.len());
+        let mean_bytes = mean(self.tasks.iter().map(|task| task.size() as f64).sum(), parts);
+        let expected = |task: &WorkTask| match estimates {
+            Estimates::Exact => Expected { run_us: task.duration.0, result_bytes: task.size() },
+            Estimates::Mean => Expected { run_us: mean_us, result_bytes: mean_bytes * task.parts.len() as u64 },
+        };
+        plan.expected = self.tasks.iter().map(expected).collect();
+        if self.tasks.iter().all(|task| task.parts.len() < 2) {
+            return;
+        }
+        for (task, dependencies) in self.tasks.iter().zip(&self.dependencies) {
+            for need in dependencies {
+                let mut parts: Vec<u32> = task.needs.iter().filter(|(other, _)| other == need).map(|(_, part)| *part).collect();
+                parts.sort_unstable();
+                parts.dedup();
+                let bytes = match estimates {
+                    Estimates::Exact => parts.iter().map(|part| self.task(*need).parts[*part as usize]).sum(),
+                    Estimates::Mean => mean_bytes * parts.len() as u64,
+                };
+                plan.edge_bytes.push(bytes);
+            }
+        }
     }
 
     /// Functions as workers are told of them; each has a component of its own.

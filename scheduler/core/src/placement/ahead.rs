@@ -74,6 +74,8 @@ impl SchedulerCore {
         graph.task(id.task).state == State::Waiting
             && inputs.len() <= AHEAD_INPUTS_MAX
             && graph.task(id.task).deaths == 0
+            // Beside a long task a round trip is nothing, and a later decision is a better one.
+            && !self.is_worth_care(id)
             && self.queues.key(graph.profile_of(id.task).shape).is_ordinary()
             && inputs.iter().all(|input| match &graph.task(*input).state {
                 State::Done { .. } => true,

@@ -3,6 +3,7 @@
 use crate::action::{Action, Actions};
 use crate::core::SchedulerCore;
 use crate::worker::WorkerIndex;
+use wasm_tasks_protocol::time::Duration;
 
 /// Less waiting work than this is not worth asking for, in microseconds.
 const WORTH_US: u64 = 2_000;
@@ -10,6 +11,8 @@ const WORTH_US: u64 = 2_000;
 const STEALS_MAX: u8 = 2;
 /// Idle workers that are served in a round of placement at most.
 const THIEVES_MAX: usize = 4;
+/// Attempts of a busy worker that are looked at to find some to ask for.
+const ATTEMPTS_SEEN_MAX: usize = 1_024;
 /// Workers that are looked at to find the busiest, by each of two measures of having much to do.
 const VICTIMS_SEEN_MAX: usize = 4;
 
@@ -28,9 +31,16 @@ impl SchedulerCore {
         for thief in idle {
             let Some(victim) = self.busiest(thief) else { return };
             let surplus = self.worker(victim).surplus();
-            let newest = self.worker(victim).attempts.iter().rev().copied();
-            let attempts: Vec<u32> =
-                newest.filter(|attempt| self.may_be_stolen(*attempt)).take(surplus.div_ceil(2) as usize).collect();
+            let mut attempts: Vec<u32> = Vec::new();
+            for at in (0..self.worker(victim).attempts.len()).rev().take(ATTEMPTS_SEEN_MAX) {
+                let attempt = self.worker(victim).attempts[at];
+                if self.may_be_stolen(attempt, thief) {
+                    attempts.push(attempt);
+                    if attempts.len() as u64 == surplus.div_ceil(2) {
+                        break;
+                    }
+                }
+            }
             if attempts.is_empty() {
                 return;
             }
@@ -45,9 +55,23 @@ impl SchedulerCore {
     }
 
     /// Not what was sent ahead, which belongs where its inputs are made, and nothing that was moved often enough already.
-    fn may_be_stolen(&self, attempt: u32) -> bool {
+    /// What takes long, or moves much, is asked for only if its inputs are at the thief before it would start where it is.
+    fn may_be_stolen(&mut self, attempt: u32, thief: WorkerIndex) -> bool {
         let live = self.attempts.at(attempt);
-        !live.is_ahead && !live.is_retracting && self.graph(live.task.graph).task(live.task.task).steals < STEALS_MAX
+        let (id, starts) = (live.task, live.starts);
+        if live.is_ahead || live.is_started || live.is_retracting {
+            return false;
+        }
+        if self.graph(id.graph).task(id.task).steals >= STEALS_MAX {
+            return false;
+        }
+        if !self.is_worth_care(id) {
+            return true;
+        }
+        let inputs = self.inputs_of(id);
+        let (arrival, _) = self.arrival_us(&inputs, thief);
+        self.put_back(inputs);
+        self.now + Duration(arrival) + self.worker(thief).round_trip() < starts
     }
 
     /// Microseconds until a slot is free, by what is known of durations now rather than when tasks were assigned.

@@ -64,9 +64,9 @@ fn roots_are_withheld() {
     let placed = world.submit(plan(&edges, &outputs));
     assert_eq!(placed, "0 -> w1; 1 -> w1", "unknown length: one runs and one waits");
     // Each takes a second, which is much longer than a round trip.
-    assert_eq!(world.finish(1, 0, 100), "output 0 ready; 2 -> w1", "what was sent before the length was known counts little");
-    assert_eq!(world.finish(1, 1, 100), "output 1 ready");
-    assert_eq!(world.finish(1, 2, 100), "output 2 ready; 3 -> w1", "long tasks are not sent before a slot is free");
+    assert_eq!(world.finish(1, 0, 100), "output 0 ready", "what was sent before the length was known is as long");
+    assert_eq!(world.finish(1, 1, 100), "output 1 ready; 2 -> w1", "long tasks are not sent before a slot is free");
+    assert_eq!(world.finish(1, 2, 100), "output 2 ready; 3 -> w1");
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) fn plan_with(edges: &[&[u32]], outputs: &[u32], settings: graph::Sett
         task_settings: vec![0; edges.len()],
         settings: vec![settings],
         outputs: outputs.iter().copied().map(TaskIndex).collect(),
+        ..GraphPlan::default()
     }
 }
 

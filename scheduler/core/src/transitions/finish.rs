@@ -3,6 +3,7 @@
 use crate::action::{Action, Actions, OutputOutcome};
 use crate::attempt::LiveAttempt;
 use crate::core::SchedulerCore;
+use crate::event::Expected;
 use crate::small_set::SmallSet;
 use crate::task::{State, TaskId};
 use wasm_tasks_protocol::time::Duration;
@@ -40,6 +41,9 @@ impl SchedulerCore {
         statistics.total = statistics.total + run;
         let newest = run.0 as f64;
         statistics.mean_us = Some(statistics.mean_us.map_or(newest, |mean| mean + NEWEST_WEIGHT * (newest - mean)));
+        if let Some(expected) = graph.expected.get(id.task.0 as usize).filter(|expected| expected.run_us != Expected::NOT_SAID) {
+            statistics.compare(expected.run_us, run);
+        }
         let task = graph.task_mut(id.task);
         let is_first = !std::mem::replace(&mut task.was_done, true);
         if task.is_output && !task.is_announced {

@@ -72,7 +72,7 @@ impl SchedulerCore {
         live.is_ahead && self.graph(live.task.graph).task(live.task.task).missing > 0
     }
 
-    fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
+    pub(crate) fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
         match &self.graph(id.graph).task(id.task).state {
             State::Done { holders, .. } => holders.contains(worker.0),
             State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
@@ -183,6 +183,7 @@ impl SchedulerCore {
             return;
         };
         for task in tasks.iter().copied().filter(|task| (task.0 as usize) < self.graph(graph).tasks.len()).collect::<Vec<_>>() {
+            self.note_arrival(TaskId { graph, task }, index);
             match &mut self.graph_mut(graph).task_mut(task).state {
                 State::Done { holders, .. } => {
                     holders.insert(index.0);

@@ -19,8 +19,9 @@ impl SchedulerCore {
         });
         let index = GraphIndex { slot, generation: self.next_generation };
         self.next_generation += 1;
+        let memory_bytes = self.worker_ids.values().map(|worker| self.worker(*worker).plan.memory_bytes).sum();
         let queues = &mut self.queues;
-        let mut graph = Graph::new(index, plan, |key| queues.intern(key));
+        let mut graph = Graph::new(index, plan, memory_bytes, |key| queues.intern(key));
         let mut wanted = graph.outputs.clone();
         wanted.sort_unstable();
         wanted.dedup();

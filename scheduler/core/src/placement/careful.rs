@@ -1,0 +1,149 @@
+//! Placement of tasks that take long, or whose inputs do: they go where they end first, and not before they must.
+//!
+//! A task for which no worker is free yet, or that ends sooner where a slot is still taken, stays in the queue: a later
+//! decision is a better one. The slots that it waits for are kept free of what would delay it; what ends before may use them.
+//! It is sent early only so much that its inputs come while it waits.
+
+use crate::core::SchedulerCore;
+use crate::event::Expected;
+use crate::placement::Stretch;
+use crate::queue::ShapeIndex;
+use crate::task::{NONE, State, TaskId};
+use crate::worker::{Worker, WorkerIndex};
+use wasm_tasks_protocol::ids::TaskIndex;
+
+/// Tasks that are expected to take this many microseconds are placed with care: a decision costs some.
+const CARE_US: u64 = 10_000;
+/// So are tasks of which an input has this many bytes.
+const CARE_BYTES: u64 = 4 << 20;
+/// Inputs that are looked at for that.
+const CARE_INPUTS: usize = 4;
+/// Of the time that inputs take on their way, one part of so many counts although it is hidden: others need the way too.
+const MOVED_PART: u64 = 5;
+/// Siblings of a task that are looked at for where they are.
+const SIBLINGS_SEEN_MAX: usize = 4;
+/// Workers that are looked at for one task.
+const WORKERS_SEEN_MAX: usize = 64;
+/// What one round of placement may look at for tasks that it then leaves in the queue: workers, and inputs of tasks.
+pub(crate) const CARE_PER_ROUND: usize = 1_000;
+
+/// A task's inputs are ordered when what is ahead of them on their way is at most so many times as much, less one.
+const QUEUED_TRANSFERS: u64 = 2;
+
+/// What is to be done with a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice {
+    /// Send it there.
+    Now(WorkerIndex),
+    /// It ends first at this worker, which has no slot for it yet.
+    Later(WorkerIndex),
+    /// No worker can run it now.
+    Nowhere,
+    /// Enough tasks were looked at in this round that have to wait.
+    Enough,
+}
+
+/// What a worker would be for a task; the least is the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Offer {
+    /// Microseconds until it starts, and what else it costs.
+    cost: u64,
+    /// Its siblings are elsewhere.
+    is_apart: bool,
+    load: u64,
+    worker: WorkerIndex,
+    starts: u64,
+    /// Bytes that would move, and when they would be there.
+    moved: u64,
+    arrival: u64,
+}
+
+impl SchedulerCore {
+    pub(crate) fn is_worth_care(&self, id: TaskId) -> bool {
+        let graph = self.graph(id.graph);
+        if graph.task(id.task).deaths > 0 {
+            return false;
+        }
+        self.length_us(id).is_some_and(|length| length >= CARE_US)
+            || graph.dependencies(id.task).iter().take(CARE_INPUTS).any(|input| graph.task(*input).size() >= CARE_BYTES)
+    }
+
+    /// Where the task ends first.
+    pub(crate) fn choose_carefully(&mut self, id: TaskId, shape: ShapeIndex, care: &mut usize) -> Choice {
+        if *care == 0 {
+            return Choice::Enough;
+        }
+
+        let inputs = self.inputs_of(id);
+        let length = self.length_or_guess_us(id);
+        let slots_milli = self.queues.key(shape).slots_milli;
+        let (home, apart) = self.home_of(id);
+        let mut best: Option<Offer> = None;
+        let mut consider = |index: WorkerIndex| {
+            let Some(worker) = self.workers.get(index.0 as usize).and_then(Option::as_ref) else { return };
+            if !self.could_take(worker, shape) || !self.respects_hold(index, id, self.queues.key(shape)) {
+                return;
+            }
+            let (arrival, moved) = self.arrival_us(&inputs, index);
+            let starts = self.slots_free_us(index, arrival, length, slots_milli);
+            let cost = starts + super::link::micros(moved, self.bandwidth) / MOVED_PART + if index.0 == home { 0 } else { apart };
+            let load = worker.slots_used_milli * 1_000 / worker.plan.slots_milli.max(1);
+            let offer = Offer { cost, is_apart: index.0 != home, load, worker: index, starts, moved, arrival };
+            if best.is_none_or(|best| offer < best) {
+                best = Some(offer);
+            }
+        };
+        if self.workers.len() <= WORKERS_SEEN_MAX {
+            (0..self.workers.len() as u32).for_each(|index| consider(WorkerIndex(index)));
+        } else {
+            let mut holders: Vec<(u32, u64)> = inputs.at.iter().collect();
+            holders.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+            holders.iter().take(WORKERS_SEEN_MAX / 4).for_each(|(holder, _)| consider(WorkerIndex(*holder)));
+            self.free_workers.least_first().take(WORKERS_SEEN_MAX).for_each(&mut consider);
+        }
+        let cost = inputs.len() + self.workers.len().min(WORKERS_SEEN_MAX);
+        self.put_back(inputs);
+        let Some(Offer { worker, starts, moved, arrival, .. }) = best else { return Choice::Nowhere };
+        // Behind much that is on its way already, inputs would not come any sooner for being asked for now.
+        let free = self.slots_free_us(worker, 0, length, slots_milli);
+        let own = super::link::micros(moved, self.bandwidth);
+        let prefill = self.worker(worker).prefill_us();
+        if free <= arrival.max(prefill) && arrival <= QUEUED_TRANSFERS * own + prefill {
+            return Choice::Now(worker);
+        }
+        *care = care.saturating_sub(cost);
+        if !self.queues.has_smaller_rival(shape) {
+            let stretch = Stretch { from: starts, to: starts.saturating_add(length), slots_milli };
+            self.worker_mut(worker).plans.push(stretch);
+        }
+        Choice::Later(worker)
+    }
+
+    /// The worker where what a task makes will meet its siblings, or `NONE`, and what it costs to be elsewhere.
+    fn home_of(&self, id: TaskId) -> (u32, u64) {
+        let graph = self.graph(id.graph);
+        let family = graph.task(id.task).family;
+        if family == NONE {
+            return (NONE, 0);
+        }
+        let mut home = graph.tasks[family as usize].home;
+        if home == NONE {
+            let siblings = graph.dependencies(TaskIndex(family)).iter().take(SIBLINGS_SEEN_MAX);
+            let mut places = siblings.filter_map(|sibling| match &graph.task(*sibling).state {
+                State::Done { holders, .. } => holders.as_slice().first().copied(),
+                State::Assigned(attempts) => attempts.as_slice().first().map(|attempt| self.attempts.at(*attempt).worker.0),
+                State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => None,
+            });
+            home = places.next().unwrap_or(NONE);
+        }
+        let bytes = graph.expected.get(id.task.0 as usize).map_or(0, |expected| expected.result_bytes);
+        let bytes = if bytes == Expected::NOT_SAID { 0 } else { bytes };
+        (home, if home == NONE { 0 } else { super::link::micros(bytes, self.bandwidth) / MOVED_PART })
+    }
+
+    /// Whether a worker could run a task of the shape once slots are free.
+    fn could_take(&self, worker: &Worker, shape: ShapeIndex) -> bool {
+        let key = self.queues.key(shape);
+        !worker.is_leaving && worker.suspects == 0 && worker.could_ever(key) && worker.is_available_but_slots(key)
+    }
+}

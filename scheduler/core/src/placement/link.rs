@@ -1,0 +1,180 @@
+//! What is known of the way of bytes to a worker and from it.
+
+use crate::core::SchedulerCore;
+use crate::task::{State, TaskId};
+use crate::worker::WorkerIndex;
+use std::collections::BTreeMap;
+use wasm_tasks_protocol::time::{Duration, Time};
+
+/// Bytes a second that links are taken to carry until it is measured: a gigabit Ethernet.
+pub(crate) const BANDWIDTH_GUESS: u64 = 125_000_000;
+/// Results below this size are not booked on links: their way is the round trip.
+const BOOKED_BYTES_MIN: u64 = 64 << 10;
+/// Inputs of a task that are looked at one by one for what is on its way.
+const INPUTS_SEEN_MAX: usize = 256;
+/// Entries of results on their way that are kept without looking for those which came or never will.
+const COMING_MIN: usize = 64;
+
+/// Transfers to a worker and from it.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    /// When everything that was ordered to it will have come, if it has its way to itself.
+    down_free: Time,
+    /// The same of what others were told to get from it.
+    up_free: Time,
+    /// Results on their way, and when they should be there. May name some that came or never will.
+    coming: BTreeMap<TaskId, Time>,
+    purge_at: usize,
+}
+
+/// Microseconds that bytes take.
+pub(crate) fn micros(bytes: u64, bandwidth: u64) -> u64 {
+    (bytes as f64 * 1e6 / bandwidth.max(1) as f64) as u64
+}
+
+/// Where the inputs of a task are, in bytes that would have to move.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// All of them that are at workers.
+    pub(crate) total: u64,
+    /// Some input is at workers only, however small.
+    pub(crate) has_remote: bool,
+    /// Bytes by holder.
+    pub(crate) at: ByWorker,
+    /// Bytes by the holder that would be asked: the one whose way up is free first.
+    sources: ByWorker,
+    /// The inputs that are booked when they move: the task, its holder that would be asked, bytes.
+    each: Vec<(TaskId, u32, u64)>,
+}
+
+/// Sums for some workers.
+#[derive(Debug, Default)]
+pub(crate) struct ByWorker {
+    /// By position; of those that are not in `known` it is 0.
+    sums: Vec<u64>,
+    known: Vec<u32>,
+}
+
+impl ByWorker {
+    fn add(&mut self, worker: u32, bytes: u64) {
+        let at = worker as usize;
+        if self.sums.len() <= at {
+            self.sums.resize(at + 1, 0);
+        }
+        if self.sums[at] == 0 && bytes > 0 {
+            self.known.push(worker);
+        }
+        self.sums[at] += bytes;
+    }
+
+    fn of(&self, worker: u32) -> u64 {
+        self.sums.get(worker as usize).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.known.iter().map(|worker| (*worker, self.sums[*worker as usize]))
+    }
+
+    fn clear(&mut self) {
+        self.known.drain(..).for_each(|worker| self.sums[worker as usize] = 0);
+    }
+}
+
+impl Inputs {
+    /// How much there is to look at, for bounds on work.
+    pub(crate) fn len(&self) -> usize {
+        self.each.len()
+    }
+}
+
+impl SchedulerCore {
+    /// Give it back with [`SchedulerCore::put_back`]: its memory is used again.
+    pub(crate) fn inputs_of(&mut self, id: TaskId) -> Inputs {
+        let mut inputs = std::mem::take(&mut self.inputs);
+        let graph = self.graph(id.graph);
+        for (position, input) in graph.dependencies(id.task).iter().enumerate().take(INPUTS_SEEN_MAX) {
+            let State::Done { size, holders, is_inline: false } = &graph.task(*input).state else { continue };
+            inputs.has_remote = true;
+            if *size < BOOKED_BYTES_MIN {
+                continue;
+            }
+            let bytes = graph.input_bytes(id.task, position, *size);
+            inputs.total += bytes;
+            holders.as_slice().iter().for_each(|holder| inputs.at.add(*holder, bytes));
+            let source = holders.as_slice().iter().min_by_key(|holder| self.worker(WorkerIndex(**holder)).link.up_free);
+            let source = *source.expect("a result that is not with the shell has a holder");
+            inputs.sources.add(source, bytes);
+            inputs.each.push((TaskId { graph: id.graph, task: *input }, source, bytes));
+        }
+        inputs
+    }
+
+    pub(crate) fn put_back(&mut self, mut inputs: Inputs) {
+        inputs.at.clear();
+        inputs.sources.clear();
+        inputs.each.clear();
+        (inputs.total, inputs.has_remote) = (0, false);
+        self.inputs = inputs;
+    }
+
+    /// Microseconds until the inputs are at a worker if they are ordered there now, and bytes that would move.
+    pub(crate) fn arrival_us(&self, inputs: &Inputs, index: WorkerIndex) -> (u64, u64) {
+        let worker = self.worker(index);
+        let mut missing = inputs.total - inputs.at.of(index.0);
+        let mut arrival = 0;
+        if missing > 0 && !worker.link.coming.is_empty() {
+            for (input, _, bytes) in &inputs.each {
+                if let Some(at) = worker.link.coming.get(input)
+                    && !self.holds(*input, index)
+                {
+                    missing -= bytes;
+                    arrival = arrival.max(at.since(self.now).0);
+                }
+            }
+        }
+        if missing == 0 {
+            return (if inputs.has_remote && inputs.total == 0 { worker.round_trip().0 } else { arrival }, 0);
+        }
+        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth);
+        let up = inputs.sources.iter().filter(|(source, _)| *source != index.0).map(|(source, bytes)| {
+            self.worker(WorkerIndex(source)).link.up_free.since(self.now).0 + micros(bytes.min(missing), self.bandwidth)
+        });
+        (arrival.max(down).max(up.max().unwrap_or(0)) + worker.round_trip().0, missing)
+    }
+
+    /// Books the inputs of a task that is being assigned on the links. Returns the microseconds until it can start.
+    pub(crate) fn book(&mut self, id: TaskId, index: WorkerIndex) -> u64 {
+        if !self.is_worth_care(id) {
+            return self.worker(index).wait_us();
+        }
+        let inputs = self.inputs_of(id);
+        let (arrival, _) = self.arrival_us(&inputs, index);
+        let now = self.now;
+        for (input, source, bytes) in &inputs.each {
+            if self.holds(*input, index) || self.worker(index).link.coming.get(input).is_some_and(|at| *at > now) {
+                continue;
+            }
+            let length = Duration(micros(*bytes, self.bandwidth));
+            let down = &mut self.worker_mut(index).link.down_free;
+            *down = (*down).max(now) + length;
+            let down = *down;
+            let up = &mut self.worker_mut(WorkerIndex(*source)).link.up_free;
+            *up = (*up).max(now) + length;
+            let at = down.max(*up);
+            let link = &mut self.worker_mut(index).link;
+            link.coming.insert(*input, at);
+            if link.coming.len() > link.purge_at.max(COMING_MIN) {
+                link.coming.retain(|_, at| *at > now);
+                link.purge_at = 2 * link.coming.len();
+            }
+        }
+        self.put_back(inputs);
+        let slots_milli = self.queues.key(self.graph(id.graph).profile_of(id.task).shape).slots_milli;
+        self.slots_free_us(index, arrival, self.length_or_guess_us(id), slots_milli)
+    }
+
+    /// A result came to a worker.
+    pub(crate) fn note_arrival(&mut self, id: TaskId, index: WorkerIndex) {
+        self.worker_mut(index).link.coming.remove(&id);
+    }
+}
