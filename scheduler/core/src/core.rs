@@ -2,6 +2,7 @@
 
 use crate::action::{Action, Actions};
 use crate::attempt::AttemptTable;
+use crate::claims;
 use crate::dense_set::DenseSet;
 use crate::drain::Drains;
 use crate::event::Event;
@@ -125,7 +126,7 @@ impl SchedulerCore {
             Event::GraphSubmitted { graph, plan } => self.on_graph_submitted(graph, plan, out),
             Event::GraphCancelled(graph) => self.on_graph_cancelled(graph, out),
             Event::GraphReleased(graph) => self.on_graph_released(graph, out),
-            Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, plan),
+            Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, claims::plan(plan)),
             Event::WorkerLost(worker) => self.on_worker_lost(worker, out),
             Event::WorkerLeaving(worker) => self.on_worker_leaving(worker),
             Event::WorkerDraining { worker, within } => {
@@ -138,18 +139,20 @@ impl SchedulerCore {
             }
             Event::WorkerMeasured { worker, round_trip } => {
                 if let Some(worker) = self.worker_ids.get(&worker).copied() {
-                    self.worker_mut(worker).plan.round_trip = round_trip;
+                    self.worker_mut(worker).plan.round_trip = claims::round_trip(round_trip);
                     self.reindex(worker);
                 }
             }
             Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline } => {
+                let (size, run) = (claims::size(size), claims::run(run));
+                let memory_peak_bytes = claims::memory_bytes(memory_peak_bytes);
                 match self.find_attempt(worker, attempt) {
                     Some(index) => self.on_attempt_finished(index, size, run, memory_peak_bytes, is_inline, out),
                     None => self.counters.stale_reports += 1,
                 }
             }
             Event::AttemptFailed { worker, attempt, code, run } => match self.find_attempt(worker, attempt) {
-                Some(index) => self.on_attempt_failed(now, index, code, run, out),
+                Some(index) => self.on_attempt_failed(now, index, code, claims::run(run), out),
                 None => self.counters.stale_reports += 1,
             },
             Event::AttemptsStarted { worker, attempts } => {

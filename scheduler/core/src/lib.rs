@@ -9,6 +9,7 @@
 
 mod action;
 mod attempt;
+mod claims;
 mod core;
 mod dense_set;
 mod drain;

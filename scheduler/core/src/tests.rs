@@ -2,6 +2,7 @@
 
 mod drains;
 mod failures;
+mod hostile;
 mod plain;
 mod random;
 mod reserve;
