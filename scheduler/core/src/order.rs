@@ -8,23 +8,30 @@ mod dag;
 mod frontier;
 mod improve;
 mod measure;
+mod nearest;
 mod retire;
 mod run;
 mod walk;
 
 use dag::Dag;
 use measure::{Cost, bounds, measure};
+use nearest::Nearest;
 use walk::Visits;
 use wasm_tasks_protocol::ids::TaskIndex;
 
 /// What all results together may weigh, so that sums of them fit any integer here.
 const TOTAL_MAX: u64 = 1 << 60;
-/// Tasks plus edges up to which a graph is *medium*: several candidates are tried.
+/// Tasks plus edges above which only the first candidate is made.
+const LARGE_MIN: usize = 400_000;
+/// Tasks plus edges up to which candidates are made that look far.
 const MEDIUM_MAX: usize = 100_000;
-/// Tasks plus edges up to which a graph is *small*: all candidates are tried, and improved.
+/// Tasks plus edges up to which all candidates are made and improved.
 const SMALL_MAX: usize = 20_000;
 /// How often walks are repeated with what was measured of the one before.
 const ROUNDS: usize = 3;
+/// Tasks plus edges of all varied candidates together, and how many there are at most.
+const VARIED_WORK: usize = 30_000;
+const VARIED_MAX: usize = 24;
 
 /// Ranks by task: smaller runs first, every task after what it needs. `starts` and `dependencies` are a
 /// [`GraphPlan`](crate::GraphPlan)'s; duplicates do no harm.
@@ -82,7 +89,7 @@ struct Best<'a> {
 }
 
 impl Best<'_> {
-    /// Looks at a candidate; whether none can be better.
+    /// Looks at a candidate; whether none can be better. All others say the same of what they tried.
     fn offer(&mut self, order: Vec<u32>) -> bool {
         let cost = measure(self.dag, &order, |_| {});
         if self.order.is_empty() || cost < self.cost {
@@ -91,16 +98,83 @@ impl Best<'_> {
         (self.cost.peak, self.cost.running_peak) == self.bounds
     }
 
+    /// Tries other candidates, as many as the size of the graph allows.
+    fn search(&mut self, weights: &[u64], visits: &Visits, mut targets: Vec<u32>) -> bool {
+        let dag = self.dag;
+        let work = dag.len() + dag.edges();
+        let retire = |visits: &Visits, targets: &[u32], tasks_max, rises| {
+            let targets = retire::Targets::Listed(targets.iter());
+            retire::order(dag, visits, targets, retire::Settings { tasks_max, rises })
+        };
+        if work > LARGE_MIN || self.offer(retire(visits, &targets, 16, false)) {
+            return true;
+        }
+        let (order, climbs) = walk::from_targets_measured(dag, visits, &targets);
+        let mut climbed = Visits::by_climbs(dag, &climbs);
+        if self.offer(order) || self.offer(retire(&climbed, &targets, 16, true)) || work > MEDIUM_MAX {
+            return true;
+        }
+        if self.offer(retire(visits, &targets, 1_024, false))
+            || self.offer(retire(visits, &targets, 256, true))
+            || work > SMALL_MAX
+        {
+            return true;
+        }
+        if targets.len() > 1 {
+            for (visits, tasks_max) in [(visits, 16), (visits, 64), (&climbed, 64)] {
+                let Some(nearest) = Nearest::new(dag, &targets) else { break };
+                let settings = retire::Settings { tasks_max, rises: false };
+                if self.offer(retire::order(dag, visits, retire::Targets::Nearest(nearest), settings)) {
+                    return true;
+                }
+            }
+        }
+        if self.offer(retire(&climbed, &targets, 16, false)) || self.offer(retire(&climbed, &targets, 64, true)) {
+            return true;
+        }
+        for _ in 1..ROUNDS {
+            let (order, climbs) = walk::from_targets_measured(dag, &climbed, &targets);
+            climbed = Visits::by_climbs(dag, &climbs);
+            if self.offer(order) {
+                return true;
+            }
+        }
+        if self.offer(frontier::order(dag, visits, &targets)) || self.improve() {
+            return true;
+        }
+        for round in 0..(VARIED_WORK / work.max(1)).min(VARIED_MAX) as u64 {
+            let varied = Visits::by_varied_weight(dag, weights, round);
+            let nearest = if round % 2 == 1 && targets.len() > 1 { Nearest::new(dag, &targets) } else { None };
+            let order = match nearest {
+                Some(nearest) => {
+                    let settings = retire::Settings { tasks_max: 64, rises: false };
+                    retire::order(dag, &varied, retire::Targets::Nearest(nearest), settings)
+                }
+                None => retire(&varied, &targets, 16, false),
+            };
+            targets.sort_by_key(|target| walk::noise(*target, round));
+            let pushed = improve::push(dag, &order);
+            if self.offer(improve::pull(dag, &pushed)) || self.offer(pushed) || self.offer(order) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Moves tasks where it does no harm, as long as that helps.
-    fn improve(&mut self) {
+    fn improve(&mut self) -> bool {
         for _ in 0..ROUNDS {
             let before = self.cost;
             let pushed = improve::push(self.dag, &self.order);
             let pulled = improve::pull(self.dag, &pushed);
-            if self.offer(pushed) || self.offer(pulled) || self.cost == before {
+            if self.offer(pushed) || self.offer(pulled) {
+                return true;
+            }
+            if self.cost == before {
                 break;
             }
         }
+        false
     }
 }
 
@@ -112,32 +186,8 @@ fn best(dag: &Dag) -> Vec<u32> {
     targets.sort_by_key(|target| weights[*target as usize]);
     // Trees are done with this.
     let is_forest = dag.tasks().all(|task| dag.dependents(task).len() <= 1);
-    let work = dag.len() + dag.edges();
-    if best.offer(walk::from_targets(dag, &visits, &targets)) || is_forest || work > MEDIUM_MAX {
-        return best.order;
-    }
-    let retire = |visits: &Visits, tasks_max, rises| retire::order(dag, visits, &targets, retire::Settings { tasks_max, rises });
-    if best.offer(retire(&visits, 16, false)) || work > SMALL_MAX {
-        return best.order;
-    }
-    let mut climbed = None;
-    for _ in 0..ROUNDS {
-        let (order, climbs) = walk::from_targets_measured(dag, climbed.as_ref().unwrap_or(&visits), &targets);
-        if best.offer(order) {
-            return best.order;
-        }
-        climbed = Some(Visits::by_climbs(dag, &climbs));
-    }
-    let climbed = climbed.expect("there was a round");
-    let is_best = best.offer(retire(&climbed, 16, false))
-        || best.offer(retire(&climbed, 16, true))
-        || best.offer(retire(&climbed, 64, true))
-        || best.offer(retire(&visits, 256, false))
-        || best.offer(retire(&visits, 256, true))
-        || best.offer(frontier::order(dag, &visits, &targets));
-    targets.reverse();
-    if !is_best && !best.offer(walk::from_targets(dag, &visits, &targets)) {
-        best.improve();
+    if !best.offer(walk::from_targets(dag, &visits, &targets)) && !is_forest {
+        best.search(&weights, &visits, targets);
     }
     best.order
 }

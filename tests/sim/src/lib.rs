@@ -14,6 +14,7 @@ pub mod generate;
 pub mod mutant;
 pub mod network;
 pub mod order_line;
+pub mod order_shapes;
 pub mod process;
 pub mod random;
 pub mod read;

@@ -8,6 +8,7 @@
 mod trial;
 
 use super::dag::Dag;
+use super::nearest::Nearest;
 use super::run::Run;
 use super::walk::{Visits, Walk};
 use std::cmp::Reverse;
@@ -23,16 +24,33 @@ pub(super) struct Settings {
     pub(super) rises: bool,
 }
 
+/// Where the way leads.
+pub(super) enum Targets<'a> {
+    /// Through a list.
+    Listed(std::slice::Iter<'a, u32>),
+    /// Always to what is nearest.
+    Nearest(Nearest<'a>),
+}
+
+impl Targets<'_> {
+    fn next(&mut self, run: &Run) -> Option<u32> {
+        match self {
+            Targets::Listed(list) => list.next().copied(),
+            Targets::Nearest(nearest) => nearest.next(run),
+        }
+    }
+}
+
 /// Inputs up to which a task makes its other inputs worth another look when one was made.
 const INPUTS_WATCHED_MAX: usize = 64;
 /// Links that are followed to where a result meets others.
 const LINKS_MAX: usize = 4;
 
 /// From target to target, with detours to whatever can be retired.
-pub(super) fn order(dag: &Dag, visits: &Visits, targets: &[u32], settings: Settings) -> Vec<u32> {
+pub(super) fn order(dag: &Dag, visits: &Visits, targets: Targets, settings: Settings) -> Vec<u32> {
     let (mut run, mut walk) = (Run::new(dag), Walk::new(visits));
     let mut offers = Offers::new(dag, settings);
-    let mut trail = Trail { stack: Vec::new(), targets: targets.iter() };
+    let mut trail = Trail { stack: Vec::new(), targets };
     loop {
         offers.look(&run, visits);
         if let Some(offer) = offers.best(&run) {
@@ -188,7 +206,7 @@ fn meeting(dag: &Dag, task: u32) -> u32 {
 struct Trail<'a> {
     /// What is waited for, and how many of its inputs have run.
     stack: Vec<(u32, u32)>,
-    targets: std::slice::Iter<'a, u32>,
+    targets: Targets<'a>,
 }
 
 impl Trail<'_> {
@@ -196,7 +214,7 @@ impl Trail<'_> {
     fn next(&mut self, run: &Run, visits: &Visits) -> Option<u32> {
         loop {
             let Some((task, visited)) = self.stack.last_mut() else {
-                let target = *self.targets.next()?;
+                let target = self.targets.next(run)?;
                 self.stack.push((target, 0));
                 continue;
             };

@@ -36,6 +36,16 @@ impl Visits {
         Visits::by(dag, |task| Reverse(weights[task as usize]))
     }
 
+    /// Like [`Visits::by_weight`], with weights that are changed a little: differently in each round, always alike for a graph.
+    pub(super) fn by_varied_weight(dag: &Dag, weights: &[u64], round: u64) -> Visits {
+        // Twice the weight of a typical result, in eighths.
+        let most = dag.tasks().map(|task| dag.kept(task)).max().unwrap_or(1);
+        Visits::by(dag, |task| {
+            let noise = noise(task, round) % 24;
+            Reverse(weights[task as usize].saturating_mul(4).saturating_add(most * noise))
+        })
+    }
+
     /// Inputs come in the order that is best for what a walk to them took: first those that leave no more alive than
     /// before, the ones that need little room before the others; then those after which the level falls the most from
     /// its highest (Liu, "An application of generalized tree pebbling to sparse matrix factorization", 1987).
@@ -50,6 +60,14 @@ impl Visits {
     pub(super) fn of(&self, task: u32) -> &[u32] {
         &self.inputs[self.starts[task as usize] as usize..self.starts[task as usize + 1] as usize]
     }
+}
+
+/// A number that is always the same for a task and a round, and else anything (the end of SplitMix64).
+pub(super) fn noise(task: u32, round: u64) -> u64 {
+    let z = (u64::from(task) ^ round.rotate_right(16)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// How a task changed the level, with all that ran before it for its sake.
