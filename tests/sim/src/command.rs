@@ -5,10 +5,13 @@ mod mutants;
 mod seeds;
 
 use clap::{Parser, ValueEnum};
+use graphs::Source;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_sim::compare::Cluster;
 use wasm_tasks_sim::network::NetModel;
+use wasm_tasks_sim::read::Defaults;
 use wasm_tasks_sim::reference::Estimates;
 
 /// Simulates the real scheduler core and the real worker cores over virtual time.
@@ -20,7 +23,7 @@ use wasm_tasks_sim::reference::Estimates;
 #[command(name = "cargo xtask sim", about, long_about)]
 pub(crate) struct Command {
     /// How many seeds to run; with a graph: how many variants of it, of which medians are printed
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Run this seed only
     #[arg(long, conflicts_with = "seeds")]
@@ -40,12 +43,21 @@ pub(crate) struct Command {
     /// Compare policies on a generated graph: a name, or `all`
     #[arg(long, value_name = "NAME")]
     generate: Option<String>,
-    /// Compare policies on graphs in Estee's JSON: one graph, or records with `graph_name` and `graph`
+    /// Compare policies on graphs in Estee's JSON, or in a zip archive of it; may be given several times
     #[arg(long, value_name = "FILE")]
-    estee: Option<PathBuf>,
-    /// Compare policies on a WfFormat 1.5 instance
+    estee: Vec<PathBuf>,
+    /// Compare policies on instances of WfFormat 1.5, or on a zip archive of them; may be given several times
     #[arg(long, value_name = "FILE")]
-    wfformat: Option<PathBuf>,
+    wfformat: Vec<PathBuf>,
+    /// Compare policies on graph files of wasm-tasks, for which --duration and --size say what they do not
+    #[arg(long, value_name = "FILE")]
+    graph: Vec<PathBuf>,
+    /// How long tasks of a graph file run of which nothing is said
+    #[arg(long, default_value = "10ms", value_parser = duration)]
+    duration: Duration,
+    /// How much tasks of a graph file make of which nothing is said
+    #[arg(long, value_name = "BYTES", default_value = "1KiB", value_parser = size)]
+    size: u64,
     /// Workers and their slots
     #[arg(long, value_name = "WORKERSxSLOTS", default_value = "8x4", value_parser = cluster)]
     cluster: (u32, u32),
@@ -77,16 +89,15 @@ impl Command {
         if let Some(filter) = &self.mutants {
             return mutants::run(filter, self.seeds.unwrap_or(10_000));
         }
-        let source = match (&self.generate, &self.estee, &self.wfformat) {
-            (Some(name), ..) => Some(graphs::Source::Generate(name.clone())),
-            (None, Some(path), _) => Some(graphs::Source::Estee(path.clone())),
-            (None, None, Some(path)) => Some(graphs::Source::WfFormat(path.clone())),
-            (None, None, None) => None,
-        };
-        match (source, self.seed) {
-            (None, Some(seed)) => seeds::one(seed, self.trace),
-            (None, None) => seeds::many(self.first, self.seeds.unwrap_or(1_000), self.stop),
-            (Some(source), seed) => {
+        let mut sources: Vec<Source> = self.generate.iter().cloned().map(Source::Generate).collect();
+        sources.extend(self.estee.iter().cloned().map(Source::Estee));
+        sources.extend(self.wfformat.iter().cloned().map(Source::WfFormat));
+        let defaults = Defaults { duration: self.duration, bytes: self.size };
+        sources.extend(self.graph.iter().cloned().map(|path| Source::Graph(path, defaults)));
+        match (sources.is_empty(), self.seed) {
+            (true, Some(seed)) => seeds::one(seed, self.trace),
+            (true, None) => seeds::many(self.first, self.seeds.unwrap_or(1_000), self.stop),
+            (false, seed) => {
                 let (workers, slots) = self.cluster;
                 let model = match self.netmodel {
                     Model::Simple => NetModel::Simple,
@@ -99,13 +110,7 @@ impl Command {
                 };
                 let first = seed.unwrap_or(self.first);
                 let count = if seed.is_some() { 1 } else { self.seeds.unwrap_or(1) };
-                match graphs::compare(&source, &cluster, estimates, first..first + count.max(1)) {
-                    Ok(()) => ExitCode::SUCCESS,
-                    Err(error) => {
-                        eprintln!("{error}");
-                        ExitCode::from(2)
-                    }
-                }
+                graphs::compare(&sources, &cluster, estimates, first..first + count.max(1))
             }
         }
     }
@@ -119,16 +124,40 @@ fn cluster(text: &str) -> Result<(u32, u32), String> {
         .ok_or_else(|| "say it as `8x4`: workers, slots of each".to_owned())
 }
 
-/// `128MiB`, `1GiB`, `125000000`.
+/// `128MiB`, `1GiB`, `125000000`; a whole number above 0.
 fn bandwidth(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
+    Some(size(text)?).filter(|bytes| *bytes > 0).ok_or_else(|| "a bandwidth is above 0".to_owned())
+}
+
+/// `1KiB`, `0`.
+fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = number_and_unit(text)?;
+    let bytes = match unit {
         "" | "B" => 1,
         "KiB" => 1u64 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
         unit => return Err(format!("`{unit}` is not one of B, KiB, MiB, GiB")),
     };
-    let number: u64 = digits.parse().map_err(|_| format!("`{digits}` is not a whole number"))?;
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).ok_or_else(|| "a bandwidth is above 0 and below 2^64".to_owned())
+    number.checked_mul(bytes).filter(|bytes| *bytes <= 1 << 50).ok_or_else(|| "at most 2^50 bytes".to_owned())
+}
+
+/// `10ms`, `2s`, `500us`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = number_and_unit(text)?;
+    let micros = match unit {
+        "us" => 1,
+        "ms" => 1_000u64,
+        "s" => 1_000_000,
+        "" => return Err("say a unit: us, ms or s".to_owned()),
+        unit => return Err(format!("`{unit}` is not one of us, ms, s")),
+    };
+    let micros = number.checked_mul(micros).filter(|micros| *micros <= 1_000_000_000_000_000);
+    micros.map(Duration).ok_or_else(|| "at most 1,000,000,000 seconds".to_owned())
+}
+
+fn number_and_unit(text: &str) -> Result<(u64, &str), String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number = digits.parse().map_err(|_| format!("`{digits}` is not a whole number"))?;
+    Ok((number, &text[digits.len()..]))
 }

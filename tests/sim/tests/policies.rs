@@ -4,10 +4,10 @@ use std::sync::Arc;
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::{TaskIndex, WorkerId};
 use wasm_tasks_sim::compare::{self, Cluster};
+use wasm_tasks_sim::generate;
 use wasm_tasks_sim::network::{NetModel, Network};
 use wasm_tasks_sim::reference::{Estimates, Policy};
 use wasm_tasks_sim::work::{Work, WorkTask};
-use wasm_tasks_sim::{generate, read};
 
 const MIB: u64 = 1 << 20;
 
@@ -96,28 +96,5 @@ fn every_shape_ends_under_every_policy_and_no_sooner_than_it_can() {
                 .all(|run| run.counts.busy.0 as f64 * 1.01 >= work.tasks.iter().map(|task| task.duration.0).sum::<u64>() as f64),
             "{name}"
         );
-    }
-}
-
-#[test]
-fn published_formats_are_read() {
-    let tasks = r#"[{"d": 2, "e_d": 3, "cpus": 1, "outputs": [{"s": 1, "e_s": 1}, {"s": 2, "e_s": 2}], "inputs": []},
-        {"d": 1, "e_d": 1, "cpus": 2, "outputs": [], "inputs": [[0, 1]]}]"#;
-    let work = &read::estee(tasks.as_bytes()).expect("one graph")[0];
-    assert_eq!((work.tasks[0].size(), work.tasks[1].needs.as_slice()), (3 * MIB, [(TaskIndex(0), 1)].as_slice()));
-    assert_eq!(work.tasks[1].settings.slots_milli, 2_000);
-    let records = format!(r#"[{{"graph_name": "a", "graph": {tasks}}}, {{"graph_name": "b", "graph": []}}]"#);
-    let names: Vec<String> = read::estee(records.as_bytes()).expect("two graphs").into_iter().map(|work| work.name).collect();
-    assert_eq!(names, ["a", "b"]);
-    let wf = r#"{"name": "w", "schemaVersion": "1.5", "workflow": {"specification": {
-        "tasks": [{"id": "a", "name": "p", "parents": [], "children": ["b"], "inputFiles": ["in"], "outputFiles": ["x", "y"]},
-                  {"id": "b", "name": "p", "parents": ["a"], "children": [], "inputFiles": ["y"], "outputFiles": []}],
-        "files": [{"id": "x", "sizeInBytes": 10}, {"id": "y", "sizeInBytes": 20}, {"id": "in", "sizeInBytes": 5}]},
-        "execution": {"tasks": [{"id": "a", "runtimeInSeconds": 1.5}, {"id": "b", "runtimeInSeconds": 0.5}]}}}"#;
-    let work = read::wfformat(wf.as_bytes()).expect("an instance");
-    assert_eq!((work.tasks[0].size(), work.critical_path().as_secs_f64(), work.outputs.clone()), (30, 2.0, vec![TaskIndex(1)]));
-    for bad in ["{", "[1]", r#"[{"d": 1, "outputs": [], "inputs": [[5, 0]]}]"#, r#"{"workflow": {}}"#] {
-        assert!(read::estee(bad.as_bytes()).is_err(), "{bad}");
-        assert!(read::wfformat(bad.as_bytes()).is_err(), "{bad}");
     }
 }

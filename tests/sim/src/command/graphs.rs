@@ -4,12 +4,13 @@
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use wasm_tasks_sim::compare::{self, Cluster, Measured};
 use wasm_tasks_sim::generate::{NAMES, generate};
 use wasm_tasks_sim::network::NetModel;
-use wasm_tasks_sim::read::{self, ReadError};
+use wasm_tasks_sim::read::{self, Defaults, ReadError};
 use wasm_tasks_sim::reference::{Estimates, Policy};
 use wasm_tasks_sim::work::Work;
 
@@ -19,6 +20,7 @@ pub(crate) enum Source {
     Generate(String),
     Estee(PathBuf),
     WfFormat(PathBuf),
+    Graph(PathBuf, Defaults),
 }
 
 /// Why there is nothing to compare.
@@ -28,38 +30,77 @@ pub(crate) enum GraphsError {
     UnknownShape(String),
     #[error("`{path}` cannot be read: {source}")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("`{path}`: {source}")]
-    Bad { path: PathBuf, source: ReadError },
-    #[error("graph {graph}: a task needs {needs} slots, the workers have {has}; give `--cluster` more")]
-    TooLarge { graph: String, needs: u64, has: u32 },
+    #[error("`{file}`: {source}")]
+    Bad { file: String, source: ReadError },
+    #[error("graph `{graph}`: task {task} needs {needs} slots, the workers have {has}; give `--cluster` more")]
+    TooWide { graph: String, task: usize, needs: f64, has: u32 },
 }
 
-pub(crate) fn compare(source: &Source, cluster: &Cluster, estimates: Estimates, seeds: Range<u64>) -> Result<(), GraphsError> {
+/// Compares policies on graphs and prints a line for each. What cannot be read is told, and the rest goes on.
+pub(crate) fn compare(sources: &[Source], cluster: &Cluster, estimates: Estimates, seeds: Range<u64>) -> ExitCode {
+    let mut has_failed = false;
+    for works in sources.iter().flat_map(|source| read_source(source, &seeds)) {
+        if let Err(error) = works.and_then(|works| print(works, cluster, estimates, seeds.start)) {
+            eprintln!("{error}");
+            has_failed = true;
+        }
+    }
+    if has_failed { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+type Graphs = Vec<Result<Vec<Work>, GraphsError>>;
+
+/// The graphs of a source, each in its variants.
+fn read_source(source: &Source, seeds: &Range<u64>) -> Graphs {
     match source {
         Source::Generate(name) => {
             let names: Vec<&str> = if name == "all" { NAMES.to_vec() } else { vec![name.as_str()] };
-            for name in names {
-                let make = |seed| generate(name, seed).ok_or_else(|| GraphsError::UnknownShape(name.to_owned()));
-                let works = seeds.clone().map(make).collect::<Result<Vec<_>, _>>()?;
-                print(works, cluster, estimates, seeds.start)?;
-            }
+            let variants = |name: &str| seeds.clone().map(|seed| generate(name, seed)).collect::<Option<Vec<Work>>>();
+            let graphs = names.iter().map(|name| variants(name).ok_or_else(|| GraphsError::UnknownShape((*name).to_owned())));
+            graphs.collect()
         }
-        Source::Estee(path) => {
-            let bad = |source| GraphsError::Bad { path: path.clone(), source };
-            for work in read::estee(&text(path)?).map_err(bad)? {
-                print(vec![work], cluster, estimates, seeds.start)?;
-            }
-        }
-        Source::WfFormat(path) => {
-            let bad = |source| GraphsError::Bad { path: path.clone(), source };
-            print(vec![read::wfformat(&text(path)?).map_err(bad)?], cluster, estimates, seeds.start)?;
-        }
+        Source::Estee(path) => from_files(path, |name, bytes| read::estee(name, bytes)),
+        Source::WfFormat(path) => from_files(path, |name, bytes| vec![read::wfformat(name, bytes)]),
+        Source::Graph(path, defaults) => from_file(path, |name, bytes| vec![read::graph_file(name, bytes.into(), *defaults)]),
     }
-    Ok(())
 }
 
-fn text(path: &Path) -> Result<Vec<u8>, GraphsError> {
-    std::fs::read(path).map_err(|source| GraphsError::Unreadable { path: path.to_path_buf(), source })
+fn from_file(path: &Path, read: impl FnOnce(&str, Vec<u8>) -> Vec<Result<Work, ReadError>>) -> Graphs {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(source) => return vec![Err(GraphsError::Unreadable { path: path.to_path_buf(), source })],
+    };
+    let name = path.file_stem().map_or_else(|| "graph".into(), |stem| stem.to_string_lossy());
+    told(&path.display().to_string(), read(&name, bytes))
+}
+
+/// The graphs of a file, or of the files of an archive.
+fn from_files(path: &Path, read: impl Fn(&str, &[u8]) -> Vec<Result<Work, ReadError>>) -> Graphs {
+    let mut graphs = Vec::new();
+    let whole = from_file(path, |name, bytes| {
+        if !read::is_archive(&bytes) {
+            return if bytes.starts_with(b"\x80") { vec![Err(read::pickled())] } else { read(name, &bytes) };
+        }
+        let entries = match read::entries(&bytes) {
+            Ok(entries) => entries,
+            Err(error) => return vec![Err(error)],
+        };
+        for entry in entries {
+            let file = format!("{}/{}", path.display(), entry.name);
+            let name = entry.name.rsplit('/').next().unwrap_or_default();
+            let name = name.split('.').next().unwrap_or_default();
+            let works = entry.bytes.map_or_else(|error| vec![Err(error)], |bytes| read(name, &bytes));
+            graphs.extend(told(&file, works));
+        }
+        Vec::new()
+    });
+    graphs.extend(whole);
+    graphs
+}
+
+fn told(file: &str, works: Vec<Result<Work, ReadError>>) -> Graphs {
+    let bad = |source| GraphsError::Bad { file: file.to_owned(), source };
+    works.into_iter().map(|work| work.map(|work| vec![work]).map_err(bad)).collect()
 }
 
 /// Nanoseconds since the first call.
@@ -72,9 +113,13 @@ fn nanos() -> u64 {
 fn print(works: Vec<Work>, cluster: &Cluster, estimates: Estimates, first: u64) -> Result<(), GraphsError> {
     let works: Vec<Arc<Work>> = works.into_iter().map(Arc::new).collect();
     let Some(one) = works.first() else { return Ok(()) };
-    let widest = works.iter().flat_map(|work| &work.tasks).map(|task| task.settings.slots_milli).max().unwrap_or(0);
-    if widest > u64::from(cluster.slots) * 1_000 {
-        return Err(GraphsError::TooLarge { graph: one.name.clone(), needs: widest.div_ceil(1_000), has: cluster.slots });
+    let slots_milli = u64::from(cluster.slots) * 1_000;
+    for work in &works {
+        let too_wide = work.tasks.iter().enumerate().find(|(_, task)| task.settings.slots_milli > slots_milli);
+        if let Some((task, asks)) = too_wide {
+            let needs = asks.settings.slots_milli as f64 / 1_000.0;
+            return Err(GraphsError::TooWide { graph: work.name.clone(), task, needs, has: cluster.slots });
+        }
     }
     let seeded = || (first..).zip(&works);
     let mut policies = Map::new();
