@@ -264,6 +264,13 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// Microseconds that it is expected to run, and bytes that its result is expected to have: the most specific option.
+    pub fn expected(&self) -> (Option<u64>, Option<u64>) {
+        let (own, function, graph) = (self.own_options(), &self.function().options, &self.graph.options);
+        let first = |field: fn(&Options) -> Option<u64>| own.and_then(field).or(field(function)).or(field(graph));
+        (first(|options| options.expected_us), first(|options| options.expected_result_bytes))
+    }
+
     /// A number that two tasks share when function and own options are the same, for caching [`Task::settings`].
     pub fn settings_key(&self) -> (u32, u32) {
         (self.entry().function, self.entry().options)

@@ -10,7 +10,7 @@ use wasm_tasks_protocol::graph::{DataEncoding, Graph, Settings, Source};
 use wasm_tasks_protocol::ids::{ContentDigest, TaskIndex};
 use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec, Refusal};
-use wasm_tasks_scheduler_core::GraphPlan;
+use wasm_tasks_scheduler_core::{Expected, GraphPlan};
 
 /// A graph that may run.
 #[derive(Debug)]
@@ -144,6 +144,14 @@ fn plan(graph: &Graph) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
     let mut by_key: DenseMap<(u32, u32), u32> = DenseMap::default();
     plan.dependency_starts.push(0);
     for task in graph.tasks() {
+        if let (run_us, result_bytes) = task.expected()
+            && (run_us.is_some() || result_bytes.is_some())
+        {
+            // The column is there from the first task on of which something is said.
+            plan.expected.resize(n, Expected::NOTHING);
+            let said = |value: Option<u64>| value.unwrap_or(Expected::NOT_SAID);
+            plan.expected[task.index().0 as usize] = Expected { run_us: said(run_us), result_bytes: said(result_bytes) };
+        }
         plan.dependencies.extend_from_slice(task.dependencies());
         plan.dependency_starts.push(plan.dependencies.len() as u32);
         plan.functions.push(task.function_index());

@@ -92,6 +92,10 @@ pub struct Options {
     pub backoff_ms: Option<u64>,
     /// Whether results may be reused.
     pub cache: Option<bool>,
+    /// What one attempt is expected to run, in microseconds: a hint for placement, never a limit.
+    pub expected_us: Option<u64>,
+    /// What the result is expected to have, in bytes: a hint too.
+    pub expected_result_bytes: Option<u64>,
     /// Units of fuel.
     pub fuel: Option<u64>,
     /// Grants.

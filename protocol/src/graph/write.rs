@@ -320,6 +320,8 @@ fn write_options(options: &Options) -> Option<Vec<u8>> {
     let mut map = MapWriter::default();
     map.some("backoff-ms", options.backoff_ms, Writer::uint);
     map.some("cache", options.cache, |out, cache| out.str(if cache { "auto" } else { "never" }));
+    map.some("expected-ms", options.expected_us, write_milli);
+    map.some("expected-result-bytes", options.expected_result_bytes, Writer::uint);
     map.some("fuel", options.fuel, Writer::uint);
     map.some("grants", options.grants.as_ref(), |out, grants| {
         out.array(grants.len());

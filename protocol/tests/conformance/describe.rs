@@ -176,6 +176,8 @@ fn options(json: &Json) -> Options {
     Options {
         backoff_ms: number("backoff-ms"),
         cache: json.get("cache").map(|cache| cache == "auto"),
+        expected_us: json.get("expected-ms").map(milli),
+        expected_result_bytes: number("expected-result-bytes"),
         fuel: number("fuel"),
         grants: texts("grants").map(|names| names.into_iter().map(|name| Grant::from_name(name).expect("a grant")).collect()),
         labels: texts("labels").map(|rules| rules.into_iter().map(|rule| LabelRule::parse(rule).expect("a rule")).collect()),

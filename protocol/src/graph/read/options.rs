@@ -9,6 +9,8 @@ const FIELDS: Known = Known::new(
     &[
         "backoff-ms",
         "cache",
+        "expected-ms",
+        "expected-result-bytes",
         "fuel",
         "grants",
         "labels",
@@ -37,6 +39,7 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
     };
     let mut options = Options {
         backoff_ms: number("backoff-ms", 0, TIMEOUT_MS_MAX)?,
+        expected_result_bytes: number("expected-result-bytes", 0, RESULT_BYTES_MAX)?,
         fuel: number("fuel", 1, u64::MAX)?,
         result_bytes_max: number("result-bytes-max", 0, RESULT_BYTES_MAX)?,
         retries: number("retries", 0, u64::from(RETRIES_MAX))?.map(|retries| retries as u32),
@@ -50,6 +53,13 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
             "never" => false,
             _ => return Err(cache.bad("`cache` is `auto` or `never`")),
         });
+    }
+    if let Some(expected) = fields.optional("expected-ms") {
+        let micros = expected.milli()?;
+        if micros > TIMEOUT_MS_MAX * 1_000 {
+            return Err(expected.bad(format!("it is not within 0 to {TIMEOUT_MS_MAX}")));
+        }
+        options.expected_us = Some(micros);
     }
     if let Some(grants) = fields.optional("grants") {
         let grant = |field: &Field<'_>| {

@@ -30,6 +30,10 @@ def _integer(low: int, high: int) -> Callable[[Any], Optional[str]]:
     return check
 
 
+def _milliseconds(value: Any) -> Optional[str]:
+    return None if is_number(value) and 0 <= value <= _MS_MAX else f"a number from 0 to {_MS_MAX}"
+
+
 def _text(value: Any) -> Optional[str]:
     return None if isinstance(value, str) and value else "a string that is not empty"
 
@@ -63,6 +67,8 @@ def _grants(value: Any) -> Optional[str]:
 _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
     "backoff-ms": _integer(0, _MS_MAX),
     "cache": _one_of("auto", "never"),
+    "expected-ms": _milliseconds,
+    "expected-result-bytes": _integer(0, _RESULT_BYTES_MAX),
     "fuel": _integer(1, _U64_MAX),
     "grants": _grants,
     "labels": _labels,
@@ -98,7 +104,7 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
         expected = check(value)
         if expected is not None:
             raise GraphError("bad-field", f"must be {expected}, not {value!r}", f".{name}")
-        out[name] = value
+        out[name] = _thousandths(value) if name == "expected-ms" else value
     return {name: out[name] for name in sorted(out)}
 
 
