@@ -14,8 +14,8 @@ pub const GRAPH_DATA_MAX: usize = 1 << 20;
 pub const GRAPH_OUTPUTS_MAX: usize = 1 << 20;
 /// References in one task's arguments.
 pub const TASK_REFERENCES_MAX: usize = 1 << 20;
-/// Bytes of one task's arguments; what is larger belongs into `data`.
-pub const TASK_ARGS_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one task's arguments; what is larger belongs into `data`. Half a message, so that an assignment fits one.
+pub const TASK_ARGS_BYTES_MAX: usize = 32 << 20;
 /// Bytes of a task's key.
 pub const KEY_BYTES_MAX: usize = 1_024;
 /// Bytes of a name, label, export or source.

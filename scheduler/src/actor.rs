@@ -115,12 +115,18 @@ impl Actor {
     fn take(&mut self, input: Input) {
         match input {
             Input::WorkerAttached { worker, peer, sender } => self.on_worker_attached(worker, peer, sender),
-            Input::WorkerSaid { worker, batch } => self.on_worker_said(worker, batch),
+            Input::WorkerSaid { worker, batch, permit } => {
+                drop(permit);
+                self.on_worker_said(worker, batch);
+            }
             Input::WorkerGone { worker, reason } => self.on_worker_gone(worker, &reason),
             Input::ClientAttached { session, peer, sender } => {
                 self.sessions.insert(session, Session { outbox: Outbox::new(sender, peer), name: None });
             }
-            Input::ClientSaid { session, batch } => self.on_client_said(session, batch),
+            Input::ClientSaid { session, batch, permit } => {
+                drop(permit);
+                self.on_client_said(session, batch);
+            }
             Input::ClientGone { session } => self.on_client_gone(session),
             Input::Submitted { session, graph, prepared, accepted } => self.on_submitted(session, graph, prepared, accepted),
             Input::Asked { asker, request } => self.on_asked(asker, request),

@@ -1,7 +1,7 @@
 //! What the actor is told.
 
 use crate::submit::Prepared;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ToClient, ToWorker};
 use wasm_tasks_transport::{ControlSender, IncomingRequest, Peer};
@@ -21,6 +21,8 @@ pub(crate) enum Input {
     WorkerSaid {
         worker: WorkerId,
         batch: Vec<FromWorker>,
+        /// Given back when the batch was taken: see `forward`.
+        permit: OwnedSemaphorePermit,
     },
     WorkerGone {
         worker: WorkerId,
@@ -34,6 +36,7 @@ pub(crate) enum Input {
     ClientSaid {
         session: SessionId,
         batch: Vec<FromClient>,
+        permit: OwnedSemaphorePermit,
     },
     ClientGone {
         session: SessionId,

@@ -7,7 +7,7 @@ use crate::submit;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ReplyHead, Request, ToClient, ToWorker};
@@ -85,7 +85,7 @@ impl Scheduler {
                 return;
             }
             tokio::spawn(serve(shared.clone(), Asker::Worker(worker), incoming));
-            let reason = forward(&shared, receiver, |batch| Input::WorkerSaid { worker, batch }).await;
+            let reason = forward(&shared, receiver, |batch, permit| Input::WorkerSaid { worker, batch, permit }).await;
             drop(shared.inbox.send(Input::WorkerGone { worker, reason }).await);
         });
     }
@@ -100,7 +100,7 @@ impl Scheduler {
                 return;
             }
             tokio::spawn(serve(shared.clone(), Asker::Client(session), incoming));
-            forward(&shared, receiver, |batch| Input::ClientSaid { session, batch }).await;
+            forward(&shared, receiver, |batch, permit| Input::ClientSaid { session, batch, permit }).await;
             drop(shared.inbox.send(Input::ClientGone { session }).await);
         });
     }
@@ -114,16 +114,26 @@ impl Scheduler {
     }
 }
 
+/// Batches of one link that may wait for the actor. Whoever says more is read later, so that a flood fills neither the inbox
+/// nor the memory, and others are heard in between.
+const LINK_BATCHES_MAX: usize = 2;
+
 /// Hands batches to the actor until the link ends; says why it did.
-async fn forward<R>(shared: &Shared, mut receiver: ControlReceiver<R>, input: impl Fn(Vec<R>) -> Input) -> String
+async fn forward<R>(
+    shared: &Shared,
+    mut receiver: ControlReceiver<R>,
+    input: impl Fn(Vec<R>, OwnedSemaphorePermit) -> Input,
+) -> String
 where
     R: serde::de::DeserializeOwned + Send + 'static,
 {
+    let room = Arc::new(Semaphore::new(LINK_BATCHES_MAX));
     loop {
         match receiver.recv().await {
             Ok(batch) if batch.is_empty() => {}
             Ok(batch) => {
-                if shared.inbox.send(input(batch)).await.is_err() {
+                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return "the scheduler stopped".to_owned() };
+                if shared.inbox.send(input(batch, permit)).await.is_err() {
                     return "the scheduler stopped".to_owned();
                 }
             }

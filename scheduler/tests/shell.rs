@@ -260,11 +260,60 @@ async fn workers_that_break_the_protocol_are_cut_off() {
     // Requests of other roles are refused.
     let (head, _) = cluster.worker_asks(Request::SubmitGraph { graph: ID }).await;
     assert!(matches!(head, ReplyHead::Refused(refusal) if refusal.code == ErrorCode::ProtocolViolation));
-    let (head, _) = cluster.client_asks(Request::FetchComponent { digest: calc_digest() }).await;
+    let (head, _) = cluster.client_asks(Request::FetchData { graph: ID, position: 0 }).await;
     assert!(matches!(head, ReplyHead::Refused(_)));
     // Joining twice is not.
     cluster.say_joined().await;
     assert_eq!(cluster.worker_closed().await, "it joined twice");
+}
+
+#[tokio::test]
+async fn assignments_with_large_arguments_travel_in_messages_of_their_own() {
+    const BYTES: usize = 700 << 10;
+    let mut cluster = Cluster::with_slots(16).await;
+    let mut graph = GraphBuilder::new();
+    let component = graph.component(calc_digest(), Some("calc"), Some(&calc()), None);
+    let sum = graph.function(component, "sum", &[], None, None, &Options::default());
+    for at in 0..16u8 {
+        let args: Arguments = vec![Value::Bin(vec![at; BYTES]).into()].into();
+        let task = graph.task(&format!("task-{at}"), sum, &args, &Options::default());
+        graph.output(Reference::whole(task));
+    }
+    assert_eq!(cluster.submit(ID, graph.to_bytes()).await, Ok(()));
+    let mut sizes = Vec::new();
+    while sizes.iter().map(|(count, _)| count).sum::<usize>() < 16 {
+        for message in cluster.worker_hears().await {
+            if let ToWorker::AssignTasks { tasks, .. } = message {
+                sizes.push((tasks.len(), tasks.iter().map(|task| task.args.len()).sum::<usize>()));
+            }
+        }
+    }
+    assert!(sizes.iter().all(|(_, bytes)| *bytes < 2 << 20), "what does not fit one message is not put into one: {sizes:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_asks_and_never_reads_is_cut_off() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let first = graph.task("first", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        let second = graph.task("second", add, &vec![reference(first), Value::Uint(3).into()].into(), &Options::default());
+        graph.output(Reference::whole(second));
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    let attempt = cluster.assigned("first", 0).await;
+    cluster.say(finished(attempt, &Value::Uint(3))).await;
+    let attempt = cluster.assigned("second", 1).await;
+    let asks = || FromWorker::InputMissing { attempt, task: TaskIndex(0), tried: vec![] };
+    let peer = cluster.worker_peer();
+    let flood = async {
+        // Each is answered with the result, which nobody reads.
+        while cluster.try_say((0..10_000).map(|_| asks()).collect()).await {}
+    };
+    let reason = tokio::select! {
+        () = flood => peer.closed().await,
+        reason = peer.closed() => reason,
+    };
+    assert_eq!(reason, "it does not read what it is sent");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What clients say, and graphs that they bring.
 
 use super::Actor;
+use super::perform::output_bytes;
 use super::perform::state_of;
 use crate::answers;
 use crate::inbox::SessionId;
@@ -83,9 +84,12 @@ impl Actor {
             session.outbox.push(ToClient::TaskFailed { graph, failure: failure.clone() });
         }
         let known = (0..).zip(&found.outputs);
-        let outputs: Vec<_> = known.filter_map(|(position, result)| Some((position, result.clone()?))).collect();
-        if !outputs.is_empty() {
-            session.outbox.push(ToClient::Outputs { graph, outputs });
+        for (position, result) in known.filter_map(|(position, result)| Some((position, result.clone()?))) {
+            let bytes = output_bytes(&result);
+            match session.outbox.last_with_room(bytes) {
+                Some(ToClient::Outputs { graph: of, outputs }) if *of == graph => outputs.push((position, result)),
+                _ => session.outbox.push_sized(ToClient::Outputs { graph, outputs: vec![(position, result)] }, bytes),
+            }
         }
         if let Some(summary) = &found.summary {
             session.outbox.push(ToClient::Finished { graph, summary: summary.clone() });

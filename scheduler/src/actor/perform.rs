@@ -95,15 +95,13 @@ impl Actor {
             settings: graph.prepared.settings_by_key[&task.settings_key()],
             priority,
             args: graph.prepared.graph.file().slice(task.args_range()),
-            inputs: inputs.iter().map(|input| wire_input(graph, input)).collect(),
+            inputs: wire_inputs(graph, inputs),
         };
         let id = graph.id;
-        if let Some(ToWorker::AssignTasks { graph, tasks }) = link.outbox.last_mut()
-            && *graph == id
-        {
-            tasks.push(assignment);
-        } else {
-            link.outbox.push(ToWorker::AssignTasks { graph: id, tasks: vec![assignment] });
+        let bytes = assignment_bytes(&assignment);
+        match link.outbox.last_with_room(bytes) {
+            Some(ToWorker::AssignTasks { graph, tasks }) if *graph == id => tasks.push(assignment),
+            _ => link.outbox.push_sized(ToWorker::AssignTasks { graph: id, tasks: vec![assignment] }, bytes),
         }
     }
 
@@ -133,12 +131,15 @@ impl Actor {
             graph.outputs[position as usize] = Some(result.clone());
             for follower in &graph.followers {
                 let Some(session) = self.sessions.get_mut(follower) else { continue };
-                if let Some(ToClient::Outputs { graph: known, outputs }) = session.outbox.last_mut()
-                    && *known == graph.id
-                {
-                    outputs.push((position, result.clone()));
-                } else {
-                    session.outbox.push(ToClient::Outputs { graph: graph.id, outputs: vec![(position, result.clone())] });
+                let bytes = output_bytes(&result);
+                match session.outbox.last_with_room(bytes) {
+                    Some(ToClient::Outputs { graph: known, outputs }) if *known == graph.id => {
+                        outputs.push((position, result.clone()));
+                    }
+                    _ => {
+                        let outputs = vec![(position, result.clone())];
+                        session.outbox.push_sized(ToClient::Outputs { graph: graph.id, outputs }, bytes);
+                    }
                 }
             }
         }
@@ -236,6 +237,43 @@ fn define(graph: &mut ShellGraph, worker: WorkerId, link: &mut WorkerLink) {
             data: graph.prepared.data.clone(),
             settings: graph.prepared.settings.clone(),
         });
+    }
+}
+
+/// Bytes of small results that travel with one assignment. The worker asks for the others one by one: a task with so many
+/// inputs takes its time anyway, and a message must not grow beyond what it may have.
+const INLINE_INPUTS_BYTES_MAX: usize = 16 << 20;
+
+fn wire_inputs(graph: &ShellGraph, inputs: &[AssignedInput]) -> Vec<Input> {
+    let mut inline_bytes = 0;
+    let input = |input: &AssignedInput| {
+        let mut input = wire_input(graph, input);
+        if let InputSource::Inline(bytes) = &input.source {
+            inline_bytes += bytes.len();
+            if inline_bytes > INLINE_INPUTS_BYTES_MAX {
+                input.source = InputSource::At(Vec::new());
+            }
+        }
+        input
+    };
+    inputs.iter().map(input).collect()
+}
+
+/// Bytes of an assignment in a message, roughly.
+fn assignment_bytes(assignment: &Assignment) -> usize {
+    let input = |input: &Input| match &input.source {
+        InputSource::Inline(bytes) => 16 + bytes.len(),
+        InputSource::At(workers) => 16 + 10 * workers.len(),
+        InputSource::Pending(_) => 26,
+    };
+    64 + assignment.args.len() + assignment.inputs.iter().map(input).sum::<usize>()
+}
+
+/// Bytes of an output in a message, roughly.
+pub(super) fn output_bytes(result: &OutputResult) -> usize {
+    match result {
+        OutputResult::Inline(bytes) => 16 + bytes.len(),
+        OutputResult::Stored { .. } | OutputResult::Failed => 16,
     }
 }
 

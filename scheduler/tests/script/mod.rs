@@ -10,7 +10,7 @@ use wasm_tasks_protocol::message::{
     WorkerOffer,
 };
 use wasm_tasks_scheduler::{Scheduler, SchedulerSettings};
-use wasm_tasks_transport::{Link, memory_link};
+use wasm_tasks_transport::{Link, Peer, memory_link};
 
 /// A component with `add: func(a: u32, b: u32) -> u32`, `sum: func(bytes: list<u8>) -> u32` and
 /// `pair: func(a: u32, b: u32) -> tuple<u32, u32>`. Nothing of it is ever run here.
@@ -52,6 +52,8 @@ pub(crate) fn reference(task: TaskIndex) -> Argument {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Cluster {
+    /// Of workers that join.
+    slots: u32,
     scheduler: Scheduler,
     client: Link<FromClient, ToClient>,
     worker: Option<Link<FromWorker, ToWorker>>,
@@ -63,10 +65,16 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn with_worker() -> Cluster {
+        Cluster::with_slots(1).await
+    }
+
+    /// With a worker of so many slots.
+    pub(crate) async fn with_slots(slots: u32) -> Cluster {
         let scheduler = Scheduler::start(SchedulerSettings::default());
         let (client, theirs) = memory_link();
         scheduler.attach_client(theirs);
         let mut cluster = Cluster {
+            slots,
             scheduler,
             client,
             worker: None,
@@ -119,9 +127,10 @@ impl Cluster {
     }
 
     pub(crate) async fn say_joined(&mut self) {
+        let slots = self.slots;
         self.say(FromWorker::Joined(WorkerOffer {
             name: "scripted".into(),
-            slots: 1,
+            slots,
             memory_bytes: 1 << 30,
             labels: vec![],
             pools: vec![],
@@ -133,6 +142,15 @@ impl Cluster {
 
     pub(crate) async fn say(&mut self, message: FromWorker) {
         self.worker().sender.send(vec![message]).await.expect("the scheduler is there");
+    }
+
+    /// Says much at once; whether the scheduler still takes it.
+    pub(crate) async fn try_say(&mut self, messages: Vec<FromWorker>) -> bool {
+        self.worker().sender.send(messages).await.is_ok()
+    }
+
+    pub(crate) fn worker_peer(&mut self) -> Peer {
+        self.worker().peer.clone()
     }
 
     pub(crate) async fn worker_hears(&mut self) -> Vec<ToWorker> {

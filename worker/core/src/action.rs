@@ -17,6 +17,9 @@ pub struct Actions {
     pub send: Vec<FromWorker>,
 }
 
+/// Reports in one message: with as many small results as fit into them it is a quarter of what a message may have.
+const REPORTS_MAX: usize = 4_096;
+
 impl Actions {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
@@ -26,7 +29,7 @@ impl Actions {
     /// Reports a finished attempt, together with the ones right before it.
     pub(crate) fn finished(&mut self, report: AttemptFinished) {
         match self.send.last_mut() {
-            Some(FromWorker::AttemptsFinished(reports)) => reports.push(report),
+            Some(FromWorker::AttemptsFinished(reports)) if reports.len() < REPORTS_MAX => reports.push(report),
             _ => self.send.push(FromWorker::AttemptsFinished(vec![report])),
         }
     }
