@@ -33,6 +33,10 @@ pub(crate) struct LiveAttempt {
     pub(crate) is_ahead: bool,
     /// Asked back, no answer yet.
     pub(crate) is_retracting: bool,
+    /// Its worker kept it when it was asked for: it is not asked for again before this.
+    pub(crate) kept_until: Time,
+    /// Its worker has an older copy of the result, of which it was not told to let it go.
+    pub(crate) has_copy: bool,
 }
 
 #[derive(Debug)]

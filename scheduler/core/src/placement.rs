@@ -202,6 +202,8 @@ impl SchedulerCore {
             is_started: false,
             is_ahead,
             is_retracting: false,
+            kept_until: wasm_tasks_protocol::time::Time::default(),
+            has_copy: false,
         });
         target.attempts.push(index);
         target.occupancy_us += key.occupancy_us(expected_us);

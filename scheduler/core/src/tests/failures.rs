@@ -63,6 +63,27 @@ fn a_task_that_was_sent_ahead_is_blamed_for_deaths_once_it_could_run() {
 }
 
 #[test]
+fn a_copy_that_comes_late_is_not_released_where_the_result_is_being_made() {
+    // 0 is done at worker 1 and needed at worker 2, which fetches it; then it is lost, and made again at worker 2.
+    let copied = |world: &mut World| {
+        world.submit(plan(&[&[], &[0]], &[1]));
+        world.finish(1, 0, 100);
+        world.join(2, 1);
+        assert_eq!(world.lose(1), "0 -> w2");
+        world.event(Event::ReplicasAdded { worker: WorkerId(2), graph: GRAPH, tasks: vec![TaskIndex(0)] })
+    };
+    // A word to let the copy go could arrive after the new result was made, and take that instead.
+    let mut world = World::new(&[1]);
+    assert_eq!(copied(&mut world), "");
+    assert_eq!(world.finish(2, 0, 100), "1 -> w2 (0 at 2)");
+    // If the result is not made there after all, the copy is let go.
+    let mut world = World::new(&[1]);
+    assert_eq!(copied(&mut world), "");
+    let failed = world.fail(2, 0, ErrorCode::WorkerFault);
+    assert_eq!(failed, "release 0 at w2");
+}
+
+#[test]
 fn inline_results_survive_their_worker() {
     let mut world = World::new(&[1]);
     world.submit(plan(&[&[], &[0], &[1]], &[2]));

@@ -134,3 +134,23 @@ fn an_idle_worker_steals_what_waits_and_never_a_chain() {
     assert!(text.contains("retract"), "{text}");
     assert_eq!(world.settle(), "", "asked once");
 }
+
+#[test]
+fn a_worker_that_keeps_what_it_was_asked_for_is_not_asked_again_at_once() {
+    let mut world = World::new(&[1]);
+    world.run = wasm_tasks_protocol::Duration(10);
+    let edges: Vec<&[u32]> = vec![&[]; 20];
+    world.submit(plan(&edges, &(0..20).collect::<Vec<_>>()));
+    world.finish(1, 0, 8);
+    world.run = wasm_tasks_protocol::Duration(10_000_000);
+    world.finish(1, 1, 8);
+    world.join(2, 1);
+    assert!(world.finish(1, 2, 8).contains("retract"));
+    let worker = wasm_tasks_protocol::ids::WorkerId(1);
+    let all: Vec<_> = world.assigned[&worker].iter().map(|(_, attempt)| *attempt).collect();
+    for _ in 0..3 {
+        world.now.0 += 500;
+        let refused = Event::Retracted { worker, asked: all.clone(), returned: Vec::new() };
+        assert_eq!(world.event(refused), "", "what it was just asked for is left to it for a while");
+    }
+}

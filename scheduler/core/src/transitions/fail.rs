@@ -16,6 +16,7 @@ const BACKOFF_MAX: Duration = Duration::from_millis(60_000);
 impl SchedulerCore {
     pub(crate) fn on_attempt_failed(&mut self, now: Time, index: u32, code: ErrorCode, run: Duration, out: &mut Actions) {
         let ended = self.end_attempt(index);
+        self.release_copy(&ended, out);
         let id = ended.task;
         let worker = self.worker(ended.worker).id;
         let graph = self.graph_mut(id.graph);

@@ -1,6 +1,7 @@
 //! Workers that come and go, and results that are lost with them.
 
 use crate::action::{Action, Actions, AssignedInput, InputAt};
+use crate::attempt::LiveAttempt;
 use crate::core::SchedulerCore;
 use crate::event::WorkerPlan;
 use crate::task::{State, TaskId};
@@ -195,9 +196,27 @@ impl SchedulerCore {
                 | State::Assigned(_)
                 | State::Resting { .. }
                 | State::Failed { .. } => {
-                    out.push(Action::Release { worker, task: TaskId { graph, task } });
+                    let id = TaskId { graph, task };
+                    // Where the result is being made again a word to let the copy go could take the new result instead.
+                    match self.attempt_at(id, index) {
+                        Some(attempt) => self.attempts.at_mut(attempt).has_copy = true,
+                        None => out.push(Action::Release { worker, task: id }),
+                    }
                 }
             }
+        }
+    }
+
+    /// The attempt of a task that a worker has.
+    fn attempt_at(&self, id: TaskId, worker: WorkerIndex) -> Option<u32> {
+        let live = self.graph(id.graph).task(id.task).attempts_live();
+        live.iter().copied().find(|attempt| self.attempts.at(*attempt).worker == worker)
+    }
+
+    /// An attempt ended without a result: its worker may let an older copy go.
+    pub(crate) fn release_copy(&self, ended: &LiveAttempt, out: &mut Actions) {
+        if ended.has_copy {
+            out.push(Action::Release { worker: self.worker(ended.worker).id, task: ended.task });
         }
     }
 }

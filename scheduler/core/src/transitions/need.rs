@@ -144,6 +144,7 @@ impl SchedulerCore {
         let ended = self.end_attempt(index);
         let worker = self.worker(ended.worker).id;
         out.push(Action::Cancel { worker, attempt: ended.number });
+        self.release_copy(&ended, out);
     }
 
     /// Takes back dependents that were sent ahead of a result that will not come into being there.

@@ -3,6 +3,11 @@
 use crate::action::Actions;
 use crate::core::SchedulerCore;
 use wasm_tasks_protocol::ids::{Attempt, WorkerId};
+use wasm_tasks_protocol::time::Duration;
+
+/// A worker that keeps what it was asked for has it in a lane. It is left in peace so long: the lane may stall, and what is
+/// behind in it becomes free again.
+const KEPT_FOR: Duration = Duration::from_millis(20);
 
 impl SchedulerCore {
     pub(crate) fn on_retracted(&mut self, id: WorkerId, asked: &[Attempt], returned: &[Attempt], out: &mut Actions) {
@@ -14,7 +19,9 @@ impl SchedulerCore {
         for attempt in returned {
             let Some(index) = mine(self, attempt) else { continue };
             is_unasked |= !self.attempts.at(index).is_retracting;
-            let returned = self.end_attempt(index).task;
+            let ended = self.end_attempt(index);
+            let returned = ended.task;
+            self.release_copy(&ended, out);
             self.counters.retracted += 1;
             let task = self.graph_mut(returned.graph).task_mut(returned.task);
             task.steals = task.steals.saturating_add(1);
@@ -25,7 +32,10 @@ impl SchedulerCore {
         }
         for attempt in asked {
             if let Some(index) = mine(self, attempt) {
-                let was_retracting = std::mem::replace(&mut self.attempts.at_mut(index).is_retracting, false);
+                let kept_until = self.now + KEPT_FOR;
+                let live = self.attempts.at_mut(index);
+                live.kept_until = kept_until;
+                let was_retracting = std::mem::replace(&mut live.is_retracting, false);
                 self.worker_mut(worker).retracting -= u32::from(was_retracting);
             }
         }
