@@ -162,7 +162,8 @@ fn graph_files_of_ours_are_read() {
     let component = graph.component(wasm_tasks_protocol::ComponentDigest::of(b"x"), None, None, None);
     let function = graph.function(component, "run", &[], None, None, &none);
     let first = graph.task("a", function, &no_arguments, &none);
-    let half = Options { slots_milli: Some(500), ..Options::default() };
+    let hints = (Some(3_000), Some(77));
+    let half = Options { slots_milli: Some(500), expected_us: hints.0, expected_result_bytes: hints.1, ..Options::default() };
     let second = graph.task(
         "b",
         function,
@@ -175,6 +176,7 @@ fn graph_files_of_ours_are_read() {
     assert_eq!((work.name.as_str(), work.tasks[0].duration, work.tasks[0].size()), ("mine", Duration(7_000), 9));
     assert_eq!((work.tasks[1].needs.as_slice(), work.outputs.as_slice()), ([(first, 0)].as_slice(), [second].as_slice()));
     assert_eq!(work.tasks[1].settings.slots_milli, 500);
+    assert_eq!((work.tasks[1].duration, work.tasks[1].size()), (Duration(3_000), 77));
     let error = read::graph_file("mine", b"no graph".as_slice().into(), defaults).map(|work| work.name).unwrap_err().to_string();
     assert!(error.starts_with("graph `mine`: "), "{error}");
 }

@@ -24,9 +24,10 @@ pub struct Defaults {
 pub fn graph_file(name: &str, file: Bytes, defaults: Defaults) -> Result<Work, ReadError> {
     let here = Place::graph(name);
     let graph = Graph::read(file).map_err(|error| here.wrong(Reason::GraphFile(Box::new(error))))?;
-    let seconds = defaults.duration.as_secs_f64();
     let task = |task: Task<'_>| {
-        let mut made = WorkTask::new(seconds, seconds, defaults.bytes);
+        let (run_us, result_bytes) = task.expected();
+        let seconds = run_us.map_or(defaults.duration, Duration).as_secs_f64();
+        let mut made = WorkTask::new(seconds, seconds, result_bytes.unwrap_or(defaults.bytes));
         made.function = task.function_index();
         let asked = task.settings();
         made.settings = Settings { slots_milli: asked.slots_milli, priority: asked.priority, ..Settings::default() };
