@@ -3,6 +3,7 @@
 mod graphs;
 mod mutants;
 mod seeds;
+mod summary;
 
 use clap::{Parser, ValueEnum};
 use graphs::Source;
@@ -67,6 +68,9 @@ pub(crate) struct Command {
     /// Bandwidth of each worker, a second and each way
     #[arg(long, value_name = "BYTES", default_value = "128MiB", value_parser = bandwidth)]
     bandwidth: u64,
+    /// Instead of JSON, print our makespan over that of the best other policy for each graph, and their geometric mean
+    #[arg(long)]
+    summary: bool,
     /// What policies know of durations and sizes
     #[arg(long, value_enum, default_value = "exact")]
     estimates: Known,
@@ -110,7 +114,7 @@ impl Command {
                 };
                 let first = seed.unwrap_or(self.first);
                 let count = if seed.is_some() { 1 } else { self.seeds.unwrap_or(1) };
-                graphs::compare(&sources, &cluster, estimates, first..first + count.max(1))
+                graphs::compare(&sources, &cluster, estimates, first..first + count.max(1), self.summary)
             }
         }
     }

@@ -14,7 +14,7 @@ use wasm_tasks_protocol::ids::TaskIndex;
 
 /// Tasks that are expected to take this many microseconds are placed with care: a decision costs some.
 const CARE_US: u64 = 10_000;
-/// So are tasks of which an input has this many bytes.
+/// So are tasks of which an input has this many bytes, or that are expected to make as many.
 const CARE_BYTES: u64 = 4 << 20;
 /// Inputs that are looked at for that.
 const CARE_INPUTS: usize = 4;
@@ -64,7 +64,9 @@ impl SchedulerCore {
         if graph.task(id.task).deaths > 0 {
             return false;
         }
+        let makes = graph.expected.get(id.task.0 as usize).map_or(0, |expected| expected.result_bytes);
         self.length_us(id).is_some_and(|length| length >= CARE_US)
+            || (makes != Expected::NOT_SAID && makes >= CARE_BYTES)
             || graph.dependencies(id.task).iter().take(CARE_INPUTS).any(|input| graph.task(*input).size() >= CARE_BYTES)
     }
 

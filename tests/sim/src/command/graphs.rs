@@ -1,6 +1,7 @@
 //! Graphs under several policies, and the JSON that is printed of them.
 #![allow(clippy::print_stdout, reason = "a command prints its results")]
 
+use super::summary::Summary;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -37,13 +38,28 @@ pub(crate) enum GraphsError {
 }
 
 /// Compares policies on graphs and prints a line for each. What cannot be read is told, and the rest goes on.
-pub(crate) fn compare(sources: &[Source], cluster: &Cluster, estimates: Estimates, seeds: Range<u64>) -> ExitCode {
+pub(crate) fn compare(
+    sources: &[Source],
+    cluster: &Cluster,
+    estimates: Estimates,
+    seeds: Range<u64>,
+    is_summed_up: bool,
+) -> ExitCode {
     let mut has_failed = false;
+    let mut summary = Summary::default();
     for works in sources.iter().flat_map(|source| read_source(source, &seeds)) {
-        if let Err(error) = works.and_then(|works| print(works, cluster, estimates, seeds.start)) {
-            eprintln!("{error}");
-            has_failed = true;
+        match works.and_then(|works| line(works, cluster, estimates, seeds.start)) {
+            Ok(None) => {}
+            Ok(Some(line)) if is_summed_up => summary.add(&line),
+            Ok(Some(line)) => println!("{line}"),
+            Err(error) => {
+                eprintln!("{error}");
+                has_failed = true;
+            }
         }
+    }
+    if is_summed_up {
+        print!("{summary}");
     }
     if has_failed { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
@@ -109,10 +125,10 @@ fn nanos() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Prints one line for variants of a graph: medians over them.
-fn print(works: Vec<Work>, cluster: &Cluster, estimates: Estimates, first: u64) -> Result<(), GraphsError> {
+/// One line for variants of a graph: medians over them.
+fn line(works: Vec<Work>, cluster: &Cluster, estimates: Estimates, first: u64) -> Result<Option<Value>, GraphsError> {
     let works: Vec<Arc<Work>> = works.into_iter().map(Arc::new).collect();
-    let Some(one) = works.first() else { return Ok(()) };
+    let Some(one) = works.first() else { return Ok(None) };
     let slots_milli = u64::from(cluster.slots) * 1_000;
     for work in &works {
         let too_wide = work.tasks.iter().enumerate().find(|(_, task)| task.settings.slots_milli > slots_milli);
@@ -146,8 +162,7 @@ fn print(works: Vec<Work>, cluster: &Cluster, estimates: Estimates, first: u64) 
         "lower_bounds": bounds,
         "policies": policies,
     });
-    println!("{line}");
-    Ok(())
+    Ok(Some(line))
 }
 
 fn values(runs: &[Measured], tasks: usize) -> Value {
