@@ -144,7 +144,10 @@ impl Cluster {
                 | Action::ReleaseInline(_)
                 | Action::Output { .. }
                 | Action::TaskFailed { .. }
-                | Action::GraphForgotten { .. } => {}
+                | Action::GraphForgotten { .. }
+                | Action::Replicate { .. }
+                | Action::Drain { .. }
+                | Action::Dismiss { .. } => {}
             }
         }
     }
