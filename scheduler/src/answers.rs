@@ -50,7 +50,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
     })
 }
 
-/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, drain: {assigned, unmoved, is_stuck, moved, moved_bytes}, stored_bytes, spilled_bytes, resident_bytes, instantiations,
+/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, is_paused, drain: {assigned, unmoved, is_stuck, moved, moved_bytes}, stored_bytes, spilled_bytes, resident_bytes, instantiations,
 /// round_trip_us, addresses, pid}]`
 pub(crate) fn workers(actor: &Actor) -> Json {
     let joined = actor.workers.iter().filter_map(|(id, link)| link.offer.as_ref().map(|offer| (id, link, offer)));
@@ -80,6 +80,7 @@ pub(crate) fn workers(actor: &Actor) -> Json {
                 "assigned": assigned,
                 "is_leaving": !takes_new,
                 "drain": drain,
+                "is_paused": actor.core.is_paused(*id),
                 "stored_bytes": link.stored_bytes,
                 "spilled_bytes": link.spilled_bytes,
                 "resident_bytes": link.resident_bytes,

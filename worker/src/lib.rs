@@ -11,6 +11,7 @@ mod job;
 mod lanes;
 mod links;
 mod logs;
+mod memory;
 mod peers;
 mod perform;
 mod runner;

@@ -19,7 +19,11 @@ pub struct WorkerSettings {
     pub labels: Vec<(String, String)>,
     /// Named pools.
     pub pools: Vec<Resource>,
-    /// Where results are written when they take more than half of `memory_bytes`; a folder of its own is made in it, mode
+    /// Results are written to disk when they take more than this many hundredths of `memory_bytes`.
+    pub spill_at: u8,
+    /// One task runs at a time while results in memory take more than this many hundredths of `memory_bytes`.
+    pub pause_at: u8,
+    /// Where they are written; a folder of its own is made in it, mode
     /// 0700. None: they stay in memory.
     pub spill_dir: Option<PathBuf>,
     /// Bytes that are kept of all tasks' output together.
@@ -35,6 +39,8 @@ impl WorkerSettings {
             memory_bytes: machine_memory_bytes().unwrap_or(4 << 30),
             labels: Vec::new(),
             pools: Vec::new(),
+            spill_at: 60,
+            pause_at: 80,
             spill_dir: None,
             log_bytes_max: 64 << 20,
         }
@@ -54,7 +60,11 @@ impl WorkerSettings {
     }
 
     pub(crate) fn core(&self) -> CoreSettings {
-        CoreSettings { pools: self.pools.clone(), ..CoreSettings::new(self.slots.max(1), self.memory_bytes) }
+        CoreSettings {
+            pools: self.pools.clone(),
+            pause_above_bytes: part(self.memory_bytes, self.pause_at),
+            ..CoreSettings::new(self.slots.max(1), self.memory_bytes)
+        }
     }
 
     pub(crate) fn offer(&self, addresses: Vec<SocketAddr>) -> WorkerOffer {
@@ -71,8 +81,12 @@ impl WorkerSettings {
 
     /// Bytes of results in memory above which they are spilled.
     pub(crate) fn spill_above_bytes(&self) -> u64 {
-        self.memory_bytes / 2
+        part(self.memory_bytes, self.spill_at)
     }
+}
+
+fn part(bytes: u64, hundredths: u8) -> u64 {
+    (u128::from(bytes) * u128::from(hundredths) / 100) as u64
 }
 
 /// The memory that this process may use, as Linux tells it: the machine's, or what its container is limited to.

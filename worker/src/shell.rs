@@ -7,6 +7,7 @@ use crate::inbox::{Inbox, Message};
 use crate::job::Completion;
 use crate::lanes::Lanes;
 use crate::logs::Logs;
+use crate::memory::MemoryWatch;
 use crate::peers::Peers;
 use crate::runner::Runner;
 use crate::settings::{WorkerSettings, resident_bytes};
@@ -42,6 +43,7 @@ pub(crate) struct Shell<R: Runner> {
     pub(crate) is_leaving: bool,
     out: Actions,
     start: Instant,
+    memory: MemoryWatch,
 }
 
 /// What the loop waits for.
@@ -78,6 +80,7 @@ impl<R: Runner> Shell<R> {
             is_leaving: false,
             out: Actions::default(),
             start: Instant::now(),
+            memory: MemoryWatch::start(),
         }
     }
 
@@ -137,6 +140,7 @@ impl<R: Runner> Shell<R> {
             if self.core.next_timeout().is_some_and(|(at, _)| at <= now) {
                 self.feed(Event::TimedOut);
             }
+            self.measure_memory();
             self.feed(Event::Settle);
             if self.out.perform.is_empty() {
                 return;
@@ -238,6 +242,13 @@ impl<R: Runner> Shell<R> {
             resident_bytes: resident_bytes(),
             instantiations: self.runner.instantiations(),
         });
+    }
+
+    /// Tells the core of the memory, when that is news.
+    fn measure_memory(&mut self) {
+        if let Some((stored_bytes, process_bytes)) = self.memory.look(self.store.memory_bytes()) {
+            self.feed(Event::MemoryMeasured { stored_bytes, process_bytes });
+        }
     }
 
     fn now(&self) -> Time {

@@ -68,6 +68,12 @@ pub(crate) struct Worker {
     /// Folder for results that do not fit into memory
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
+    /// Per cent of the memory that results may take before the oldest large ones are written to disk
+    #[arg(long, value_name = "PERCENT", default_value_t = 60, value_parser = clap::value_parser!(u8).range(1..=100))]
+    spill_at: u8,
+    /// Per cent of the memory that results may take before only one task runs at a time
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pause_at: u8,
     /// Seconds that draining may take after Ctrl-C or SIGTERM; then running tasks are stopped, and results that nobody took
     /// are lost. Keep it below the time after which your supervisor kills
     #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = drain::parse_seconds)]
@@ -144,6 +150,7 @@ impl Worker {
         settings.memory_bytes = self.memory.unwrap_or(settings.memory_bytes);
         settings.labels.clone_from(&self.label);
         settings.pools.clone_from(&self.resource);
+        (settings.spill_at, settings.pause_at) = (self.spill_at, self.pause_at);
         settings.spill_dir = Some(self.spill.clone().unwrap_or_else(|| home.spill()));
         settings
     }

@@ -50,6 +50,7 @@ fn state(worker: &Json) -> &'static str {
     match (worker["drain"].is_object(), worker["is_leaving"] == true) {
         (true, _) => "draining",
         (false, true) => "leaving",
+        (false, false) if worker["is_paused"] == true => "paused",
         (false, false) => "ready",
     }
 }

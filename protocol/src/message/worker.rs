@@ -240,6 +240,8 @@ pub enum FromWorker {
         /// It leaves after this time at the latest.
         within: Option<Duration>,
     },
+    /// The worker's memory is short, and it begins nothing new while something runs; or no longer.
+    MemoryShort(bool),
     /// Results that the worker was told to fetch and could get from nobody.
     ReplicasMissing {
         /// The graph.

@@ -29,6 +29,8 @@ pub(crate) struct LiveAttempt {
     pub(crate) starts: Time,
     /// Whether its worker said that it runs.
     pub(crate) is_started: bool,
+    /// What it is expected to take of memory beyond what its task declared, in bytes.
+    pub(crate) memory_bytes: u64,
     /// Sent before all inputs existed.
     pub(crate) is_ahead: bool,
     /// Asked back, no answer yet.

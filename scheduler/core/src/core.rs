@@ -129,6 +129,8 @@ impl SchedulerCore {
             Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, claims::plan(plan)),
             Event::WorkerLost(worker) => self.on_worker_lost(worker, out),
             Event::WorkerLeaving(worker) => self.on_worker_leaving(worker),
+            Event::WorkerStored { worker, spilled_bytes } => self.on_worker_stored(worker, spilled_bytes),
+            Event::WorkerPaused { worker, is_paused } => self.on_worker_paused(worker, is_paused),
             Event::WorkerDraining { worker, within } => {
                 self.begin_drain(worker, within.map(|within| now + within), false);
             }

@@ -328,10 +328,11 @@ impl SchedulerCore {
             let index = WorkerIndex(self.drains.cursor as u32);
             let Some(worker) = &self.workers[index.0 as usize] else { continue };
             let (count, bytes) = self.drains.incoming.get(&index).copied().unwrap_or_default();
-            if worker.is_leaving || count >= MOVES_MAX || bytes >= worker.plan.memory_bytes {
+            let stored = worker.memory.held_bytes.saturating_sub(worker.memory.spilled_bytes).saturating_add(bytes);
+            if worker.is_leaving || worker.memory.is_paused || count >= MOVES_MAX || stored >= worker.plan.memory_bytes {
                 continue;
             }
-            let fill = bytes.saturating_mul(1_000) / worker.plan.memory_bytes.max(1);
+            let fill = stored.saturating_mul(1_000) / worker.plan.memory_bytes.max(1);
             if best.is_none_or(|(least, _)| fill < least) {
                 best = Some((fill, index));
             }

@@ -30,6 +30,20 @@ pub enum Event {
     WorkerLost(WorkerId),
     /// A worker is gone as soon as its link is.
     WorkerLeaving(WorkerId),
+    /// A worker said how many bytes of results it has on disk.
+    WorkerStored {
+        /// The worker.
+        worker: WorkerId,
+        /// Bytes.
+        spilled_bytes: u64,
+    },
+    /// A worker has too little memory to begin anything while something runs, or enough again.
+    WorkerPaused {
+        /// The worker.
+        worker: WorkerId,
+        /// Whether it has too little.
+        is_paused: bool,
+    },
     /// A worker wants to leave: it takes nothing new, gives back what it has not begun, and waits for
     /// [`Action::Dismiss`](crate::Action::Dismiss).
     WorkerDraining {

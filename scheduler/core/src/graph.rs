@@ -42,6 +42,8 @@ pub struct FunctionStatistics {
     pub count: u64,
     /// Their wall times, summed.
     pub total: Duration,
+    /// The largest peak of linear memory, in bytes.
+    pub memory_peak_bytes: u64,
     /// Exponential moving average of the wall time, in microseconds.
     pub mean_us: Option<f64>,
     /// Of attempts whose length was expected: the sum of what was, in microseconds, the older the less.

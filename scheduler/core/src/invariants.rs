@@ -50,6 +50,7 @@ impl SchedulerCore {
         assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
         self.check_reservations();
         self.check_drains();
+        self.check_memory();
     }
 
     fn check_reservations(&self) {

@@ -20,6 +20,7 @@ mod graph;
 mod invariants;
 mod levels;
 mod load_index;
+mod memory;
 mod order;
 mod placement;
 mod queue;

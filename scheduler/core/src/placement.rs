@@ -151,7 +151,7 @@ impl SchedulerCore {
             true => worker.has_room(is_length_known),
             false => worker.could_ever(key) && worker.has_room_for(key, is_length_known),
         };
-        has_room && self.respects_hold(index, id, key)
+        has_room && self.has_memory(index, id) && self.respects_hold(index, id, key)
     }
 
     /// Expected microseconds until the task could start at a worker: the queue there, or the inputs' way, whichever is longer.
@@ -188,6 +188,7 @@ impl SchedulerCore {
         let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
         let is_suspect = graph.task(id.task).deaths > 0;
         let assigned_at = self.now;
+        let memory_bytes = self.learnt_memory(id);
         let key = self.queues.key(shape);
         let target = self.workers[worker.0 as usize].as_mut().expect("only workers that are there are chosen");
         let position = target.attempts.len() as u32;
@@ -200,6 +201,7 @@ impl SchedulerCore {
             expected_us,
             starts,
             is_started: false,
+            memory_bytes,
             is_ahead,
             is_retracting: false,
             kept_until: wasm_tasks_protocol::time::Time::default(),
@@ -210,6 +212,7 @@ impl SchedulerCore {
         target.suspects += u32::from(is_suspect);
         target.ahead += u32::from(is_ahead);
         target.account(key, true);
+        target.memory.begin(memory_bytes);
         let worker_id = target.id;
         self.reindex(worker);
         self.change(id, State::Assigned(SmallSet::One(index)));

@@ -1,6 +1,7 @@
 //! One worker: what it offers, what it has to do, and how much more it may be given.
 
 use crate::event::WorkerPlan;
+use crate::memory::MemoryUse;
 use crate::placement::reserve::HoldIndex;
 use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
@@ -41,6 +42,7 @@ pub(crate) struct Worker {
     /// Tasks here whose dependents could not be sent ahead for want of room.
     pub(crate) ahead_stops: Vec<TaskId>,
     pub(crate) is_leaving: bool,
+    pub(crate) memory: MemoryUse,
     /// The reservation that it is held for.
     pub(crate) hold: Option<HoldIndex>,
     /// Transfers to it and from it.
@@ -65,6 +67,7 @@ impl Worker {
             ahead_stops: Vec::new(),
             retracting: 0,
             is_leaving: false,
+            memory: MemoryUse::default(),
             hold: None,
             link: Link::default(),
             plans: Vec::new(),
@@ -102,7 +105,7 @@ impl Worker {
 
     /// Whether there is a slot that nothing was assigned to.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.is_leaving && self.suspects == 0 && self.hold.is_none() && self.has_free_slot()
+        !self.is_leaving && self.suspects == 0 && self.hold.is_none() && self.has_free_slot() && self.may_begin()
     }
 
     /// Whether what could not be sent ahead may go on: half of what it was given is done.

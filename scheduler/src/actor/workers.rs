@@ -52,8 +52,10 @@ impl Actor {
                     link.spilled_bytes = spilled_bytes;
                     link.resident_bytes = resident_bytes;
                     link.instantiations = instantiations;
+                    self.event(Event::WorkerStored { worker, spilled_bytes });
                 }
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
+                FromWorker::MemoryShort(is_paused) => self.event(Event::WorkerPaused { worker, is_paused }),
                 FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
                 FromWorker::ReplicasMissing { graph, tasks } => self.event(Event::ReplicasMissing { worker, graph, tasks }),
             }

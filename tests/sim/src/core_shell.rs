@@ -299,7 +299,8 @@ impl Scheduler for CoreShell {
     }
 
     fn on_said(&mut self, now: Time, worker: WorkerId, message: FromWorker) {
-        let repeats = !matches!(message, FromWorker::ReplicasAdded { .. } | FromWorker::Draining { .. });
+        let repeats =
+            !matches!(message, FromWorker::ReplicasAdded { .. } | FromWorker::Draining { .. } | FromWorker::MemoryShort(_));
         if self.check_every > 0 && repeats {
             self.reports.push((worker, message.clone()));
         }
@@ -335,6 +336,7 @@ impl Scheduler for CoreShell {
             }
             FromWorker::ReplicasAdded { graph, tasks } => self.event(now, Event::ReplicasAdded { worker, graph, tasks }),
             FromWorker::Leaving => self.event(now, Event::WorkerLeaving(worker)),
+            FromWorker::MemoryShort(is_paused) => self.event(now, Event::WorkerPaused { worker, is_paused }),
             FromWorker::Draining { within } => self.event(now, Event::WorkerDraining { worker, within }),
             FromWorker::ReplicasMissing { graph, tasks } => {
                 self.event(now, Event::ReplicasMissing { worker, graph, tasks });
@@ -417,6 +419,8 @@ fn brief(event: &Event) -> String {
         | Event::WorkerJoined { .. }
         | Event::WorkerLost(_)
         | Event::WorkerLeaving(_)
+        | Event::WorkerStored { .. }
+        | Event::WorkerPaused { .. }
         | Event::WorkerDraining { .. }
         | Event::DrainWorker { .. }
         | Event::ReplicasMissing { .. }

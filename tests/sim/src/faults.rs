@@ -182,6 +182,7 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
         | FromWorker::ReplicasAdded { .. }
         | FromWorker::ReplicasMissing { .. }
         | FromWorker::Draining { .. }
+        | FromWorker::MemoryShort(_)
         | FromWorker::Heartbeat { .. }
         | FromWorker::Leaving => false,
     }

@@ -123,12 +123,16 @@ pub struct Process {
     has_load_failed: bool,
     /// Attempts that began to run, where the core is checked.
     begun: BTreeSet<Attempt>,
+    /// Bytes of results that the core knows of.
+    stored_seen: u64,
     components: BTreeSet<ComponentId>,
     out: Actions,
     wishes: Vec<Wish>,
     tries: Tries,
     /// Bytes a second, for parts of results that are fetched after the rest.
     pub bandwidth: u64,
+    /// The most that results in memory and tasks that ran took together.
+    pub peak_memory_bytes: u64,
     /// Bytes of such parts.
     pub late_bytes: u64,
     /// Faults of workers that tasks met here.
@@ -158,11 +162,13 @@ impl Process {
             ordered: BTreeSet::new(),
             has_load_failed: false,
             begun: BTreeSet::new(),
+            stored_seen: 0,
             components: BTreeSet::new(),
             out: Actions::default(),
             wishes: Vec::new(),
             tries,
             bandwidth: u64::MAX,
+            peak_memory_bytes: 0,
             late_bytes: 0,
             faults_met: Vec::new(),
         }
@@ -211,6 +217,11 @@ impl Process {
             }
             if self.core.next_timeout().is_some_and(|(at, _)| at <= now) {
                 self.feed(now, Event::TimedOut);
+            }
+            let stored_bytes = self.store.memory_bytes();
+            if stored_bytes != self.stored_seen {
+                self.stored_seen = stored_bytes;
+                self.feed(now, Event::MemoryMeasured { stored_bytes, process_bytes: stored_bytes });
             }
             self.feed(now, Event::Settle);
             if self.out.perform.is_empty() {
@@ -342,6 +353,14 @@ impl Process {
         here.map(|(_, _, part)| self.works[&graph].task(task).parts[*part as usize]).sum()
     }
 
+    /// Looks whether this is the most that was ever taken.
+    fn note_memory(&mut self) {
+        let running = self.lanes.iter().filter_map(|lane| lane.current.as_ref());
+        let peak = |launch: &Launch| self.works[&self.graphs[&launch.graph]].task(launch.task).peak;
+        let taken = self.store.memory_bytes() + running.map(|(launch, ..)| peak(launch)).sum::<u64>();
+        self.peak_memory_bytes = self.peak_memory_bytes.max(taken);
+    }
+
     fn interrupt(&mut self, now: Time, lane: LaneId, id: AttemptId) {
         let entry = &mut self.lanes[lane.0 as usize];
         if entry.current.as_ref().is_some_and(|(launch, ..)| launch.id == id) {
@@ -376,6 +395,7 @@ impl Process {
         entry.serial += 1;
         let serial = entry.serial;
         entry.current = Some((launch, false, now));
+        self.note_memory();
         self.wishes.push(Wish::LaneEnds { at: now + Duration(micros.max(1)), lane, serial });
     }
 
@@ -445,7 +465,7 @@ impl Process {
             size,
             digest: ContentDigest([0; 32]),
             run,
-            memory_peak_bytes: size,
+            memory_peak_bytes: work.task(launch.task).peak,
             fuel_used: None,
             has_logs: false,
             inline: (size <= INLINE_BYTES_MAX as u64).then(|| value.clone()),

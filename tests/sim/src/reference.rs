@@ -393,6 +393,7 @@ impl Scheduler for Reference {
             | FromWorker::Heartbeat { .. }
             | FromWorker::Leaving
             | FromWorker::Draining { .. }
+            | FromWorker::MemoryShort(_)
             | FromWorker::ReplicasMissing { .. } => {}
         }
     }

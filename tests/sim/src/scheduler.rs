@@ -35,7 +35,7 @@ impl Offer {
 }
 
 /// Bytes of memory that workers without limits offer.
-pub(crate) const MEMORY_BYTES: u64 = 16 << 30;
+pub(crate) const MEMORY_BYTES: u64 = 1 << 40;
 
 /// Where a scheduler says that a result is, when a worker asks it instead of a peer.
 #[derive(Clone, Debug)]

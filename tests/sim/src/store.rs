@@ -140,6 +140,11 @@ impl Store {
         self.is_disk_full = is_full;
     }
 
+    /// Bytes in memory.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
     /// Whether the machine has no memory left for the process.
     pub fn is_out_of_memory(&self) -> bool {
         self.memory_bytes > self.room.memory_max

@@ -33,6 +33,8 @@ pub struct WorkTask {
     pub expected: Duration,
     /// Bytes of the parts of its result; consumers may need some of them only.
     pub parts: Vec<u64>,
+    /// Bytes that it takes while it runs.
+    pub peak: u64,
     /// Position of its function.
     pub function: u32,
     /// How it ends.
@@ -50,6 +52,7 @@ impl WorkTask {
             duration: Duration::from_secs_f64(seconds),
             expected: Duration::from_secs_f64(expected_seconds),
             parts: vec![bytes],
+            peak: bytes,
             function: 0,
             fate: Fate::Fine,
             settings: Settings::default(),

@@ -209,6 +209,8 @@ pub struct CoreSettings {
     pub lanes: u32,
     /// Bytes of memory that tasks may declare together.
     pub memory_bytes: u64,
+    /// With more bytes of results in memory one attempt runs at a time.
+    pub pause_above_bytes: u64,
     /// Named pools.
     pub pools: Vec<wasm_tasks_protocol::graph::Resource>,
     /// Fetches of results at once.
@@ -231,6 +233,7 @@ impl CoreSettings {
             slots,
             lanes: slots.saturating_mul(2).saturating_add(2),
             memory_bytes,
+            pause_above_bytes: memory_bytes / 5 * 4,
             pools: Vec::new(),
             fetches_max: 32,
             fetch_bytes_max: 256 << 20,

@@ -17,6 +17,9 @@ pub(crate) const RUN_LEN_MAX: u32 = 64;
 impl WorkerCore {
     /// Hands out what fits.
     pub(crate) fn dispatch(&mut self, now: Time, out: &mut Actions) {
+        if self.gate.is_closed {
+            return self.dispatch_alone(now, out);
+        }
         let mut reserved = ResourceSet::NONE;
         let mut done: Vec<ShapeId> = Vec::new();
         let share = self.run_share();
@@ -33,8 +36,17 @@ impl WorkerCore {
                 done.push(shape);
                 continue;
             };
-            let run = if shape == ShapeId::DEFAULT { self.take_run(share, u64::from(UNKNOWN_US)) } else { self.take_one(shape) };
-            self.hand_over(now, LaneId(lane as u32), shape, run, out);
+            let lane = LaneId(lane as u32);
+            let run = match shape {
+                ShapeId::DEFAULT => self.take_run(share, u64::from(UNKNOWN_US), lane),
+                shape => self.take_one(shape, lane),
+            };
+            if run.is_empty() {
+                // There is no memory for it beside what runs.
+                done.push(shape);
+                continue;
+            }
+            self.hand_over(now, lane, shape, run, out);
         }
         self.extend_chains(out);
     }
@@ -53,7 +65,7 @@ impl WorkerCore {
     }
 
     /// The shape, not done with, whose best attempt is best of all.
-    fn best_shape(&mut self, done: &[ShapeId]) -> Option<ShapeId> {
+    pub(crate) fn best_shape(&mut self, done: &[ShapeId]) -> Option<ShapeId> {
         let attempts = &self.attempts;
         let mut best = None;
         for shape in self.ready.shapes().filter(|shape| !done.contains(shape)) {
@@ -77,7 +89,7 @@ impl WorkerCore {
         lanes.sort_unstable();
         let share = self.run_share();
         for (_, lane) in lanes {
-            let run = self.take_run(share, u64::from(LONG_US));
+            let run = self.take_run(share, u64::from(LONG_US), LaneId(lane));
             if run.is_empty() {
                 return;
             }
@@ -90,8 +102,10 @@ impl WorkerCore {
         self.ready.len(ShapeId::DEFAULT).div_ceil(self.settings.slots.max(1)).clamp(1, RUN_LEN_MAX)
     }
 
-    /// Takes the best attempts of one slot that together are short, or the best one alone when it takes no longer than `first_max_us`.
-    fn take_run(&mut self, len_max: u32, first_max_us: u64) -> Vec<(AttemptId, u32)> {
+    /// Takes the best attempts of one slot that together are short, or the best one alone when it takes no longer than `first_max_us`;
+    /// none for which the lane has no memory.
+    pub(crate) fn take_run(&mut self, len_max: u32, first_max_us: u64, lane: LaneId) -> Vec<(AttemptId, u32)> {
+        let allowed_bytes = self.allowed_bytes(lane);
         let mut run = Vec::new();
         let mut total = 0;
         while (run.len() as u32) < len_max {
@@ -99,7 +113,7 @@ impl WorkerCore {
             let Some((_, id)) = self.ready.peek(ShapeId::DEFAULT, |id| is_ready(attempts.get(id))) else { break };
             let expected = self.expected_us(id);
             let limit = if run.is_empty() { first_max_us } else { self.settings.run_target.0 };
-            if total + u64::from(expected) > limit {
+            if total + u64::from(expected) > limit || self.expected_bytes(id) > allowed_bytes {
                 break;
             }
             total += u64::from(expected);
@@ -109,9 +123,12 @@ impl WorkerCore {
         run
     }
 
-    fn take_one(&mut self, shape: ShapeId) -> Vec<(AttemptId, u32)> {
+    pub(crate) fn take_one(&mut self, shape: ShapeId, lane: LaneId) -> Vec<(AttemptId, u32)> {
         let attempts = &self.attempts;
         let Some((_, id)) = self.ready.peek(shape, |id| is_ready(attempts.get(id))) else { return Vec::new() };
+        if self.expected_bytes(id) > self.allowed_bytes(lane) {
+            return Vec::new();
+        }
         let expected = self.expected_us(id);
         self.ready.pop(shape);
         vec![(id, expected)]
@@ -124,7 +141,14 @@ impl WorkerCore {
         function.and_then(|function| function.mean.micros()).unwrap_or(UNKNOWN_US).clamp(1, UNKNOWN_US)
     }
 
-    fn hand_over(&mut self, now: Time, id: LaneId, shape: ShapeId, attempts: Vec<(AttemptId, u32)>, out: &mut Actions) {
+    pub(crate) fn hand_over(
+        &mut self,
+        now: Time,
+        id: LaneId,
+        shape: ShapeId,
+        attempts: Vec<(AttemptId, u32)>,
+        out: &mut Actions,
+    ) {
         assert!(!attempts.is_empty(), "a run has attempts");
         let lane = &mut self.lanes[id.0 as usize];
         if lane.is_idle() {

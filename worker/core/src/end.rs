@@ -63,7 +63,10 @@ impl WorkerCore {
         match lane.queue.front().map(|front| self.attempts[*front].state()) {
             Some(State::Running(place) | State::Stopping(place)) => lane.front_us = place.expected_us,
             Some(State::New | State::Waiting { .. } | State::Ready | State::Gone) => panic!("a lane runs what is not running"),
-            None => self.resources.give_back(self.ready.shape(lane.shape)),
+            None => {
+                lane.memory_bytes = 0;
+                self.resources.give_back(self.ready.shape(lane.shape));
+            }
         }
     }
 
@@ -71,7 +74,9 @@ impl WorkerCore {
         let record = &self.attempts[id];
         report.attempt = record.number;
         let (output, graph, function) = (record.output, record.graph, record.function);
-        self.graphs[graph].functions[function as usize].mean.add(report.run);
+        let learnt = &mut self.graphs[graph].functions[function as usize];
+        learnt.mean.add(report.run);
+        learnt.peak_bytes = learnt.peak_bytes.max(report.memory_peak_bytes);
         // The result is kept before the inputs go, so that an entry that is both never goes to and fro.
         if self.results[output].arrival == Arrival::Held {
             self.results[output].is_wanted = true;
@@ -209,6 +214,11 @@ impl WorkerCore {
             return;
         }
         self.is_leaving = true;
+        self.give_back_unbegun(out);
+    }
+
+    /// Gives back what is not handed to a lane, without being asked.
+    pub(crate) fn give_back_unbegun(&mut self, out: &mut Actions) {
         let gives_back = |id: &AttemptId| matches!(self.attempts[*id].state(), State::Waiting { .. } | State::Ready);
         let back: Vec<_> = self.numbers.iter().filter(|(_, id)| gives_back(id)).map(|(number, _)| *number).collect();
         if !back.is_empty() {

@@ -45,6 +45,13 @@ pub enum Event {
     TimedOut,
     /// The inbox is empty: what was asked for may now be decided, best first.
     Settle,
+    /// The shell looked how much memory is in use.
+    MemoryMeasured {
+        /// Results in memory.
+        stored_bytes: u64,
+        /// What the process takes beyond what it took when it started.
+        process_bytes: u64,
+    },
     /// The worker is to leave of its own accord, when the scheduler lets it go.
     Drain {
         /// The scheduler is told to let it go within this time.

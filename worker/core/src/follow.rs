@@ -26,6 +26,7 @@ impl WorkerCore {
         let is_alone = self.settings.slots == 1;
         let (mut at, mut added_us) = (from, run.iter().map(|launch| u64::from(self.expected_us(launch.id))).sum::<u64>());
         let best = self.best_ready();
+        let allowed_bytes = self.allowed_bytes(lane);
         while let Some(first) = self.lanes[lane.0 as usize].queue.get(at).copied() {
             at += 1;
             let record = &self.attempts[first];
@@ -36,7 +37,7 @@ impl WorkerCore {
             let Some(entry) = self.results.get(output) else { continue };
             let waiters = entry.waiters.iter().take(WAITERS_SEEN_MAX).copied();
             let mut followers: Vec<_> = waiters
-                .filter(|id| self.may_follow(*id, lane))
+                .filter(|id| self.may_follow(*id, lane) && self.expected_bytes(*id) <= allowed_bytes)
                 .map(|id| (self.attempts[id].priority, id))
                 .filter(|(priority, _)| best.is_none_or(|best| *priority < best))
                 .collect();
@@ -92,10 +93,12 @@ impl WorkerCore {
     /// Puts an attempt at the end of a lane's queue. Returns what the lane is told.
     pub(crate) fn place(&mut self, id: AttemptId, place: Place) -> Launch {
         let inputs = self.launch_inputs(id, place);
+        let bytes = self.expected_bytes(id);
         let record = &mut self.attempts[id];
         record.enter(State::Running(place), &mut self.steps);
         record.is_followed = false;
         let lane = &mut self.lanes[place.lane.0 as usize];
+        lane.memory_bytes = lane.memory_bytes.max(bytes);
         lane.queue.push_back(id);
         lane.expected_us += u64::from(place.expected_us);
         Launch {

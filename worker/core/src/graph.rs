@@ -35,6 +35,8 @@ pub(crate) struct Function {
     /// Data entries that the bound arguments refer to and that have to be fetched.
     bound_data: Vec<u32>,
     pub(crate) mean: Mean,
+    /// The largest peak of memory, in bytes.
+    pub(crate) peak_bytes: u64,
 }
 
 /// Settings, for this worker.
@@ -110,6 +112,7 @@ impl WorkerCore {
                 components: [None; 2],
                 bound_data,
                 mean: Mean::default(),
+                peak_bytes: 0,
             });
         }
         out.perform.push(Action::DefineGraph { graph: key, graph_id: id, tenant, functions, data, settings });

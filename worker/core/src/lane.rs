@@ -33,6 +33,8 @@ pub(crate) struct Lane {
     pub(crate) front_us: u32,
     /// When the attempt in front began, as far as the lane has told.
     pub(crate) since: Time,
+    /// The most that an attempt took or may take here since it was idle, without what tasks declared; in bytes.
+    pub(crate) memory_bytes: u64,
     /// The shape of what runs in it.
     pub(crate) shape: ShapeId,
     /// Whether the scheduler knows of the attempt in front.
@@ -48,6 +50,7 @@ impl Lane {
             expected_us: 0,
             front_us: 0,
             since: Time(0),
+            memory_bytes: 0,
             shape: ShapeId::DEFAULT,
             is_started_known: false,
             is_recalled: false,

@@ -21,6 +21,7 @@ mod follow;
 mod graph;
 mod invariants;
 mod lane;
+mod memory;
 mod pages;
 mod ready;
 mod replicate;
@@ -46,6 +47,7 @@ use component::Components;
 use fetch::Fetches;
 use graph::{Definition, Graph};
 use lane::Lane;
+use memory::Gate;
 use ready::{ReadyQueues, Resources};
 use result::{Arrival, ResultEntry};
 use slab::Slab;
@@ -75,6 +77,7 @@ pub struct WorkerCore {
     is_leaving: bool,
     /// The scheduler needs nothing from here any more.
     may_go: bool,
+    gate: Gate,
     has_left: bool,
     stale: u64,
     steps: Steps,
@@ -103,6 +106,7 @@ impl WorkerCore {
             lanes: (0..settings.lanes).map(|_| Lane::new()).collect(),
             is_leaving: false,
             may_go: false,
+            gate: Gate::default(),
             has_left: false,
             stale: 0,
             steps: Steps::default(),
@@ -123,6 +127,7 @@ impl WorkerCore {
                 self.start_fetches(out);
                 self.dispatch(now, out);
             }
+            Event::MemoryMeasured { stored_bytes, process_bytes } => self.on_memory_measured(stored_bytes, process_bytes, out),
             Event::Drain { within } => self.drain_by_itself(within, out),
         }
         self.leave_when_done(out);

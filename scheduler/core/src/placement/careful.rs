@@ -83,7 +83,10 @@ impl SchedulerCore {
         let mut best: Option<Offer> = None;
         let mut consider = |index: WorkerIndex| {
             let Some(worker) = self.workers.get(index.0 as usize).and_then(Option::as_ref) else { return };
-            if !self.could_take(worker, shape) || !self.respects_hold(index, id, self.queues.key(shape)) {
+            if !self.could_take(worker, shape)
+                || !self.has_memory(index, id)
+                || !self.respects_hold(index, id, self.queues.key(shape))
+            {
                 return;
             }
             let (arrival, moved) = self.arrival_us(&inputs, index);

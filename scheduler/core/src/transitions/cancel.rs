@@ -32,6 +32,7 @@ impl SchedulerCore {
         if self.graph(index).open > 0 {
             self.cancel(index, out);
         }
+        self.forget_held(index);
         self.graph_ids.remove(&graph);
         self.drains.note_graph(index);
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");

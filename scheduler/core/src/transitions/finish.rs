@@ -6,6 +6,7 @@ use crate::core::SchedulerCore;
 use crate::event::Expected;
 use crate::small_set::SmallSet;
 use crate::task::{State, TaskId};
+use wasm_tasks_protocol::limits::TASK_MEMORY_BYTES_MAX;
 use wasm_tasks_protocol::time::Duration;
 
 /// Weight of the newest observation in the moving average of durations. Half, as dask has it: durations of a
@@ -31,6 +32,7 @@ impl SchedulerCore {
         }
         let worker = self.worker(ended.worker).id;
         self.change(id, State::Done { size, holders: SmallSet::One(ended.worker.0), is_inline });
+        self.count_held(ended.worker, size, true);
         let graph = self.graph_mut(id.graph);
         graph.open -= 1;
         graph.counts.run = graph.counts.run + run;
@@ -39,6 +41,9 @@ impl SchedulerCore {
         let statistics = &mut graph.functions[function as usize];
         statistics.count += 1;
         statistics.total = statistics.total + run;
+        // More than a linear memory can have is a lie.
+        let peak = memory_peak_bytes.min(TASK_MEMORY_BYTES_MAX);
+        statistics.memory_peak_bytes = statistics.memory_peak_bytes.max(peak);
         let newest = run.0 as f64;
         statistics.mean_us = Some(statistics.mean_us.map_or(newest, |mean| mean + NEWEST_WEIGHT * (newest - mean)));
         if let Some(expected) = graph.expected.get(id.task.0 as usize).filter(|expected| expected.run_us != Expected::NOT_SAID) {
@@ -89,6 +94,7 @@ impl SchedulerCore {
         worker.ahead -= u32::from(ended.is_ahead);
         worker.retracting -= u32::from(ended.is_retracting);
         worker.account(self.queues.key(shape), false);
+        worker.memory.end(ended.memory_bytes, worker.attempts.is_empty());
         self.reindex(ended.worker);
         if let State::Assigned(attempts) = &mut self.graph_mut(graph).task_mut(task).state {
             attempts.remove(index);

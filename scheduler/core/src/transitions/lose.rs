@@ -84,13 +84,15 @@ impl SchedulerCore {
 
     /// A worker does not have a result, or not any more. Returns whether another copy is left.
     fn lose_replica(&mut self, id: TaskId, worker: WorkerIndex, out: &mut Actions) -> bool {
-        let State::Done { holders, is_inline, .. } = &mut self.graph_mut(id.graph).task_mut(id.task).state else {
+        let State::Done { holders, is_inline, size } = &mut self.graph_mut(id.graph).task_mut(id.task).state else {
             return false;
         };
         if !holders.remove(worker.0) {
             return true;
         }
-        if holders.is_empty() && !*is_inline {
+        let (is_last, size) = (holders.is_empty() && !*is_inline, *size);
+        self.count_held(worker, size, false);
+        if is_last {
             self.on_result_lost(id, out);
             return false;
         }
@@ -186,8 +188,11 @@ impl SchedulerCore {
         for task in tasks.iter().copied().filter(|task| (task.0 as usize) < self.graph(graph).tasks.len()).collect::<Vec<_>>() {
             self.note_arrival(TaskId { graph, task }, index);
             match &mut self.graph_mut(graph).task_mut(task).state {
-                State::Done { holders, .. } => {
-                    holders.insert(index.0);
+                State::Done { holders, size, .. } => {
+                    let (is_new, size) = (holders.insert(index.0), *size);
+                    if is_new {
+                        self.count_held(index, size, true);
+                    }
                     self.drains.note(TaskId { graph, task });
                 }
                 State::Idle

@@ -110,9 +110,10 @@ impl SchedulerCore {
     /// Lets a result go that nobody needs.
     pub(crate) fn release(&mut self, id: TaskId, out: &mut Actions) {
         let task = self.graph_mut(id.graph).task_mut(id.task);
-        if let State::Done { holders, is_inline, .. } = &task.state {
-            let (holders, is_inline) = (holders.clone(), *is_inline);
+        if let State::Done { holders, is_inline, size } = &task.state {
+            let (holders, is_inline, size) = (holders.clone(), *is_inline, *size);
             for holder in holders.as_slice() {
+                self.count_held(crate::worker::WorkerIndex(*holder), size, false);
                 let worker = self.worker(crate::worker::WorkerIndex(*holder)).id;
                 out.push(Action::Release { worker, task: id });
             }

@@ -1,4 +1,4 @@
-//! Work that comes back from workers: because it was asked for, or because they are leaving.
+//! Work that comes back from workers: because it was asked for, or because they are leaving or short of memory.
 
 use crate::action::Actions;
 use crate::core::SchedulerCore;
@@ -41,7 +41,8 @@ impl SchedulerCore {
         }
         self.reindex(worker);
         // Whoever gives back what it was not asked for would be given it again at once.
-        if is_unasked && !self.worker(worker).is_leaving {
+        let may_give_back = std::mem::take(&mut self.worker_mut(worker).memory.may_give_back);
+        if is_unasked && !may_give_back && !self.worker(worker).is_leaving {
             self.on_worker_leaving(id);
         }
     }

@@ -34,6 +34,7 @@ enum Step {
     Settle,
     Shutdown,
     Drain(bool),
+    Memory(u64),
     Replicate(u8, Vec<(u32, Source)>),
 }
 
@@ -72,6 +73,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::bool::weighted(0.02).prop_map(|leaves| if leaves { Step::Shutdown } else { Step::Settle }),
         1 => (prop::bool::weighted(0.03), any::<bool>()).prop_map(|(leaves, itself)| if leaves { Step::Drain(itself) } else { Step::Settle }),
         2 => (0..GRAPHS, proptest::collection::vec((0..TASKS, source()), 0..4)).prop_map(|(graph, results)| Step::Replicate(graph, results)),
+        1 => (0u64..17).prop_map(Step::Memory),
     ]
 }
 
@@ -96,6 +98,7 @@ struct Shell {
     /// The last attempt of each task that was assigned.
     makers: BTreeMap<(u8, u32), Attempt>,
     has_left: bool,
+    is_short: bool,
 }
 
 impl Shell {
@@ -116,6 +119,7 @@ impl Shell {
             next_attempt: 0,
             makers: BTreeMap::new(),
             has_left: false,
+            is_short: false,
         }
     }
 
@@ -141,6 +145,7 @@ impl Shell {
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
             FromWorker::ReplicasAdded { .. } | FromWorker::ReplicasMissing { .. } | FromWorker::Draining { .. } => {}
+            FromWorker::MemoryShort(is_short) => assert!(std::mem::replace(&mut self.is_short, is_short) != is_short),
             FromWorker::Leaving => assert!(self.open.is_empty()),
             FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => panic!("the shell says that"),
         }
@@ -310,6 +315,10 @@ impl Shell {
             }
             Step::Settle => self.feed(Event::Settle),
             Step::Shutdown => self.order(ToWorker::Shutdown),
+            Step::Memory(part) => {
+                let stored_bytes = core_settings(1).memory_bytes / 16 * part;
+                self.feed(Event::MemoryMeasured { stored_bytes, process_bytes: stored_bytes / 2 });
+            }
             Step::Drain(true) => self.feed(Event::Drain { within: None }),
             Step::Drain(false) => self.order(ToWorker::Drain),
             Step::Replicate(graph, results) => {

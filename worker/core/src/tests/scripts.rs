@@ -23,7 +23,7 @@ macro_rules! scripts {
     )* };
 }
 
-scripts!(chains components data draining fetches leaving replicas resources runs stalls takes_back);
+scripts!(chains components data draining fetches leaving memory replicas resources runs stalls takes_back);
 
 fn check(name: &str, expected: &str) {
     let mut script = Script::new();
@@ -126,6 +126,10 @@ impl Script {
                 let Some((_, name)) = due else { return };
                 writeln!(text, "{name:?} is due").unwrap();
                 Event::TimedOut
+            }
+            "memory" => {
+                let part = |at: usize| core_settings(2).memory_bytes / 100 * words[at].parse::<u64>().unwrap();
+                Event::MemoryMeasured { stored_bytes: part(1), process_bytes: part(2) }
             }
             "drain" => Event::Drain { within: Some(Duration::from_millis(5_000)) },
             "explain" => {
@@ -280,6 +284,9 @@ fn write_message(message: &FromWorker, text: &mut String) {
         }
         FromWorker::ReplicasMissing { tasks, .. } => {
             writeln!(text, "say no replicas {:?}", tasks.iter().map(|task| task.0).collect::<Vec<_>>()).unwrap();
+        }
+        FromWorker::MemoryShort(is_short) => {
+            writeln!(text, "say memory is {}", if *is_short { "short" } else { "enough" }).unwrap()
         }
         FromWorker::Draining { .. } => writeln!(text, "say draining").unwrap(),
         FromWorker::Leaving => writeln!(text, "say leaving").unwrap(),
