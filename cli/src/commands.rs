@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod append;
 mod attach;
 mod cancel;
 mod check;

@@ -124,6 +124,8 @@ codes! {
     NotFound = "not-found",
     /// Words of a command that cannot be understood.
     BadArguments = "bad-arguments",
+    /// A fragment continues a graph from where it no longer ends.
+    BaseMoved = "base-moved",
 }
 
 impl fmt::Display for ErrorCode {

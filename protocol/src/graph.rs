@@ -4,6 +4,7 @@
 //! interface crate's, who runs what is the scheduler's.
 
 pub mod edges;
+mod fragment;
 mod options;
 mod order;
 mod read;
@@ -13,6 +14,7 @@ mod replay;
 mod tests;
 mod write;
 
+pub use fragment::{Append, Extent, Fragment, GraphFile, readdress};
 pub use options::{Grant, LabelRule, Options, Resource, Settings};
 pub use read::{GraphError, Place};
 pub use reference::{PathStep, Reference};
@@ -25,9 +27,14 @@ use bytes::Bytes;
 use std::ops::Range;
 
 /// A checked graph: references lead to tasks, keys are unique, nothing waits for itself.
+///
+/// The tables of a [`Fragment`] are one too. There positions of tasks start at those of its base, and a function, a data
+/// entry or a task of the base can be named without being here.
 #[derive(Clone, Debug)]
 pub struct Graph {
     file: Bytes,
+    /// Where positions start: nothing for a graph of its own.
+    base: Extent,
     components: Vec<Component>,
     functions: Vec<Function>,
     data: Vec<DataEntry>,
@@ -180,18 +187,44 @@ impl Graph {
         self.tasks.is_empty()
     }
 
+    /// Where positions start: all zero but for tables of a [`Fragment`].
+    pub fn base(&self) -> Extent {
+        self.base
+    }
+
+    /// How many entries the tables have here, those of a base not counted.
+    pub fn extent(&self) -> Extent {
+        Extent {
+            components: self.components.len() as u32,
+            functions: self.functions.len() as u32,
+            data: self.data.len() as u32,
+            tasks: self.tasks.len() as u32,
+            outputs: self.outputs.len() as u32,
+        }
+    }
+
+    /// Whether a task is one of these; it may also be one of the base.
+    pub fn has_task(&self, index: TaskIndex) -> bool {
+        index.0.checked_sub(self.base.tasks).is_some_and(|at| (at as usize) < self.tasks.len())
+    }
+
     /// A task.
     ///
     /// # Panics
     /// When there is no such task; positions are checked where they come in.
     pub fn task(&self, index: TaskIndex) -> Task<'_> {
-        assert!((index.0 as usize) < self.tasks.len(), "task {} of {}", index.0, self.tasks.len());
+        assert!(self.has_task(index), "task {} of {} after {}", index.0, self.tasks.len(), self.base.tasks);
         Task { graph: self, index }
     }
 
     /// All tasks in the order of the file.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = Task<'_>> {
-        (0..self.tasks.len() as u32).map(|index| Task { graph: self, index: TaskIndex(index) })
+        (0..self.tasks.len() as u32).map(|at| Task { graph: self, index: TaskIndex(self.base.tasks + at) })
+    }
+
+    /// The function at a position, unless it is one of the base.
+    pub fn function(&self, position: u32) -> Option<&Function> {
+        self.functions.get(position.checked_sub(self.base.functions)? as usize)
     }
 
     /// How many edges there are: pairs of tasks, one of which needs the other.
@@ -214,12 +247,17 @@ impl Graph {
 
 impl<'a> Task<'a> {
     fn entry(&self) -> &'a TaskEntry {
-        &self.graph.tasks[self.index.0 as usize]
+        &self.graph.tasks[self.file_position()]
     }
 
     /// Its position.
     pub fn index(&self) -> TaskIndex {
         self.index
+    }
+
+    /// Where it stands in `tasks` of its file: in a fragment another number than its position in the graph.
+    pub fn file_position(&self) -> usize {
+        (self.index.0 - self.graph.base.tasks) as usize
     }
 
     /// Its key.
@@ -235,8 +273,11 @@ impl<'a> Task<'a> {
     }
 
     /// Its function.
+    ///
+    /// # Panics
+    /// When the task is one of a fragment and the function one of its base: see [`Graph::function`].
     pub fn function(&self) -> &'a Function {
-        &self.graph.functions[self.entry().function as usize]
+        self.graph.function(self.entry().function).expect("a graph of its own has the functions of its tasks")
     }
 
     /// Its arguments after the bound ones: an array, or a map by parameter, in the file encoding.
@@ -252,7 +293,7 @@ impl<'a> Task<'a> {
 
     /// The tasks whose results it needs, each once, in the order of their first reference.
     pub fn dependencies(&self) -> &'a [TaskIndex] {
-        let starts = &self.graph.dependency_starts[self.index.0 as usize..][..2];
+        let starts = &self.graph.dependency_starts[self.file_position()..][..2];
         &self.graph.dependencies[starts[0] as usize..starts[1] as usize]
     }
 
@@ -264,10 +305,13 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Microseconds that it is expected to run, and bytes that its result is expected to have: the most specific option.
-    pub fn expected(&self) -> (Option<u64>, Option<u64>) {
-        let (own, function, graph) = (self.own_options(), &self.function().options, &self.graph.options);
-        let first = |field: fn(&Options) -> Option<u64>| own.and_then(field).or(field(function)).or(field(graph));
+    /// Microseconds that it is expected to run, and bytes that its result is expected to have: the most specific option,
+    /// of its own and those of `levels`, which are of its function and its graph.
+    pub fn expected(&self, levels: &[Option<&Options>]) -> (Option<u64>, Option<u64>) {
+        let own = self.own_options();
+        let first = |field: fn(&Options) -> Option<u64>| {
+            own.and_then(field).or_else(|| levels.iter().flatten().find_map(|options| field(options)))
+        };
         (first(|options| options.expected_us), first(|options| options.expected_result_bytes))
     }
 
@@ -276,8 +320,9 @@ impl<'a> Task<'a> {
         (self.entry().function, self.entry().options)
     }
 
-    /// Its options merged with those of its function and graph, and defaults.
+    /// Its options merged with those of its function and graph, and defaults. In a fragment, what a base says is not known.
     pub fn settings(&self) -> Settings {
-        Settings::merge([self.own_options(), Some(&self.function().options), Some(&self.graph.options)])
+        let function = self.graph.function(self.entry().function).map(|function| &function.options);
+        Settings::merge([self.own_options(), function, Some(&self.graph.options)])
     }
 }

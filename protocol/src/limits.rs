@@ -12,6 +12,10 @@ pub const GRAPH_FUNCTIONS_MAX: usize = 65_536;
 pub const GRAPH_DATA_MAX: usize = 1 << 20;
 /// Outputs of a graph.
 pub const GRAPH_OUTPUTS_MAX: usize = 1 << 20;
+/// Bytes that a fragment counts for beyond its file, against [`GRAPH_BYTES_MAX`].
+pub const FRAGMENT_BYTES: usize = 1 << 10;
+/// Edges of a graph that is extended. The table of a growing graph takes up to five places for each.
+pub const GROWN_EDGES_MAX: usize = 512 << 20;
 /// References in one task's arguments.
 pub const TASK_REFERENCES_MAX: usize = 1 << 20;
 /// Bytes of one task's arguments; what is larger belongs into `data`. Half a message, so that an assignment fits one.
@@ -85,6 +89,16 @@ pub const TABLE: &[Limit] = &[
     },
     Limit { name: "graph_data_max", value: GRAPH_DATA_MAX as u64, reason: "entries are indexed in memory" },
     Limit { name: "graph_outputs_max", value: GRAPH_OUTPUTS_MAX as u64, reason: "each is handed over to the client" },
+    Limit {
+        name: "fragment_bytes",
+        value: FRAGMENT_BYTES as u64,
+        reason: "a fragment counts for so much more than its file has, because its tables are kept too",
+    },
+    Limit {
+        name: "grown_edges_max",
+        value: GROWN_EDGES_MAX as u64,
+        reason: "edges of a graph that is extended: each takes up to five places in the table of a growing graph",
+    },
     Limit { name: "task_references_max", value: TASK_REFERENCES_MAX as u64, reason: "each is an edge of the graph" },
     Limit {
         name: "task_args_bytes_max",

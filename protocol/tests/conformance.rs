@@ -6,7 +6,7 @@ mod describe;
 
 use std::path::{Path, PathBuf};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::Graph;
+use wasm_tasks_protocol::graph::{Fragment, Graph, GraphError};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/conformance")
@@ -38,11 +38,20 @@ fn read_json(path: &Path) -> serde_json::Value {
 
 #[test]
 fn graphs_are_built_and_rewritten_byte_by_byte() {
-    let folder = folder();
+    built_and_rewritten(&folder(), &|bytes| Graph::read(bytes.into()).map(|graph| graph.rewrite(|_| (), |_| None)));
+}
+
+#[test]
+fn fragments_are_built_and_rewritten_byte_by_byte() {
+    let rewrite = |bytes: Vec<u8>| Fragment::read(bytes.into()).map(|fragment| fragment.rewrite(|_| (), |_| None));
+    built_and_rewritten(&folder().join("fragments"), &rewrite);
+}
+
+fn built_and_rewritten(folder: &Path, rewrite: &dyn Fn(Vec<u8>) -> Result<Vec<u8>, GraphError>) {
     // Those that can be executed are graphs like all others.
-    let runnable = pairs(&folder.join("run"));
-    assert!(!runnable.is_empty(), "no vectors that can be executed");
-    let names: Vec<String> = pairs(&folder).into_iter().chain(runnable.into_iter().map(|name| format!("run/{name}"))).collect();
+    let runnable = if folder.ends_with("fragments") { Vec::new() } else { pairs(&folder.join("run")) };
+    let names: Vec<String> = pairs(folder).into_iter().chain(runnable.into_iter().map(|name| format!("run/{name}"))).collect();
+    assert!(names.len() > 5, "no vectors");
     let mut wrong = Vec::new();
     for name in &names {
         let expected = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
@@ -55,10 +64,9 @@ fn graphs_are_built_and_rewritten_byte_by_byte() {
                 first_difference(&built, &expected)
             ));
         }
-        match Graph::read(expected.clone().into()) {
+        match rewrite(expected.clone()) {
             Err(error) => wrong.push(format!("{name}: refused: {error}")),
-            Ok(graph) => {
-                let written = graph.rewrite(|_| (), |_| None);
+            Ok(written) => {
                 if written != expected {
                     wrong.push(format!("{name}: rewritten otherwise: {}", first_difference(&written, &expected)));
                 }
@@ -77,8 +85,12 @@ fn first_difference(a: &[u8], b: &[u8]) -> String {
 
 #[test]
 fn what_is_no_graph_is_refused_with_its_code_and_place() {
-    let folder = folder().join("bad");
-    let names = pairs(&folder);
+    refused(&folder().join("bad"), &|bytes| Graph::read(bytes.into()).map(drop));
+    refused(&folder().join("fragments/bad"), &|bytes| Fragment::read(bytes.into()).map(drop));
+}
+
+fn refused(folder: &Path, read: &dyn Fn(Vec<u8>) -> Result<(), GraphError>) {
+    let names = pairs(folder);
     assert!(!names.is_empty(), "no vectors");
     let mut wrong = Vec::new();
     for name in &names {
@@ -86,8 +98,8 @@ fn what_is_no_graph_is_refused_with_its_code_and_place() {
         let code: ErrorCode =
             refusal["error"].as_str().and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{name}: an unknown code"));
         let bytes = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
-        match Graph::read(bytes.into()) {
-            Ok(_) => wrong.push(format!("{name}: read, but it is {code}")),
+        match read(bytes) {
+            Ok(()) => wrong.push(format!("{name}: read, but it is {code}")),
             Err(error) if error.code != code => wrong.push(format!("{name}: {} instead of {code}: {error}", error.code)),
             Err(error) => {
                 let place = path_of(&error.place.to_string());

@@ -129,6 +129,8 @@ impl Actor {
             }
             Input::ClientGone { session } => self.on_client_gone(session),
             Input::Submitted { session, graph, prepared, accepted } => self.on_submitted(session, graph, prepared, accepted),
+            Input::Extending { graph, known } => self.on_extending(graph, known),
+            Input::Extended { graph, extension, accepted } => self.on_extended(graph, *extension, accepted),
             Input::Asked { asker, request } => self.on_asked(asker, request),
             Input::Shutdown { done } => self.is_stopping = Some(done),
         }
@@ -168,7 +170,7 @@ impl Actor {
         let retention = self.settings.retention.to_std();
         let unfollowed = self.graphs.iter().flatten().filter(|graph| graph.followers.is_empty());
         let mut finished: Vec<(Instant, GraphId, usize)> =
-            unfollowed.filter_map(|graph| Some((graph.finished?, graph.id, graph.prepared.graph.len()))).collect();
+            unfollowed.filter_map(|graph| Some((graph.finished?, graph.id, graph.parts.extent().tasks as usize))).collect();
         finished.sort_unstable_by_key(|(at, ..)| std::cmp::Reverse(*at));
         let mut tasks = 0;
         finished.retain(|(at, _, len)| {

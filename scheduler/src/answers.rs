@@ -36,7 +36,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
     let elapsed = graph.summary.as_ref().map_or_else(|| graph.submitted.elapsed().into(), |summary| summary.elapsed);
     json!({
         "id": graph.id.to_string(),
-        "name": graph.prepared.graph.options().name,
+        "name": graph.parts.options().name,
         "state": state,
         "tasks": counts.tasks,
         "finished": counts.finished,
@@ -96,8 +96,14 @@ pub(crate) fn workers(actor: &Actor) -> Json {
 /// The names of a graph's outputs, in their order.
 pub(crate) fn outputs(actor: &Actor, graph: GraphId) -> Result<Json, Refusal> {
     let graph = find(actor, graph)?;
-    let file = &graph.prepared.graph;
-    Ok(file.outputs().iter().map(|output| Json::from(file.output_name(output))).collect())
+    let parts = &graph.parts;
+    Ok(parts.outputs().map(|output| Json::from(parts.output_name(output))).collect())
+}
+
+/// How far a graph's tables go: `{components, functions, data, tasks, outputs}`.
+pub(crate) fn extent(actor: &Actor, graph: GraphId) -> Result<Json, Refusal> {
+    let extent = find(actor, graph)?.parts.extent();
+    Ok(Json::Object(extent.named().into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect()))
 }
 
 /// A task: `{key, state, function, attempts, needed_by, missing, workers, cause, error, fits, is_unrunnable, text}`.
@@ -128,7 +134,7 @@ pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<J
     json["failures_dropped"] = json!(graph.failures_dropped);
     let mut by_state = serde_json::Map::new();
     let mut unrunnable = Vec::new();
-    for task in graph.prepared.graph.tasks() {
+    for task in graph.parts.tasks() {
         let Some(explanation) = actor.core.explain(TaskId { graph: graph.index, task: task.index() }) else { continue };
         let count = by_state.entry(explanation.state.as_str()).or_insert(json!(0));
         *count = json!(count.as_u64().unwrap_or(0) + 1);
@@ -142,7 +148,7 @@ pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<J
 }
 
 fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &Explanation) -> Json {
-    let function = graph.prepared.graph.task(task).function_index();
+    let function = graph.parts.task(task).function_index();
     let error =
         graph.failures.iter().find(|failure| failure.task == task).map(|failure| &failure.error).or(graph.errors.get(&task));
     let key = |task: &TaskIndex| graph.key(*task).to_owned();
@@ -197,7 +203,7 @@ fn find(actor: &Actor, id: GraphId) -> Result<&ShellGraph, Refusal> {
     actor.graph_by_id(id).ok_or_else(|| unknown_graph(id))
 }
 
-fn unknown_graph(id: GraphId) -> Refusal {
+pub(crate) fn unknown_graph(id: GraphId) -> Refusal {
     Refusal::new(ErrorCode::NotFound, format!("there is no graph `{id}` here; finished graphs are kept for a while only"))
 }
 

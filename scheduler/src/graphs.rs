@@ -2,16 +2,20 @@
 
 use crate::dense_hash::DenseMap;
 use crate::inbox::SessionId;
-use crate::submit::Prepared;
+use crate::known::Known;
+use crate::owed::Owed;
+use crate::parts::Parts;
+use crate::submit::{Extension, Prepared, Tables};
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 use wasm_tasks_protocol::error::TaskError;
 use wasm_tasks_protocol::graph::PathStep;
-use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
-use wasm_tasks_protocol::message::{GraphSummary, OutputResult, TaskFailure};
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, TenantId, WorkerId};
+use wasm_tasks_protocol::message::{GraphSummary, OutputResult, TaskFailure, ToWorker};
 use wasm_tasks_protocol::msgpack::follow;
-use wasm_tasks_scheduler_core::GraphIndex;
+use wasm_tasks_scheduler_core::{GraphIndex, GraphPlan};
 
 /// Tasks of a graph that wrote something and are remembered; the last ones.
 const LOGGED_TASKS_MAX: usize = 10_000;
@@ -22,21 +26,25 @@ const FAILURES_MAX: usize = 1_000;
 pub(crate) struct ShellGraph {
     pub(crate) id: GraphId,
     pub(crate) index: GraphIndex,
-    pub(crate) prepared: Box<Prepared>,
+    pub(crate) parts: Parts,
+    /// For those who check fragments, one after the other.
+    pub(crate) known: Arc<tokio::sync::Mutex<Known>>,
+    tables: Tables,
     pub(crate) followers: BTreeSet<SessionId>,
     pub(crate) submitted: Instant,
-    /// Workers that were sent `DefineGraph`.
-    pub(crate) defined_at: HashSet<WorkerId>,
+    /// Workers that were sent `DefineGraph`, and how many functions, data entries and settings each was told of.
+    pub(crate) defined_at: HashMap<WorkerId, [usize; 3]>,
     /// Small results, as long as somebody needs them.
     pub(crate) inline: DenseMap<TaskIndex, Bytes>,
-    /// What became of outputs, by their position.
-    pub(crate) outputs: Vec<Option<OutputResult>>,
+    /// Which outputs clients are owed.
+    pub(crate) owed: Owed,
     /// Why tasks failed last; those that failed for good move to `failures`.
     pub(crate) errors: HashMap<TaskIndex, TaskError>,
     pub(crate) failures: Vec<TaskFailure>,
     pub(crate) failures_dropped: u64,
     /// Tasks that wrote something, and where.
     pub(crate) logged: HashMap<TaskIndex, WorkerId>,
+    /// How it ended last; none while it runs.
     pub(crate) summary: Option<GraphSummary>,
     pub(crate) finished: Option<Instant>,
     pub(crate) is_cancelled: bool,
@@ -46,16 +54,18 @@ pub(crate) struct ShellGraph {
 
 impl ShellGraph {
     pub(crate) fn new(id: GraphId, index: GraphIndex, prepared: Box<Prepared>, session: SessionId) -> ShellGraph {
-        let outputs = vec![None; prepared.graph.outputs().len()];
+        let Prepared { known, tables, outputs_by_task, plan: _ } = *prepared;
         ShellGraph {
             id,
             index,
-            prepared,
+            parts: known.parts.clone(),
+            known: Arc::new(tokio::sync::Mutex::new(known)),
+            tables,
             followers: BTreeSet::from([session]),
             submitted: Instant::now(),
-            defined_at: HashSet::new(),
+            defined_at: HashMap::new(),
             inline: DenseMap::default(),
-            outputs,
+            owed: Owed::new(outputs_by_task),
             errors: HashMap::new(),
             failures: Vec::new(),
             failures_dropped: 0,
@@ -67,19 +77,56 @@ impl ShellGraph {
         }
     }
 
+    /// A fragment was checked; what the core is to know of it is given back.
+    pub(crate) fn extend(&mut self, extension: Extension) -> GraphPlan {
+        let Extension { part, tables, plan } = extension;
+        self.parts.push(part);
+        self.tables.functions.extend(tables.functions);
+        self.tables.data.extend(tables.data);
+        self.tables.settings.extend(tables.settings);
+        self.owed.add(&plan.outputs);
+        self.summary = None;
+        self.finished = None;
+        self.is_changed = true;
+        plan
+    }
+
+    /// What a worker must be told before the next assignment.
+    pub(crate) fn definition_for(&mut self, worker: WorkerId) -> Option<ToWorker> {
+        let Tables { functions, data, settings } = &self.tables;
+        let all = [functions.len(), data.len(), settings.len()];
+        let told = self.defined_at.insert(worker, all);
+        match told {
+            None => Some(ToWorker::DefineGraph {
+                graph: self.id,
+                tenant: TenantId::DEFAULT,
+                functions: functions.clone(),
+                data: data.clone(),
+                settings: settings.clone(),
+            }),
+            Some(told) if told == all => None,
+            Some(told) => Some(ToWorker::ExtendGraph {
+                graph: self.id,
+                functions: functions[told[0]..].to_vec(),
+                data: data[told[1]..].to_vec(),
+                settings: settings[told[2]..].to_vec(),
+            }),
+        }
+    }
+
     pub(crate) fn key(&self, task: TaskIndex) -> &str {
-        self.prepared.graph.task(task).key()
+        self.parts.task(task).key()
     }
 
     /// The task with a key. Looks at all of them: for questions of people.
     pub(crate) fn find(&self, key: &str) -> Option<TaskIndex> {
-        self.prepared.graph.tasks().find(|task| task.key() == key).map(|task| task.index())
+        self.parts.tasks().find(|task| task.key() == key).map(|task| task.index())
     }
 
     /// A function as people know it: the component's name and the export.
     pub(crate) fn function_name(&self, function: u32) -> String {
-        let function = &self.prepared.graph.functions()[function as usize];
-        let component = &self.prepared.graph.components()[function.component as usize];
+        let function = self.parts.function(function);
+        let component = self.parts.component(function.component);
         match &component.name {
             Some(name) => format!("{name} {}", function.export),
             None => function.export.clone(),
@@ -102,7 +149,7 @@ impl ShellGraph {
 
     /// An output whose task's result is here, as clients get it. A path is followed at once when that is possible.
     pub(crate) fn inline_output(&self, position: u32) -> Option<OutputResult> {
-        let output = &self.prepared.graph.outputs()[position as usize];
+        let output = self.parts.output(position)?;
         let bytes = self.inline.get(&output.task)?;
         if output.path.is_empty() {
             return Some(OutputResult::Inline(bytes.clone()));

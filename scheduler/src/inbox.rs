@@ -1,6 +1,8 @@
 //! What the actor is told.
 
-use crate::submit::Prepared;
+use crate::known::Known;
+use crate::submit::{Extension, Prepared};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ToClient, ToWorker};
@@ -46,6 +48,17 @@ pub(crate) enum Input {
         session: SessionId,
         graph: GraphId,
         prepared: Box<Prepared>,
+        accepted: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// Somebody wants to extend a graph: what is known of it, unless it cannot be extended.
+    Extending {
+        graph: GraphId,
+        known: oneshot::Sender<Result<Arc<tokio::sync::Mutex<Known>>, Refusal>>,
+    },
+    /// A checked fragment.
+    Extended {
+        graph: GraphId,
+        extension: Box<Extension>,
         accepted: oneshot::Sender<Result<(), Refusal>>,
     },
     /// A request that needs what the actor knows.

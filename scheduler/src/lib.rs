@@ -9,7 +9,10 @@ mod components;
 mod dense_hash;
 mod graphs;
 mod inbox;
+mod known;
 mod outbox;
+mod owed;
+mod parts;
 mod scheduler;
 mod submit;
 

@@ -3,12 +3,13 @@
 use crate::actor::Actor;
 use crate::components::Components;
 use crate::inbox::{Asker, Input, SessionId};
-use crate::submit;
+use crate::submit::{self, NotExtended};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph::Extent;
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ReplyHead, Request, ToClient, ToWorker};
 use wasm_tasks_protocol::msgpack::Writer;
@@ -148,7 +149,10 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
         let shared = shared.clone();
         match (&asked.request, asker) {
             (
-                Request::MissingComponents { .. } | Request::UploadComponent { .. } | Request::SubmitGraph { .. },
+                Request::MissingComponents { .. }
+                | Request::UploadComponent { .. }
+                | Request::SubmitGraph { .. }
+                | Request::ExtendGraph { .. },
                 Asker::Client(session),
             ) => {
                 tokio::spawn(async move { from_client(&shared, session, asked).await });
@@ -166,6 +170,7 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
             }
             (
                 Request::SubmitGraph { .. }
+                | Request::ExtendGraph { .. }
                 | Request::MissingComponents { .. }
                 | Request::UploadComponent { .. }
                 | Request::FetchData { .. }
@@ -207,6 +212,18 @@ async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest
             in_background(shared, move || components.add(digest, body).map(drop)).await
         }
         Request::SubmitGraph { graph } => submit(shared, session, graph, body).await,
+        Request::ExtendGraph { graph } => {
+            let (head, extent) = match extend(shared, graph, body).await {
+                Ok(extent) => (ReplyHead::Ok { total: 0 }, Some(extent)),
+                Err(NotExtended { refusal, extent }) => (ReplyHead::Refused(refusal), extent),
+            };
+            let mut out = Writer::new();
+            if let Some(extent) = extent {
+                extent.write(&mut out);
+            }
+            drop(reply.send(head, out.into_bytes().into()).await);
+            return;
+        }
         Request::FetchComponent { .. }
         | Request::FetchData { .. }
         | Request::FetchOutput { .. }
@@ -229,6 +246,28 @@ async fn submit(shared: &Shared, session: SessionId, graph: GraphId, file: Bytes
     let stopped = || Refusal::new(ErrorCode::Unreachable, "the scheduler is stopping");
     shared.inbox.send(input).await.map_err(|_| stopped())?;
     wait.await.map_err(|_| stopped())?
+}
+
+/// Adds a fragment. Gives how far the graph's tables go with it.
+async fn extend(shared: &Shared, graph: GraphId, file: Bytes) -> Result<Extent, NotExtended> {
+    let stopped = || Refusal::new(ErrorCode::Unreachable, "the scheduler is stopping");
+    let (known, wait) = oneshot::channel();
+    shared.inbox.send(Input::Extending { graph, known }).await.map_err(|_| stopped())?;
+    // Held until the fragment is in, so that those which come at the same time are checked against each other.
+    let mut known = wait.await.map_err(|_| stopped())??.lock_owned().await;
+    let components = shared.components.clone();
+    let (mut known, prepared) = in_background(shared, move || {
+        let prepared = submit::prepare_fragment(file, graph, &mut known, &components);
+        Ok((known, prepared))
+    })
+    .await?;
+    let (extension, addition) = prepared?;
+    let (accepted, wait) = oneshot::channel();
+    let input = Input::Extended { graph, extension: Box::new(extension), accepted };
+    shared.inbox.send(input).await.map_err(|_| stopped())?;
+    wait.await.map_err(|_| stopped())??;
+    known.take_in(addition);
+    Ok(known.extent())
 }
 
 /// Runs a check on a thread of its own. A panic there is a bug, and the submitter's to know.

@@ -1,37 +1,55 @@
-//! Checks a submitted graph before anything of it runs, and reduces it to what the core needs.
+//! Checks a submitted graph before anything of it runs, and reduces it to what the core needs. Fragments go the same way.
 
 use crate::components::Components;
 use crate::dense_hash::DenseMap;
+use crate::known::{Addition, Known};
+use crate::parts::Part;
 use bytes::Bytes;
 use std::sync::Arc;
-use wasm_tasks_interface::{Interface, check};
+use wasm_tasks_interface::{Interface, check, check_fragment};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::{DataEncoding, Graph, Settings, Source};
-use wasm_tasks_protocol::ids::{ContentDigest, TaskIndex};
-use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
+use wasm_tasks_protocol::graph::{DataEncoding, DataEntry, Extent, Fragment, Function, Graph, Options, Settings, Source};
+use wasm_tasks_protocol::ids::{ComponentDigest, ContentDigest, GraphId, TaskIndex};
+use wasm_tasks_protocol::limits::{FRAGMENT_BYTES, GRAPH_BYTES_MAX, GROWN_EDGES_MAX, INLINE_BYTES_MAX};
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec, Refusal};
 use wasm_tasks_scheduler_core::{Expected, GraphPlan};
+
+/// What workers are told of a graph, or of what is added to one.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    pub(crate) functions: Vec<FunctionSpec>,
+    pub(crate) data: Vec<DataSpec>,
+    pub(crate) settings: Vec<Settings>,
+}
 
 /// A graph that may run.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) graph: Arc<Graph>,
-    pub(crate) functions: Vec<FunctionSpec>,
-    pub(crate) data: Vec<DataSpec>,
-    pub(crate) settings: Vec<Settings>,
-    /// Position in `settings` by what tasks share.
-    pub(crate) settings_by_key: DenseMap<(u32, u32), u32>,
+    pub(crate) known: Known,
+    pub(crate) tables: Tables,
     /// Tasks that are outputs, each with its position there; sorted.
     pub(crate) outputs_by_task: Vec<(TaskIndex, u32)>,
     pub(crate) plan: GraphPlan,
 }
 
-impl Prepared {
-    /// Where a task stands in `outputs_by_task`, once for each of its positions among the outputs.
-    pub(crate) fn outputs_of(&self, task: TaskIndex) -> std::ops::Range<usize> {
-        let start = self.outputs_by_task.partition_point(|(output, _)| *output < task);
-        let len = self.outputs_by_task[start..].iter().take_while(|(output, _)| *output == task).count();
-        start..start + len
+/// A fragment that may be added.
+#[derive(Debug)]
+pub(crate) struct Extension {
+    pub(crate) part: Arc<Part>,
+    pub(crate) tables: Tables,
+    pub(crate) plan: GraphPlan,
+}
+
+/// Why a fragment was refused, and how far the graph's tables go when that is the reason.
+#[derive(Debug)]
+pub(crate) struct NotExtended {
+    pub(crate) refusal: Refusal,
+    pub(crate) extent: Option<Extent>,
+}
+
+impl From<Refusal> for NotExtended {
+    fn from(refusal: Refusal) -> NotExtended {
+        NotExtended { refusal, extent: None }
     }
 }
 
@@ -40,39 +58,109 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let graph = Graph::read(file).map_err(|error| Refusal::new(error.code, error.to_string()))?;
     let interfaces = interfaces(&graph, components)?;
     check_data(&graph)?;
-    check(&graph, |component| &interfaces[component as usize])
-        .map_err(|errors| Refusal { code: errors.code(), messages: errors.to_string().lines().map(str::to_owned).collect() })?;
-    let functions = graph
-        .functions()
-        .iter()
-        .map(|function| FunctionSpec {
-            component: graph.components()[function.component as usize].digest,
-            export: function.export.clone(),
-            bind: function.bind.clone().map_or_else(Bytes::new, |range| graph.file().slice(range)),
-            dynamic: function.dynamic.as_ref().map(|dynamic| dynamic.result.as_ref().map(ToString::to_string)),
-        })
-        .collect();
-    let data = graph
-        .data()
-        .iter()
-        .map(|entry| {
-            let bytes = entry.bytes.clone().map_or_else(Bytes::new, |range| graph.file().slice(range));
-            let inline = (bytes.len() <= INLINE_BYTES_MAX).then(|| bytes.clone());
-            DataSpec::new(entry.encoding, bytes.len() as u64, inline)
-        })
-        .collect();
+    let checked = check(&graph, |component| &interfaces[component as usize]).map_err(refused)?;
     let mut outputs_by_task: Vec<(TaskIndex, u32)> = graph.outputs().iter().map(|output| output.task).zip(0..).collect();
     outputs_by_task.sort_unstable();
-    let (plan, settings_by_key) = plan(&graph);
-    Ok(Prepared {
-        functions,
-        data,
-        settings: plan.settings.clone(),
-        settings_by_key,
-        outputs_by_task,
-        plan,
-        graph: Arc::new(graph),
-    })
+    let functions = function_specs(&graph, |component| graph.components()[component as usize].digest);
+    let data = data_specs(&graph);
+    let (plan, settings_by_key) = plan(&graph, &[], |function| levels(&graph, function, None));
+    let settings = plan.settings.clone();
+    let bytes = graph.file().len();
+    let part = Arc::new(Part { graph, settings_by_key });
+    let known = Known::new(Addition { part, interfaces, types: checked.into_types(), settings: settings.clone(), bytes });
+    Ok(Prepared { known, tables: Tables { functions, data, settings }, outputs_by_task, plan })
+}
+
+/// Everything that can be wrong with a fragment is said here. Takes time for the fragment, and not for the graph.
+pub(crate) fn prepare_fragment(
+    file: Bytes,
+    id: GraphId,
+    known: &mut Known,
+    components: &Components,
+) -> Result<(Extension, Addition), NotExtended> {
+    let fragment = Fragment::read(file).map_err(|error| Refusal::new(error.code, error.to_string()))?;
+    if fragment.append_to() != id {
+        let message = format!("append-to: the fragment continues the graph `{}`, not `{id}`", fragment.append_to());
+        return Err(Refusal::new(ErrorCode::BadField, message).into());
+    }
+    let (base, extent) = (fragment.base(), known.extent());
+    if base != extent {
+        let moved = base.named().into_iter().zip(extent.named()).filter(|(theirs, ours)| theirs != ours);
+        let moved: Vec<String> = moved.map(|((name, theirs), (_, ours))| format!("{ours} {name}, not {theirs}")).collect();
+        let message = format!("base: the graph has {} by now; write the fragment for where it ends", moved.join(" and "));
+        return Err(NotExtended { refusal: Refusal::new(ErrorCode::BaseMoved, message), extent: Some(extent) });
+    }
+    let graph = fragment.into_tables();
+    within_limits(&graph, known)?;
+    for task in graph.tasks() {
+        if let Some(earlier) = known.find(task.key()) {
+            let message = format!("{}: task {} of the graph has the same key", task.place(), earlier.0);
+            return Err(Refusal::new(ErrorCode::DuplicateKey, message).into());
+        }
+    }
+    let interfaces = interfaces(&graph, components)?;
+    check_data(&graph)?;
+    let interface_of = |component: u32| match component.checked_sub(base.components) {
+        Some(own) => &*interfaces[own as usize],
+        None => &*known.interfaces[component as usize],
+    };
+    let checked = check_fragment(&graph, known, interface_of).map_err(refused)?;
+    let functions = function_specs(&graph, |component| match component.checked_sub(base.components) {
+        Some(own) => graph.components()[own as usize].digest,
+        None => known.parts.component(component).digest,
+    });
+    let data = data_specs(&graph);
+    let (plan, settings_by_key) = plan(&graph, &known.settings, |function| levels(&graph, function, Some(known)));
+    let settings = plan.settings.clone();
+    let bytes = graph.file().len() + FRAGMENT_BYTES;
+    let part = Arc::new(Part { graph, settings_by_key });
+    let addition =
+        Addition { part: Arc::clone(&part), interfaces, types: checked.into_types(), settings: settings.clone(), bytes };
+    Ok((Extension { part, tables: Tables { functions, data, settings }, plan }, addition))
+}
+
+fn refused(errors: wasm_tasks_interface::CheckErrors) -> Refusal {
+    Refusal { code: errors.code(), messages: errors.to_string().lines().map(str::to_owned).collect() }
+}
+
+/// What only graph and fragments together can break.
+fn within_limits(fragment: &Graph, known: &Known) -> Result<(), Refusal> {
+    let sums = [
+        ("bytes of the graph and its fragments", known.bytes + FRAGMENT_BYTES + fragment.file().len(), GRAPH_BYTES_MAX),
+        ("edges of the graph and its fragments", known.edges + fragment.edge_count(), GROWN_EDGES_MAX),
+    ];
+    match sums.into_iter().find(|(_, sum, max)| sum > max) {
+        None => Ok(()),
+        Some((what, sum, max)) => {
+            Err(Refusal::new(ErrorCode::LimitExceeded, format!("graph: {sum} {what}; at most {max} are allowed")))
+        }
+    }
+}
+
+fn function_specs(graph: &Graph, digest: impl Fn(u32) -> ComponentDigest) -> Vec<FunctionSpec> {
+    let spec = |function: &Function| FunctionSpec {
+        component: digest(function.component),
+        export: function.export.clone(),
+        bind: function.bind.clone().map_or_else(Bytes::new, |range| graph.file().slice(range)),
+        dynamic: function.dynamic.as_ref().map(|dynamic| dynamic.result.as_ref().map(ToString::to_string)),
+    };
+    graph.functions().iter().map(spec).collect()
+}
+
+fn data_specs(graph: &Graph) -> Vec<DataSpec> {
+    let spec = |entry: &DataEntry| {
+        let bytes = entry.bytes.clone().map_or_else(Bytes::new, |range| graph.file().slice(range));
+        let inline = (bytes.len() <= INLINE_BYTES_MAX).then(|| bytes.clone());
+        DataSpec::new(entry.encoding, bytes.len() as u64, inline)
+    };
+    graph.data().iter().map(spec).collect()
+}
+
+/// The options of tasks of a function, below their own: the function's, the fragment's, and those that the graph came with.
+fn levels<'a>(graph: &'a Graph, function: u32, known: Option<&'a Known>) -> [Option<&'a Options>; 3] {
+    let own = graph.function(function).map(|function| &function.options);
+    let function = own.or_else(|| Some(&known?.parts.function(function).options));
+    [function, Some(graph.options()), known.map(|known| known.parts.options())]
 }
 
 fn interfaces(graph: &Graph, components: &Components) -> Result<Vec<Arc<Interface>>, Refusal> {
@@ -129,7 +217,15 @@ fn check_data(graph: &Graph) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn plan(graph: &Graph) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
+/// How many of the settings that are known are compared with new ones: those of the last fragments are the likeliest.
+const SETTINGS_COMPARED_MAX: usize = 64;
+
+/// Tasks and edges as numbers. Settings of the plan are those that are not among the last of `known`.
+fn plan<'a>(
+    graph: &Graph,
+    known: &[Settings],
+    levels: impl Fn(u32) -> [Option<&'a Options>; 3],
+) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
     let n = graph.len();
     let mut plan = GraphPlan {
         dependency_starts: Vec::with_capacity(n + 1),
@@ -141,26 +237,30 @@ fn plan(graph: &Graph) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
         expected: Vec::new(),
         edge_bytes: Vec::new(),
     };
+    let compared_from = known.len().saturating_sub(SETTINGS_COMPARED_MAX);
     let mut by_key: DenseMap<(u32, u32), u32> = DenseMap::default();
     plan.dependency_starts.push(0);
     for task in graph.tasks() {
-        if let (run_us, result_bytes) = task.expected()
+        let levels = levels(task.function_index());
+        if let (run_us, result_bytes) = task.expected(&levels)
             && (run_us.is_some() || result_bytes.is_some())
         {
             // The column is there from the first task on of which something is said.
             plan.expected.resize(n, Expected::NOTHING);
             let said = |value: Option<u64>| value.unwrap_or(Expected::NOT_SAID);
-            plan.expected[task.index().0 as usize] = Expected { run_us: said(run_us), result_bytes: said(result_bytes) };
+            plan.expected[task.file_position()] = Expected { run_us: said(run_us), result_bytes: said(result_bytes) };
         }
         plan.dependencies.extend_from_slice(task.dependencies());
         plan.dependency_starts.push(plan.dependencies.len() as u32);
         plan.functions.push(task.function_index());
         let settings = *by_key.entry(task.settings_key()).or_insert_with(|| {
-            let settings = task.settings();
-            let known = plan.settings.iter().position(|known| *known == settings);
-            known.unwrap_or_else(|| {
+            let [function, fragment, graph] = levels;
+            let settings = Settings::merge([task.own_options(), function, fragment, graph]);
+            let earlier = known[compared_from..].iter().position(|known| *known == settings);
+            let own = || plan.settings.iter().position(|known| *known == settings).map(|own| known.len() + own);
+            earlier.map(|at| compared_from + at).or_else(own).unwrap_or_else(|| {
                 plan.settings.push(settings);
-                plan.settings.len() - 1
+                known.len() + plan.settings.len() - 1
             }) as u32
         });
         plan.task_settings.push(settings);

@@ -1,5 +1,7 @@
 //! The scheduler's shell over memory links, with a client and a worker that follow a script.
 
+#[path = "shell/fragments.rs"]
+mod fragments;
 mod script;
 
 use bytes::Bytes;

@@ -1,6 +1,7 @@
 //! Definitions of graphs as the threads that run tasks use them: exports bound once, data entries filled in once.
 
 use crate::runner::Runner;
+use crate::table::Table;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use wasm_tasks_protocol::TaskError;
@@ -8,11 +9,11 @@ use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec};
 use wasm_tasks_worker_core::GraphKey;
 
-/// A graph's tables. Shared, and replaced as a whole when the graph is defined again.
+/// A graph's tables. Shared, and replaced when the graph is extended.
 pub(crate) struct GraphDefinition<R: Runner> {
-    pub(crate) functions: Vec<Arc<FunctionEntry<R>>>,
-    pub(crate) data: Arc<[Arc<DataEntry>]>,
-    pub(crate) settings: Vec<Settings>,
+    pub(crate) functions: Table<Arc<FunctionEntry<R>>>,
+    pub(crate) data: Arc<Table<Arc<DataEntry>>>,
+    pub(crate) settings: Table<Arc<Settings>>,
 }
 
 /// A function, and its export once it was needed, without and with metering.
@@ -69,25 +70,26 @@ impl<R: Runner> Graphs<R> {
         self.by_key.get(key.index())?.as_ref().filter(|(at, _)| *at == key).map(|(_, graph)| graph)
     }
 
-    /// Takes in a definition. What is bound and filled in already stays.
+    /// Takes in a definition, or what follows one: entries are added at the end of each table.
     pub(crate) fn define(&mut self, key: GraphKey, tables: (Vec<FunctionSpec>, Vec<DataSpec>, Vec<Settings>)) {
         let (functions, data, settings) = tables;
-        let (mut old_functions, mut old_data) = match self.get(key) {
-            Some(old) => (old.functions.clone(), old.data.to_vec()),
-            None => (Vec::new(), Vec::new()),
+        let mut definition = match self.get(key) {
+            Some(old) => {
+                GraphDefinition { functions: old.functions.clone(), data: old.data.clone(), settings: old.settings.clone() }
+            }
+            None => GraphDefinition { functions: Table::new(), data: Arc::new(Table::new()), settings: Table::new() },
         };
-        let new_functions = functions.into_iter().skip(old_functions.len());
-        old_functions
-            .extend(new_functions.map(|spec| Arc::new(FunctionEntry { spec, bound: [OnceLock::new(), OnceLock::new()] })));
-        let new_data = data.into_iter().skip(old_data.len());
-        old_data.extend(new_data.map(|spec| {
+        definition.functions.extend(
+            functions.into_iter().map(|spec| Arc::new(FunctionEntry { spec, bound: [OnceLock::new(), OnceLock::new()] })),
+        );
+        Arc::make_mut(&mut definition.data).extend(data.into_iter().map(|spec| {
             let bytes = spec.inline.map_or_else(OnceLock::new, OnceLock::from);
             Arc::new(DataEntry { is_raw: spec.is_raw, len: spec.len, bytes })
         }));
+        definition.settings.extend(settings.into_iter().map(Arc::new));
         if self.by_key.len() <= key.index() {
             self.by_key.resize_with(key.index() + 1, || None);
         }
-        let definition = GraphDefinition { functions: old_functions, data: old_data.into(), settings };
         self.by_key[key.index()] = Some((key, Arc::new(definition)));
     }
 

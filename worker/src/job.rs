@@ -7,6 +7,7 @@ use crate::store::Value;
 use bytes::Bytes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
 use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished};
 use wasm_tasks_protocol::time::Duration;
@@ -64,9 +65,14 @@ impl<R: Runner> Job<R> {
         }
     }
 
+    fn settings(&self) -> &Settings {
+        self.graph.settings.get(self.settings as usize).expect("the core launches what is defined")
+    }
+
     fn call(&self, runner: &R, inputs: Vec<(TaskIndex, Value)>, cancel: &R::Cancel) -> Result<CallOutcome, TaskError> {
-        let settings = &self.graph.settings[self.settings as usize];
-        let function: &FunctionEntry<R> = &self.graph.functions[self.function as usize];
+        let settings = self.settings();
+        let function: &FunctionEntry<R> =
+            self.graph.functions.get(self.function as usize).expect("the core launches what is defined");
         let bound = function.bind(runner, &self.module, settings.fuel.is_some())?;
         let inputs = Inputs::gather(inputs, Arc::clone(&self.graph.data))?;
         Ok(runner.run(bound, &Call { bound: &function.spec.bind, args: &self.args, inputs: &inputs, settings }, cancel))
@@ -79,7 +85,7 @@ impl<R: Runner> Job<R> {
             .then(|| Box::new(TaskLogs { graph: self.key, task: self.task, stdout: stdout.into(), stderr: stderr.into() }));
         let run = Duration::from(wall);
         let result = result.and_then(|value| {
-            let limit = self.graph.settings[self.settings as usize].result_bytes_max;
+            let limit = self.settings().result_bytes_max;
             if value.len() as u64 <= limit {
                 return Ok(value);
             }

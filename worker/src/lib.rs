@@ -23,6 +23,7 @@ mod shell;
 mod spill;
 mod spiller;
 mod store;
+mod table;
 mod worker;
 
 pub use peers::PeerServer;

@@ -42,7 +42,8 @@ impl<R: Runner> Shell<R> {
                     errand.abort();
                 }
             }
-            Action::DefineGraph { graph, graph_id: _, tenant: _, functions, data, settings } => {
+            Action::DefineGraph { graph, graph_id: _, tenant: _, functions, data, settings }
+            | Action::ExtendGraph { graph, functions, data, settings } => {
                 self.graphs.define(graph, (functions, data, settings));
             }
             Action::ForgetGraph(graph) => {

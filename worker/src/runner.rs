@@ -5,6 +5,7 @@
 
 use crate::graphs::DataEntry;
 use crate::store::Value;
+use crate::table::Table;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +69,7 @@ pub struct Call<'a> {
 pub struct Inputs {
     /// Sorted by task.
     results: Vec<(TaskIndex, Bytes)>,
-    data: Arc<[Arc<DataEntry>]>,
+    data: Arc<Table<Arc<DataEntry>>>,
 }
 
 impl Inputs {
@@ -76,7 +77,7 @@ impl Inputs {
     ///
     /// # Errors
     /// When that fails: the worker's fault.
-    pub(crate) fn gather(values: Vec<(TaskIndex, Value)>, data: Arc<[Arc<DataEntry>]>) -> Result<Inputs, TaskError> {
+    pub(crate) fn gather(values: Vec<(TaskIndex, Value)>, data: Arc<Table<Arc<DataEntry>>>) -> Result<Inputs, TaskError> {
         let mut results = Vec::with_capacity(values.len());
         for (task, value) in values {
             results.push((task, value.load()?));

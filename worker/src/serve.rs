@@ -23,6 +23,7 @@ impl<R: Runner> Shell<R> {
                 }
             }
             Request::SubmitGraph { .. }
+            | Request::ExtendGraph { .. }
             | Request::MissingComponents { .. }
             | Request::UploadComponent { .. }
             | Request::FetchComponent { .. }

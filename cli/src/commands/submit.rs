@@ -1,5 +1,7 @@
 //! `wasm-tasks submit`: runs a graph.
 
+use super::append::Append;
+use super::results::parse_id;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::follow::{self, Sink, or_interrupt, read_upload, until_end};
@@ -12,7 +14,7 @@ use clap::Args;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use wasm_tasks::runs::Runs;
-use wasm_tasks::{Client, ErrorCode, Home, Outcome, Submission, Upload};
+use wasm_tasks::{Client, ErrorCode, GraphId, Home, Outcome, Submission, Upload};
 use wasm_tasks_protocol::graph::Reference;
 
 /// Runs a graph and prints its outputs
@@ -22,6 +24,7 @@ use wasm_tasks_protocol::graph::Reference;
   wasm-tasks submit graph.msgpack --format msgpack -o outputs.msgpack
   wasm-tasks submit graph.msgpack --format raw > plot.svg
   wasm-tasks submit graph.msgpack --scheduler 127.0.0.1:7077 --detach
+  wasm-tasks submit more.msgpack --scheduler 127.0.0.1:7077 --append-to ID
 
 Finished outputs are printed also when another task fails. Ctrl-C cancels the graph.")]
 pub(crate) struct Submit {
@@ -36,6 +39,9 @@ pub(crate) struct Submit {
     /// Print the graph's id and leave; `attach` and `results` take it. Needs a fleet
     #[arg(long)]
     detach: bool,
+    /// The file is a fragment that continues this graph of a fleet; its outputs are printed
+    #[arg(long, value_name = "GRAPH", value_parser = parse_id)]
+    append_to: Option<GraphId>,
     /// No progress, no summary
     #[arg(short, long)]
     quiet: bool,
@@ -53,6 +59,11 @@ impl Submit {
         if self.detach && self.place.scheduler().is_none() {
             // The embedded cluster ends with this process, so there would be nothing to come back to.
             self.place.fleet().await?;
+        }
+        if let Some(graph) = self.append_to {
+            let fragment = Append { graph, file: self.graph, is_detached: self.detach };
+            let sink = Sink { format: self.format, file: self.output, is_bare: false };
+            return fragment.run(&self.place, &sink, voice, &mut interrupts).await;
         }
         let bar = voice.bar();
         bar.phase("reading the graph");

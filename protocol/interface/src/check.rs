@@ -2,18 +2,22 @@
 //!
 //! Walks the bytes of arguments once and copies nothing; grants, digests and quotas are checked elsewhere.
 
+mod earlier;
 mod error;
 mod functions;
 mod references;
 
+pub use earlier::{Earlier, EarlierData};
 pub use error::{CheckError, CheckErrors};
 pub use functions::FunctionSignature;
 
 use crate::interface::Interface;
 use crate::nearest::{listed, nearest, shorten};
 use crate::walk::{Mode, Walk};
+use earlier::{Nothing, Signatures};
 use error::Errors;
 use references::{Results, follow};
+use std::collections::BTreeMap;
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::Type;
 use wasm_tasks_protocol::graph::{Graph, Place, Reference, Task};
@@ -24,15 +28,16 @@ use wasm_tasks_protocol::msgpack::{Kind, Reader};
 pub struct CheckedGraph {
     functions: Vec<FunctionSignature>,
     data_types: Vec<Vec<Type>>,
+    earlier_data_types: BTreeMap<u32, Vec<Type>>,
 }
 
 impl CheckedGraph {
-    /// The signatures of the graph's functions, by their position.
+    /// The signatures of the graph's functions, by their position; of a fragment those of its own.
     pub fn functions(&self) -> &[FunctionSignature] {
         &self.functions
     }
 
-    /// The type of a task's result.
+    /// The type of a task's result, in a graph of its own.
     pub fn result_of(&self, task: &Task<'_>) -> &Type {
         &self.functions[task.function_index() as usize].result
     }
@@ -51,35 +56,63 @@ impl CheckedGraph {
     }
 }
 
+/// What a check found out, for those who keep it to check fragments against.
+#[derive(Clone, Debug, Default)]
+pub struct FoundTypes {
+    /// The signatures of functions, by their position in the file.
+    pub functions: Vec<FunctionSignature>,
+    /// The types that data entries are used as, by their position in the file.
+    pub data: Vec<Vec<Type>>,
+    /// Types that data entries of the base are used as for the first time, by position among all.
+    pub earlier_data: BTreeMap<u32, Vec<Type>>,
+}
+
+impl CheckedGraph {
+    /// The types that were found.
+    pub fn into_types(self) -> FoundTypes {
+        FoundTypes { functions: self.functions, data: self.data_types, earlier_data: self.earlier_data_types }
+    }
+}
+
 /// Checks a graph. `interface_of` gives the interface of the component at a position.
 ///
 /// # Errors
 /// Everything that is wrong, up to 20 places.
 pub fn check<'i>(graph: &Graph, interface_of: impl Fn(u32) -> &'i Interface) -> Result<CheckedGraph, CheckErrors> {
+    check_fragment(graph, &Nothing, interface_of)
+}
+
+/// Checks a fragment's tables against the graph that they continue. Takes time for the fragment, not for the graph.
+/// `interface_of` gives the interface of the component at a position among all.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_fragment<'i>(
+    graph: &Graph,
+    earlier: &dyn Earlier,
+    interface_of: impl Fn(u32) -> &'i Interface,
+) -> Result<CheckedGraph, CheckErrors> {
     let mut errors = Errors::default();
-    let signatures = functions::signatures(graph, interface_of, &mut errors);
-    let mut results = Results::new(graph, &signatures);
+    let own = functions::signatures(graph, interface_of, &mut errors);
+    let signatures = Signatures::new(graph, &own, earlier);
+    let mut results = Results::new(graph, signatures);
     results.check_declared_data(&mut errors);
     let mut walk = Walk::new(Mode::Check, &mut results);
-    functions::check_bound(graph, &signatures, &mut walk, &mut errors);
+    functions::check_bound(graph, &own, &mut walk, &mut errors);
     for task in graph.tasks() {
         if errors.is_enough() {
             break;
         }
-        if let Some(signature) = &signatures[task.function_index() as usize] {
+        if let Some(signature) = signatures.of(task.function_index()) {
             check_task(&task, signature, &mut walk, &mut errors);
         }
     }
     drop(walk);
-    check_outputs(graph, &signatures, &mut errors);
-    let data_types = results.into_data_types();
+    check_outputs(graph, signatures, &mut errors);
+    let (data_types, earlier_data_types) = results.into_data_types();
     errors.finish()?;
-    let functions = signatures.into_iter().map(|signature| signature.expect("without errors each function has one")).collect();
-    Ok(CheckedGraph { functions, data_types })
-}
-
-fn place_of(task: &Task<'_>) -> Place {
-    Place::task(task.index().0 as usize, task.key())
+    let functions = own.into_iter().map(|signature| signature.expect("without errors each function has one")).collect();
+    Ok(CheckedGraph { functions, data_types, earlier_data_types })
 }
 
 fn check_task(task: &Task<'_>, signature: &FunctionSignature, walk: &mut Walk<'_, Results<'_>>, errors: &mut Errors) {
@@ -109,7 +142,7 @@ fn check_positional(
         let mut argument = *reader;
         let ty = signature.argument_type(position);
         if let Err(mismatch) = walk.root(ty, &mut argument) {
-            errors.mismatch(place_of(task), functions::argument_name(signature, position), *mismatch);
+            errors.mismatch(task.place(), functions::argument_name(signature, position), *mismatch);
         }
         reader.skip().expect("arguments were checked when the graph was read");
     }
@@ -124,7 +157,7 @@ fn check_named(
 ) {
     if signature.is_dynamic {
         let message = "the arguments of a dynamic function have no names; give them as an array";
-        return errors.push(CheckError::new(ErrorCode::WrongArity, place_of(task), message));
+        return errors.push(CheckError::new(ErrorCode::WrongArity, task.place(), message));
     }
     let len = reader.map().expect("arguments were checked when the graph was read");
     let params = &signature.params[signature.bound..];
@@ -139,7 +172,7 @@ fn check_named(
         };
         given.push(position);
         if let Err(mismatch) = walk.root(&params[position].1, &mut argument) {
-            errors.mismatch(place_of(task), functions::argument_name(signature, position), *mismatch);
+            errors.mismatch(task.place(), functions::argument_name(signature, position), *mismatch);
         }
     }
     if len != params.len() {
@@ -156,7 +189,7 @@ fn unknown_parameter(task: &Task<'_>, signature: &FunctionSignature, name: &str)
         Some(near) if !is_bound => format!("did you mean `{near}`?"),
         _ => format!("the parameters are {}", listed(names(), 10)),
     };
-    CheckError { hint: Some(hint), ..CheckError::new(ErrorCode::WrongArity, place_of(task), message) }
+    CheckError { hint: Some(hint), ..CheckError::new(ErrorCode::WrongArity, task.place(), message) }
 }
 
 fn wrong_arity(task: &Task<'_>, signature: &FunctionSignature, len: usize, given: &[usize]) -> CheckError {
@@ -171,15 +204,15 @@ fn wrong_arity(task: &Task<'_>, signature: &FunctionSignature, len: usize, given
     } else {
         format!("missing: {}", listed(missing.iter().map(String::as_str), 10))
     };
-    CheckError { hint: Some(hint), ..CheckError::new(ErrorCode::WrongArity, place_of(task), message) }
+    CheckError { hint: Some(hint), ..CheckError::new(ErrorCode::WrongArity, task.place(), message) }
 }
 
-fn check_outputs(graph: &Graph, signatures: &[Option<FunctionSignature>], errors: &mut Errors) {
+fn check_outputs(graph: &Graph, signatures: Signatures<'_>, errors: &mut Errors) {
     for (position, output) in graph.outputs().iter().enumerate() {
         if errors.is_enough() {
             break;
         }
-        let Some(signature) = &signatures[graph.task(output.task).function_index() as usize] else { continue };
+        let (_, Some(signature)) = signatures.of_task(graph, output.task) else { continue };
         let steps = output.path.iter().map(|step| step.as_step());
         if let Err(mismatch) = references::follow_all(&signature.result, steps) {
             errors.mismatch(Place::entry("outputs", position), String::new(), *mismatch);

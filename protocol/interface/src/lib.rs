@@ -18,7 +18,9 @@ pub mod wave;
 mod wit;
 
 pub use argument::{ArgumentError, example, parse_argument};
-pub use check::{CheckError, CheckErrors, CheckedGraph, FunctionSignature, check};
+pub use check::{
+    CheckError, CheckErrors, CheckedGraph, Earlier, EarlierData, FoundTypes, FunctionSignature, check, check_fragment,
+};
 pub use fits::{Mismatch, NoReferences, Resolver, fits};
 pub use interface::{Export, Interface, InterfaceError, UnsupportedExport};
 pub use text::signature_text;

@@ -28,6 +28,19 @@ pub fn transpose(starts: &[u32], edges: &[TaskIndex]) -> (Vec<u32>, Vec<TaskInde
     (out_starts, out)
 }
 
+/// The edges of a fragment that stay in it, with positions counted from its first task, which is `base`.
+pub fn within(starts: &[u32], edges: &[TaskIndex], base: u32) -> (Vec<u32>, Vec<TaskIndex>) {
+    let mut inner_starts = Vec::with_capacity(starts.len());
+    let mut inner = Vec::new();
+    inner_starts.push(0);
+    for task in 0..starts.len().saturating_sub(1) as u32 {
+        let own = edges_of(starts, edges, TaskIndex(task)).iter().filter(|edge| edge.0 >= base);
+        inner.extend(own.map(|edge| TaskIndex(edge.0 - base)));
+        inner_starts.push(inner.len() as u32);
+    }
+    (inner_starts, inner)
+}
+
 /// Every task after what it needs (Kahn's algorithm, "Topological sorting of large networks", 1962).
 ///
 /// # Errors

@@ -163,8 +163,8 @@ impl Default for Settings {
 
 impl Settings {
     /// Merges levels, the most specific first.
-    pub fn merge(levels: [Option<&Options>; 3]) -> Settings {
-        fn first<T: Clone>(levels: &[Option<&Options>; 3], field: impl Fn(&Options) -> &Option<T>) -> Option<T> {
+    pub fn merge<const LEVELS: usize>(levels: [Option<&Options>; LEVELS]) -> Settings {
+        fn first<T: Clone>(levels: &[Option<&Options>], field: impl Fn(&Options) -> &Option<T>) -> Option<T> {
             levels.iter().flatten().find_map(|options| field(options).clone())
         }
         let memory = first(&levels, |options| &options.memory_bytes);

@@ -1,11 +1,12 @@
 //! Reads a graph from hostile bytes. The first thing that is wrong is reported with its place.
 
-mod fields;
+pub(super) mod fields;
 mod options;
 
 use self::fields::{Fields, Known};
 use super::{
-    Component, DataEncoding, DataEntry, Dynamic, Function, Graph, NO_OPTIONS, Options, Reference, Source, TaskEntry, order,
+    Append, Component, DataEncoding, DataEntry, Dynamic, Extent, Function, Graph, NO_OPTIONS, Options, Reference, Source,
+    TaskEntry, order,
 };
 use crate::ErrorCode;
 use crate::ids::TaskIndex;
@@ -70,7 +71,7 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 impl GraphError {
-    fn new(code: ErrorCode, place: Place, message: impl Into<String>) -> GraphError {
+    pub(super) fn new(code: ErrorCode, place: Place, message: impl Into<String>) -> GraphError {
         GraphError { code, place, message: message.into() }
     }
 
@@ -79,7 +80,7 @@ impl GraphError {
     }
 
     /// An error of reading where a field of a kind was expected.
-    fn read(place: Place, error: ReadError) -> GraphError {
+    pub(super) fn read(place: Place, error: ReadError) -> GraphError {
         let code = match error {
             ReadError::Kind { .. } => ErrorCode::BadField,
             ReadError::End | ReadError::Reserved | ReadError::Utf8 => ErrorCode::BadMsgpack,
@@ -96,7 +97,8 @@ fn limited(len: usize, max: usize, place: Place, what: &str) -> Result<usize, Gr
     Err(GraphError::new(ErrorCode::LimitExceeded, place, format!("{len} {what}; at most {max} are allowed")))
 }
 
-const GRAPH_FIELDS: Known = Known::new(&["wasm-tasks", "components", "functions", "data", "tasks", "outputs", "options"], &[]);
+const GRAPH_FIELDS: Known =
+    Known::new(&["wasm-tasks", "append-to", "base", "components", "functions", "data", "tasks", "outputs", "options"], &[]);
 const COMPONENT_FIELDS: Known = Known::new(&["digest", "name", "bytes", "source"], &["links", "requires"]);
 const FUNCTION_FIELDS: Known = Known::new(&["component", "export", "bind", "dynamic", "group", "options"], &[]);
 const DYNAMIC_FIELDS: Known = Known::new(&["params", "result"], &[]);
@@ -108,6 +110,20 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] with the code of `docs/graph-format.md` for the first thing that is wrong.
     pub fn read(file: Bytes) -> Result<Graph, GraphError> {
+        match Graph::read_either(file)? {
+            (graph, None) => Ok(graph),
+            (_, Some(append)) => {
+                let message = format!(
+                    "this is a fragment, which continues the graph `{}` and is no graph of its own; append it with `submit --append-to`",
+                    append.graph
+                );
+                Err(GraphError::new(ErrorCode::BadField, Place::named("append-to"), message))
+            }
+        }
+    }
+
+    /// Reads and checks a graph or a fragment: the latter says what it continues.
+    pub(super) fn read_either(file: Bytes) -> Result<(Graph, Option<Append>), GraphError> {
         limited(file.len(), GRAPH_BYTES_MAX, Place::graph(), "bytes")?;
         let bytes = file.clone();
         let fields = Fields::whole(&bytes, &GRAPH_FIELDS)?;
@@ -118,16 +134,22 @@ impl Graph {
                 return Err(GraphError::new(ErrorCode::UnsupportedVersion, Place::graph(), message));
             }
         }
-        let components = fields.table("components", GRAPH_COMPONENTS_MAX, |at, entry| component(&bytes, at, entry))?;
-        let data = fields.optional_table("data", GRAPH_DATA_MAX, |at, entry| data_entry(&bytes, at, entry))?;
-        let functions = fields
-            .table("functions", GRAPH_FUNCTIONS_MAX, |at, entry| function(&bytes, at, entry, components.len(), data.len()))?;
+        let append = Append::read(&fields)?;
+        let base = append.map_or_else(Extent::default, |append| append.base);
+        let left = |max: usize, base: u32| max - base as usize;
+        let components_max = left(GRAPH_COMPONENTS_MAX, base.components);
+        let components = fields.table("components", components_max, |at, entry| component(&bytes, at, entry))?;
+        let data = fields.optional_table("data", left(GRAPH_DATA_MAX, base.data), |at, entry| data_entry(&bytes, at, entry))?;
+        let known = (base.components as usize + components.len(), base.data as usize + data.len());
+        let functions_max = left(GRAPH_FUNCTIONS_MAX, base.functions);
+        let functions = fields.table("functions", functions_max, |at, entry| function(&bytes, at, entry, known.0, known.1))?;
         let options = match fields.optional("options") {
-            Some(field) => options::read(&field, true)?,
+            Some(field) => options::read(&field, append.is_none())?,
             None => Options::default(),
         };
         let mut graph = Graph {
             file,
+            base,
             components,
             functions,
             data,
@@ -139,17 +161,17 @@ impl Graph {
             options,
         };
         graph.read_tasks(&fields.required("tasks")?.reader(), &bytes)?;
-        graph.read_outputs(&fields.required("outputs")?.reader())?;
+        graph.read_outputs(&fields.required("outputs")?.reader(), append.is_some())?;
         graph.refuse_duplicate_keys()?;
         graph.refuse_circles()?;
-        Ok(graph)
+        Ok((graph, append))
     }
 
     fn read_tasks(&mut self, reader: &Reader<'_>, file: &[u8]) -> Result<(), GraphError> {
         let mut reader = *reader;
         let place = || Place::named("tasks");
         let count = reader.array().map_err(|error| GraphError::read(place(), error))?;
-        limited(count, GRAPH_TASKS_MAX, place(), "tasks")?;
+        limited(count, GRAPH_TASKS_MAX - self.base.tasks as usize, place(), "tasks")?;
         self.tasks.reserve_exact(count);
         self.dependency_starts.reserve_exact(count);
         let mut known_options: Vec<(Range<usize>, u32)> = Vec::new();
@@ -184,8 +206,9 @@ impl Graph {
         limited(key.len(), KEY_BYTES_MAX, unnamed(), "bytes in the key")?;
         let place = || Place::task(position, key);
         let function = reader.int().map_err(|error| GraphError::read(place(), error))?;
-        if !(0..self.functions.len() as i128).contains(&function) {
-            let message = format!("function {function} is not in the graph; it has {}", self.functions.len());
+        let functions = self.base.functions as usize + self.functions.len();
+        if !(0..functions as i128).contains(&function) {
+            let message = format!("function {function} is not in the graph; it has {functions}");
             return Err(GraphError::new(ErrorCode::BadField, place(), message));
         }
         match reader.kind() {
@@ -197,7 +220,8 @@ impl Graph {
             Err(error) => return Err(GraphError::read(place(), error)),
         }
         let first = self.dependencies.len();
-        let mut found = Found { tasks: count, data: self.data.len(), dependencies: &mut self.dependencies, references: 0 };
+        let (tasks, data) = (self.base.tasks as usize + count, self.base.data as usize + self.data.len());
+        let mut found = Found { tasks, data, dependencies: &mut self.dependencies, references: 0 };
         let args = match validate(reader, &mut found) {
             Ok(args) => args,
             Err(error) => {
@@ -253,18 +277,19 @@ impl Graph {
         Ok(position)
     }
 
-    fn read_outputs(&mut self, reader: &Reader<'_>) -> Result<(), GraphError> {
+    fn read_outputs(&mut self, reader: &Reader<'_>, may_be_none: bool) -> Result<(), GraphError> {
         let mut reader = *reader;
         let place = || Place::named("outputs");
         let count = reader.array().map_err(|error| GraphError::read(place(), error))?;
-        limited(count, GRAPH_OUTPUTS_MAX, place(), "outputs")?;
-        if count == 0 && !self.tasks.is_empty() {
+        limited(count, GRAPH_OUTPUTS_MAX - self.base.outputs as usize, place(), "outputs")?;
+        if count == 0 && !self.tasks.is_empty() && !may_be_none {
             return Err(GraphError::new(ErrorCode::BadField, place(), "there are tasks but no outputs"));
         }
         for position in 0..count {
             let place = || Place::entry("outputs", position);
             let start = reader;
-            let mut found = Found { tasks: self.tasks.len(), data: 0, dependencies: &mut Vec::new(), references: 0 };
+            let tasks = self.base.tasks as usize + self.tasks.len();
+            let mut found = Found { tasks, data: 0, dependencies: &mut Vec::new(), references: 0 };
             validate(&mut reader, &mut found).map_err(|error| match &error {
                 InvalidValue::Reference(what) if what.starts_with("a task") => {
                     GraphError::new(ErrorCode::UnknownTask, place(), error.to_string())
@@ -294,9 +319,9 @@ impl Graph {
         match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0 && key(pair[0].1) == key(pair[1].1)) {
             None => Ok(()),
             Some(pair) => {
-                let (first, second) = (pair[0].1, pair[1].1);
-                let message = format!("tasks[{first}] has the same key");
-                Err(GraphError::new(ErrorCode::DuplicateKey, Place::task(second as usize, key(second)), message))
+                let [first, second] = [pair[0].1, pair[1].1].map(|task| self.task(TaskIndex(task)));
+                let message = format!("tasks[{}] has the same key", first.file_position());
+                Err(GraphError::new(ErrorCode::DuplicateKey, second.place(), message))
             }
         }
     }
@@ -305,10 +330,17 @@ impl Graph {
         let Err(circle) = order::topological(self) else { return Ok(()) };
         let shown: Vec<String> = circle.iter().take(8).map(|task| format!("`{}`", shorten(self.task(*task).key()))).collect();
         let more = if circle.len() > 8 { format!(" and {} more", circle.len() - 8) } else { String::new() };
-        let first = circle[0];
+        let first = self.task(circle[0]);
         let message =
             format!("tasks wait for each other: {}{more}; each needs the next and the last the first", shown.join(", "));
-        Err(GraphError::new(ErrorCode::Cycle, Place::task(first.0 as usize, self.task(first).key()), message))
+        Err(GraphError::new(ErrorCode::Cycle, first.place(), message))
+    }
+}
+
+impl super::Task<'_> {
+    /// Where it stands in its file.
+    pub fn place(&self) -> Place {
+        Place::task(self.file_position(), self.key())
     }
 }
 

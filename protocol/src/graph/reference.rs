@@ -39,6 +39,14 @@ pub struct Reference {
     pub path: Vec<PathStep>,
 }
 
+impl fmt::Display for Reference {
+    /// `#4.field[2]`, for those who do not know the task's key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.task.0)?;
+        self.path.iter().try_for_each(|step| step.fmt(f))
+    }
+}
+
 impl Reference {
     /// The whole result of a task.
     pub const fn whole(task: TaskIndex) -> Reference {

@@ -1,6 +1,6 @@
 //! Writes graphs in canonical form.
 
-use super::{Component, DataEncoding, DataEntry, Dynamic, Graph, Options, Reference, Source};
+use super::{Append, Component, DataEncoding, DataEntry, Dynamic, Extent, Graph, Options, Reference, Source};
 use crate::ids::{ComponentDigest, ContentDigest, TaskIndex};
 use crate::msgpack::{EXT_DATA, Writer};
 use crate::value::Value;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 /// A graph under construction. Writes what it is told; [`Graph::read`] checks it.
 #[derive(Clone, Debug, Default)]
 pub struct GraphBuilder {
+    append: Option<Append>,
     components: Vec<Vec<u8>>,
     functions: Vec<Vec<u8>>,
     data: Vec<Vec<u8>>,
@@ -118,6 +119,15 @@ impl GraphBuilder {
         GraphBuilder::default()
     }
 
+    /// An empty fragment. Positions that are given back continue those of the base.
+    pub fn fragment(append: Append) -> GraphBuilder {
+        GraphBuilder { append: Some(append), ..GraphBuilder::default() }
+    }
+
+    fn base(&self) -> Extent {
+        self.append.map_or_else(Extent::default, |append| append.base)
+    }
+
     /// Sets the options of the graph.
     pub fn options(&mut self, options: Options) {
         self.options = options;
@@ -136,7 +146,7 @@ impl GraphBuilder {
         map.some("name", name, Writer::str);
         map.some("bytes", bytes, Writer::bin);
         map.some("source", source, write_source);
-        push(&mut self.components, map)
+        self.base().components + push(&mut self.components, map)
     }
 
     /// Adds a function; returns its position. `bind` may hold data, not tasks.
@@ -173,7 +183,7 @@ impl GraphBuilder {
         map.some("dynamic", dynamic, write_dynamic);
         map.some("group", group, Writer::str);
         map.some("options", write_options(options), |out, bytes| out.raw(&bytes));
-        push(&mut self.functions, map)
+        self.base().functions + push(&mut self.functions, map)
     }
 
     /// Adds a data entry with its bytes; returns its position.
@@ -219,7 +229,7 @@ impl GraphBuilder {
             });
         });
         map.some("type", ty, |out, ty| out.str(&ty.to_string()));
-        push(&mut self.data, map)
+        self.base().data + push(&mut self.data, map)
     }
 
     /// Adds a task; returns its position.
@@ -245,7 +255,7 @@ impl GraphBuilder {
             out.raw(&options);
         }
         self.task_count += 1;
-        TaskIndex(self.task_count - 1)
+        TaskIndex(self.base().tasks + self.task_count - 1)
     }
 
     /// Adds an output.
@@ -253,7 +263,7 @@ impl GraphBuilder {
         self.outputs.push(output);
     }
 
-    /// How many tasks there are.
+    /// How many tasks were added.
     pub fn task_count(&self) -> u32 {
         self.task_count
     }
@@ -266,6 +276,8 @@ impl GraphBuilder {
             entries.iter().for_each(|entry| out.raw(entry));
         };
         map.field("wasm-tasks", |out| out.uint(1));
+        map.some("append-to", self.append, |out, append| out.bin(&append.graph.0));
+        map.some("base", self.append, |out, append| append.base.write(out));
         map.field("components", |out| table(out, &self.components));
         map.field("functions", |out| table(out, &self.functions));
         if !self.data.is_empty() {
@@ -361,13 +373,17 @@ fn write_options(options: &Options) -> Option<Vec<u8>> {
 impl Graph {
     /// The canonical file of this graph. `component` and `data` may change entries on the way, which is how a client
     /// replaces paths by what it uploaded; a data entry's new bytes go into the file.
-    pub fn rewrite(
+    pub fn rewrite(&self, component: impl FnMut(&mut Component), data: impl FnMut(&mut DataEntry) -> Option<Bytes>) -> Vec<u8> {
+        self.rewrite_into(GraphBuilder::new(), component, data)
+    }
+
+    pub(super) fn rewrite_into(
         &self,
+        mut builder: GraphBuilder,
         mut component: impl FnMut(&mut Component),
         mut data: impl FnMut(&mut DataEntry) -> Option<Bytes>,
     ) -> Vec<u8> {
         let canonical = |bytes: &[u8]| Value::from_msgpack(bytes).expect("a checked graph's values are valid").to_file_encoding();
-        let mut builder = GraphBuilder::new();
         for entry in &self.components {
             let mut entry = entry.clone();
             component(&mut entry);

@@ -39,6 +39,14 @@ pub enum FromClient {
         /// Results that no other worker can take are left behind at once.
         gives_up: bool,
     },
+    /// Some outputs are no longer needed by this client. A task whose outputs nobody who follows the graph needs any more is not run
+    /// for them, and its result is let go.
+    ReleaseOutputs {
+        /// The graph.
+        graph: GraphId,
+        /// Their positions.
+        outputs: Vec<u32>,
+    },
 }
 
 /// Questions about the cluster.
@@ -65,6 +73,12 @@ pub enum Query {
     /// What the outputs of a graph are called ([`Graph::output_name`](crate::graph::Graph::output_name)): a JSON array of
     /// strings in their order. For clients that attach to a graph whose file they do not have.
     Outputs {
+        /// The graph.
+        graph: GraphId,
+    },
+    /// How far the tables of a graph go ([`Extent`](crate::graph::Extent)): `{"components", "functions", "data", "tasks",
+    /// "outputs"}`. For those who write a fragment.
+    Extent {
         /// The graph.
         graph: GraphId,
     },
@@ -99,7 +113,7 @@ pub enum ToClient {
         /// What happened.
         failure: TaskFailure,
     },
-    /// Nothing more will happen to the graph.
+    /// Nothing more will happen to the graph, unless it is extended.
     Finished {
         /// The graph.
         graph: GraphId,
@@ -142,6 +156,8 @@ pub enum OutputResult {
     },
     /// It will not come.
     Failed,
+    /// It was let go: everybody who followed the graph said that it is no longer needed.
+    Released,
 }
 
 /// A failed task.
@@ -188,6 +204,8 @@ pub struct GraphSummary {
     pub attempts: u64,
     /// Function with the largest sum of wall times, that sum, and its number of tasks.
     pub slowest: Option<(String, Duration, u64)>,
+    /// How many outputs the graph had: what is said here is not about later ones.
+    pub outputs: u64,
 }
 
 /// Why something was refused.

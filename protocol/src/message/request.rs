@@ -67,6 +67,13 @@ pub enum Request {
         /// The graph.
         graph: GraphId,
     },
+    /// A client's fragment; the body is the file. Answered when it is accepted or refused. The body of the answer is how far
+    /// the graph's tables go now ([`Extent`](crate::graph::Extent)): with the fragment when it was accepted, and without it when
+    /// it was refused as `base-moved`, so that the client can write it anew.
+    ExtendGraph {
+        /// The graph that it continues.
+        graph: GraphId,
+    },
 }
 
 /// The head of the answer.

@@ -92,6 +92,17 @@ pub enum ToWorker {
         /// The results.
         results: Vec<Input>,
     },
+    /// A graph that was defined goes on: these follow what is known of it.
+    ExtendGraph {
+        /// The graph.
+        graph: GraphId,
+        /// More functions.
+        functions: Vec<FunctionSpec>,
+        /// More data entries.
+        data: Vec<DataSpec>,
+        /// More settings.
+        settings: Vec<Settings>,
+    },
 }
 
 /// Where a worker can be reached by its peers.

@@ -4,16 +4,30 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value as Json;
 use wasm_tasks_protocol::graph::{
-    Argument, Arguments, DataEncoding, Dynamic, Grant, GraphBuilder, LabelRule, Options, PathStep, Reference, Resource, Source,
+    Append, Argument, Arguments, DataEncoding, Dynamic, Extent, Grant, GraphBuilder, LabelRule, Options, PathStep, Reference,
+    Resource, Source,
 };
-use wasm_tasks_protocol::ids::TaskIndex;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
 use wasm_tasks_protocol::msgpack::Packed;
 use wasm_tasks_protocol::{Type, Value};
 
 /// The bytes of the described graph.
 pub(crate) fn build(json: &Json) -> Vec<u8> {
     assert_eq!(json["wasm-tasks"], 1);
-    let mut builder = GraphBuilder::new();
+    let mut builder = match json.get("append-to") {
+        None => GraphBuilder::new(),
+        Some(id) => {
+            let count = |name: &str| uint(&json["base"][name]) as u32;
+            let base = Extent {
+                components: count("components"),
+                functions: count("functions"),
+                data: count("data"),
+                tasks: count("tasks"),
+                outputs: count("outputs"),
+            };
+            GraphBuilder::fragment(Append { graph: GraphId(bin(id).try_into().expect("16 bytes")), base })
+        }
+    };
     for component in list(&json["components"]) {
         let digest = text(&component["digest"]).parse().expect("a digest");
         let bytes = component.get("bytes").map(bin);

@@ -16,7 +16,7 @@ const SMALL_BODY_BYTES_MAX: u64 = 64 << 10;
 /// The most bytes that may follow a request's head.
 pub(crate) fn request_body_max(request: &Request) -> u64 {
     match request {
-        Request::SubmitGraph { .. } => GRAPH_BYTES_MAX as u64,
+        Request::SubmitGraph { .. } | Request::ExtendGraph { .. } => GRAPH_BYTES_MAX as u64,
         Request::UploadComponent { .. } => COMPONENT_BYTES_MAX as u64,
         Request::MissingComponents { .. }
         | Request::FetchComponent { .. }
@@ -31,7 +31,10 @@ pub(crate) fn request_body_max(request: &Request) -> u64 {
 /// The most bytes that may follow the head of a request's reply.
 pub(crate) fn reply_body_max(request: &Request) -> u64 {
     match request {
-        Request::SubmitGraph { .. } | Request::UploadComponent { .. } | Request::MissingComponents { .. } => SMALL_BODY_BYTES_MAX,
+        Request::SubmitGraph { .. }
+        | Request::ExtendGraph { .. }
+        | Request::UploadComponent { .. }
+        | Request::MissingComponents { .. } => SMALL_BODY_BYTES_MAX,
         Request::FetchComponent { .. } => COMPONENT_BYTES_MAX as u64,
         Request::FetchData { .. } | Request::FetchGraph { .. } => GRAPH_BYTES_MAX as u64,
         Request::FetchOutput { .. } => RESULT_BYTES_MAX,

@@ -124,6 +124,8 @@ impl SchedulerCore {
                 return;
             }
             Event::GraphSubmitted { graph, plan } => self.on_graph_submitted(graph, plan, out),
+            Event::GraphExtended { graph, plan } => self.on_graph_extended(graph, plan, out),
+            Event::OutputsReleased { graph, tasks } => self.on_outputs_released(graph, &tasks, out),
             Event::GraphCancelled(graph) => self.on_graph_cancelled(graph, out),
             Event::GraphReleased(graph) => self.on_graph_released(graph, out),
             Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, claims::plan(plan)),

@@ -15,6 +15,21 @@ pub enum Event {
         /// Its structure.
         plan: GraphPlan,
     },
+    /// A checked fragment continues a graph. One for a graph that is not there, or was cancelled, is ignored.
+    GraphExtended {
+        /// The graph.
+        graph: GraphId,
+        /// What is added: tasks follow those that are there, dependencies and outputs may be of either, `settings` follow
+        /// those that are known, and `functions` and `task_settings` are positions among all.
+        plan: GraphPlan,
+    },
+    /// Results that were outputs are no longer wanted as such. What is no output is ignored.
+    OutputsReleased {
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+    },
     /// A graph is to stop.
     GraphCancelled(GraphId),
     /// Nobody needs anything of a graph any more.

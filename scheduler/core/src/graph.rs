@@ -1,13 +1,14 @@
 //! One graph: its tasks, its edges both ways, and what was learnt of its functions.
 
 use crate::dense_set::DenseSet;
+use crate::dependents::Dependents;
 use crate::event::{Expected, GraphPlan};
 use crate::levels::{self, Edges};
 use crate::order::static_order;
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::task::{GraphIndex, NONE, State, Task};
 use wasm_tasks_protocol::graph::Settings;
-use wasm_tasks_protocol::graph::edges::{edges_of, transpose};
+use wasm_tasks_protocol::graph::edges::{edges_of, within};
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::Duration;
@@ -85,15 +86,15 @@ pub(crate) struct Graph {
     pub(crate) tasks: Vec<Task>,
     dependency_starts: Vec<u32>,
     dependencies: Vec<TaskIndex>,
-    dependent_starts: Vec<u32>,
-    dependents: Vec<TaskIndex>,
+    dependents: Dependents,
+    /// The first task of each fragment; the graph as it was submitted is the first fragment.
+    fragment_starts: Vec<u32>,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) functions: Vec<FunctionStatistics>,
     /// What its author expects: empty, or one entry a task.
     pub(crate) expected: Vec<Expected>,
     /// Parts of results that edges move: empty, or one entry for each of `dependencies`.
     edge_bytes: Vec<u64>,
-    pub(crate) outputs: Vec<TaskIndex>,
     pub(crate) counts: GraphCounts,
     /// Needed tasks that are neither done nor failed.
     pub(crate) open: u64,
@@ -116,56 +117,72 @@ impl Graph {
         assert!(plan.expected.is_empty() || plan.expected.len() == n, "a plan has one entry a task, or none");
         assert!(plan.edge_bytes.is_empty() || plan.edge_bytes.len() == plan.dependencies.len(), "and one an edge, or none");
         let mut ranks = static_order(&plan.dependency_starts, &plan.dependencies);
-        let (dependent_starts, dependents) = transpose(&plan.dependency_starts, &plan.dependencies);
+        let dependents = Dependents::new(&plan.dependency_starts, &plan.dependencies);
         if !plan.expected.is_empty() {
             let edges = Edges { starts: &plan.dependency_starts, list: &plan.dependencies };
-            let back = Edges { starts: &dependent_starts, list: &dependents };
-            ranks = levels::order(&edges, &back, &plan.expected, ranks, memory_bytes);
+            let (starts, list) = dependents.table();
+            ranks = levels::order(&edges, &Edges { starts, list }, &plan.expected, ranks, memory_bytes);
         }
+        let tasks = (0..n).map(|position| idle_task(&plan, position, ranks[position])).collect();
         let profiles =
             plan.settings.into_iter().map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings }).collect();
         let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
-        let tasks = (0..n)
-            .map(|task| Task {
-                state: State::Idle,
-                missing: plan.dependency_starts[task + 1] - plan.dependency_starts[task],
-                needed: 0,
-                rank: ranks[task],
-                family: NONE,
-                home: NONE,
-                function: plan.functions[task],
-                profile: plan.task_settings[task],
-                attempts: 0,
-                retries: 0,
-                faults: 0,
-                steals: 0,
-                deaths: 0,
-                was_counted: false,
-                was_done: false,
-                is_output: false,
-                is_announced: false,
-            })
-            .collect();
         let mut graph = Graph {
             index,
             tasks,
             dependency_starts: plan.dependency_starts,
             dependencies: plan.dependencies,
-            dependent_starts,
             dependents,
+            fragment_starts: vec![0],
             profiles,
             functions: vec![FunctionStatistics::default(); functions],
             expected: plan.expected,
             edge_bytes: plan.edge_bytes,
-            outputs: plan.outputs,
             counts: GraphCounts::default(),
             open: 0,
             is_cancelled: false,
             is_finished: false,
             workers: DenseSet::default(),
         };
-        graph.find_families();
+        (0..n as u32).for_each(|task| graph.find_family(TaskIndex(task)));
         graph
+    }
+
+    /// Adds a fragment's tasks, all idle; what is needed is found by the caller. Takes time for the fragment, not for the graph
+    /// (but for the first one, see [`Dependents`]).
+    pub(crate) fn extend(&mut self, plan: GraphPlan, mut shape: impl FnMut(ShapeKey) -> ShapeIndex) {
+        let n = plan.functions.len();
+        assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
+        let base = self.tasks.len() as u32;
+        let (starts, inner) = within(&plan.dependency_starts, &plan.dependencies, base);
+        let ranks = static_order(&starts, &inner);
+        self.tasks.extend((0..n).map(|position| idle_task(&plan, position, ranks[position])));
+        self.fragment_starts.push(base);
+        self.dependents.extend(n);
+        for (task, pair) in (base..).zip(plan.dependency_starts.windows(2)) {
+            for need in &plan.dependencies[pair[0] as usize..pair[1] as usize] {
+                self.dependents.add(*need, TaskIndex(task));
+            }
+        }
+        append(&mut self.expected, base as usize, plan.expected, n, Expected::NOTHING);
+        let (edges, new_edges) = (self.dependencies.len(), plan.dependencies.len());
+        append(&mut self.edge_bytes, edges, plan.edge_bytes, new_edges, Expected::NOT_SAID);
+        let edges = self.dependencies.len() as u32;
+        self.dependency_starts.extend(plan.dependency_starts[1..].iter().map(|start| start + edges));
+        self.dependencies.extend_from_slice(&plan.dependencies);
+        let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
+        let settings = plan.settings.into_iter();
+        self.profiles.extend(settings.map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings }));
+        if functions > self.functions.len() {
+            self.functions.resize(functions, FunctionStatistics::default());
+        }
+        // Earlier tasks that met nobody so far may meet siblings now.
+        for need in plan.dependencies.iter().filter(|need| need.0 < base) {
+            if self.task(*need).family == NONE {
+                self.find_family(*need);
+            }
+        }
+        (base..base + n as u32).for_each(|task| self.find_family(TaskIndex(task)));
     }
 
     pub(crate) fn dependencies(&self, task: TaskIndex) -> &[TaskIndex] {
@@ -186,7 +203,7 @@ impl Graph {
     }
 
     pub(crate) fn dependents(&self, task: TaskIndex) -> &[TaskIndex] {
-        edges_of(&self.dependent_starts, &self.dependents, task)
+        self.dependents.of(task)
     }
 
     pub(crate) fn task(&self, task: TaskIndex) -> &Task {
@@ -205,25 +222,65 @@ impl Graph {
         Priority {
             user: -self.profile_of(task).settings.priority,
             generation: self.index.generation,
-            fragment: 0,
+            fragment: self.fragment_of(task),
             rank: self.task(task).rank,
         }
     }
 
-    /// The task in which each task meets siblings: its first dependent that has several inputs,
+    /// In which fragment a task came; 0 for those that the graph was submitted with.
+    fn fragment_of(&self, task: TaskIndex) -> u32 {
+        match self.fragment_starts.len() {
+            1 => 0,
+            _ => self.fragment_starts.partition_point(|start| *start <= task.0) as u32 - 1,
+        }
+    }
+
+    /// The task in which a task meets siblings: its first dependent that has several inputs,
     /// at most four links away. Structure alone decides, never names.
-    fn find_families(&mut self) {
+    fn find_family(&mut self, task: TaskIndex) {
         const LINKS_MAX: usize = 4;
-        for task in 0..self.tasks.len() {
-            let mut at = TaskIndex(task as u32);
-            for _ in 0..LINKS_MAX {
-                let [first, ..] = self.dependents(at) else { break };
-                at = *first;
-                if self.dependencies(at).len() > 1 {
-                    self.tasks[task].family = at.0;
-                    break;
-                }
+        let mut at = task;
+        for _ in 0..LINKS_MAX {
+            let [first, ..] = self.dependents(at) else { break };
+            at = *first;
+            if self.dependencies(at).len() > 1 {
+                self.task_mut(task).family = at.0;
+                break;
             }
         }
+    }
+}
+
+/// Adds to a list that is empty, or has an entry for each of `old`, one that is empty or has an entry for each of `new`.
+fn append<T: Clone>(list: &mut Vec<T>, old: usize, more: Vec<T>, new: usize, none: T) {
+    if list.is_empty() && more.is_empty() {
+        return;
+    }
+    if list.is_empty() {
+        list.resize(old, none.clone());
+    }
+    list.extend(more);
+    list.resize(old + new, none);
+}
+
+fn idle_task(plan: &GraphPlan, position: usize, rank: u32) -> Task {
+    Task {
+        state: State::Idle,
+        missing: plan.dependency_starts[position + 1] - plan.dependency_starts[position],
+        needed: 0,
+        rank,
+        family: NONE,
+        home: NONE,
+        function: plan.functions[position],
+        profile: plan.task_settings[position],
+        attempts: 0,
+        retries: 0,
+        faults: 0,
+        steals: 0,
+        deaths: 0,
+        was_counted: false,
+        was_done: false,
+        is_output: false,
+        is_announced: false,
     }
 }

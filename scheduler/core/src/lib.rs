@@ -12,6 +12,7 @@ mod attempt;
 mod claims;
 mod core;
 mod dense_set;
+mod dependents;
 mod drain;
 mod event;
 mod explain;

@@ -2,6 +2,7 @@
 
 mod drains;
 mod failures;
+mod fragments;
 mod hostile;
 mod plain;
 mod random;

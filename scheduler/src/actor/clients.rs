@@ -4,8 +4,11 @@ use super::Actor;
 use super::perform::output_bytes;
 use super::perform::state_of;
 use crate::answers;
+use crate::graphs::ShellGraph;
 use crate::inbox::SessionId;
-use crate::submit::Prepared;
+use crate::known::Known;
+use crate::submit::{Extension, Prepared};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::GraphId;
@@ -33,6 +36,59 @@ impl Actor {
         self.event(Event::GraphSubmitted { graph, plan });
     }
 
+    /// Fragments of one graph are checked one after the other; whoever checks has what is known of the graph for so long.
+    pub(super) fn on_extending(
+        &mut self,
+        graph: GraphId,
+        known: oneshot::Sender<Result<Arc<tokio::sync::Mutex<Known>>, Refusal>>,
+    ) {
+        // A client that is gone needs no answer.
+        let _ = known.send(self.extensible(graph).map(|graph| Arc::clone(&graph.known)));
+    }
+
+    pub(super) fn on_extended(&mut self, id: GraphId, extension: Extension, accepted: oneshot::Sender<Result<(), Refusal>>) {
+        match self.extensible(id) {
+            Err(refusal) => drop(accepted.send(Err(refusal))),
+            Ok(graph) => {
+                let plan = graph.extend(extension);
+                let _ = accepted.send(Ok(()));
+                self.event(Event::GraphExtended { graph: id, plan });
+            }
+        }
+    }
+
+    fn extensible(&mut self, id: GraphId) -> Result<&mut ShellGraph, Refusal> {
+        match self.graph_by_id_mut(id) {
+            None => Err(answers::unknown_graph(id)),
+            Some(graph) if graph.is_cancelled => {
+                Err(Refusal::new(ErrorCode::Cancelled, format!("the graph `{id}` was cancelled; nothing can be added to it")))
+            }
+            Some(graph) => Ok(graph),
+        }
+    }
+
+    /// Only who follows a graph has a say in what is kept of it.
+    fn on_outputs_released(&mut self, session: SessionId, id: GraphId, positions: &[u32]) {
+        let Some(graph) = self.graph_by_id_mut(id).filter(|graph| graph.followers.contains(&session)) else { return };
+        let parts = &graph.parts;
+        let task_of = |position| parts.output(position).expect("it has the outputs that are owed").task;
+        let tasks = graph.owed.release(session, positions, &graph.followers, task_of);
+        if !tasks.is_empty() {
+            self.event(Event::OutputsReleased { graph: id, tasks });
+        }
+    }
+
+    fn unfollow(&mut self, session: SessionId, id: GraphId) {
+        let Some(graph) = self.graph_by_id_mut(id).filter(|graph| graph.followers.contains(&session)) else { return };
+        graph.followers.remove(&session);
+        let parts = &graph.parts;
+        let task_of = |position| parts.output(position).expect("it has the outputs that are owed").task;
+        let tasks = graph.owed.unfollow(&graph.followers, task_of);
+        if !tasks.is_empty() {
+            self.event(Event::OutputsReleased { graph: id, tasks });
+        }
+    }
+
     pub(super) fn on_client_said(&mut self, session: SessionId, batch: Vec<FromClient>) {
         for message in batch {
             match message {
@@ -46,6 +102,7 @@ impl Actor {
                 FromClient::Attach(graph) => self.on_attach(session, graph),
                 FromClient::Cancel(graph) => self.event(Event::GraphCancelled(graph)),
                 FromClient::Release(graph) => self.on_release(session, graph),
+                FromClient::ReleaseOutputs { graph, outputs } => self.on_outputs_released(session, graph, &outputs),
                 FromClient::Ask { number, query } => self.on_question(session, number, query),
                 FromClient::DrainWorkers { number, workers, within, gives_up } => {
                     self.on_drain_asked(session, number, &workers, within, gives_up);
@@ -57,15 +114,14 @@ impl Actor {
     /// The graph lives on for those who come back for it; what is finished goes after a while.
     pub(super) fn on_client_gone(&mut self, session: SessionId) {
         self.sessions.remove(&session);
-        for graph in self.graphs.iter_mut().flatten() {
-            graph.followers.remove(&session);
-        }
+        let followed = self.graphs.iter().flatten().filter(|graph| graph.followers.contains(&session));
+        let followed: Vec<GraphId> = followed.map(|graph| graph.id).collect();
+        followed.into_iter().for_each(|graph| self.unfollow(session, graph));
     }
 
     fn on_release(&mut self, session: SessionId, graph: GraphId) {
-        let Some(known) = self.graph_by_id_mut(graph) else { return };
-        known.followers.remove(&session);
-        if known.followers.is_empty() {
+        self.unfollow(session, graph);
+        if self.graph_by_id(graph).is_some_and(|graph| graph.followers.is_empty()) {
             self.event(Event::GraphReleased(graph));
         }
     }
@@ -83,7 +139,7 @@ impl Actor {
         for failure in &found.failures {
             session.outbox.push(ToClient::TaskFailed { graph, failure: failure.clone() });
         }
-        let known = (0..).zip(&found.outputs);
+        let known = (0..).zip(found.owed.results());
         for (position, result) in known.filter_map(|(position, result)| Some((position, result.clone()?))) {
             let bytes = output_bytes(&result);
             match session.outbox.last_with_room(bytes) {
@@ -101,6 +157,7 @@ impl Actor {
             Query::Status => Ok(answers::status(self)),
             Query::Workers => Ok(answers::workers(self)),
             Query::Outputs { graph } => answers::outputs(self, graph),
+            Query::Extent { graph } => answers::extent(self, graph),
             Query::Explain { graph, key } => answers::explain(self, graph, key.as_deref()),
             Query::Logs { graph, key } => return self.on_logs_question(session, number, graph, key.as_deref()),
         };

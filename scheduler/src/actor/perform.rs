@@ -4,7 +4,7 @@ use super::{Actor, WorkerLink};
 use crate::graphs::ShellGraph;
 use std::time::Instant;
 use wasm_tasks_protocol::error::{ErrorCode, TaskError};
-use wasm_tasks_protocol::ids::{Attempt, TaskIndex, TenantId, WorkerId};
+use wasm_tasks_protocol::ids::{Attempt, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{
     Assignment, GraphState, GraphSummary, Input, InputSource, OutputResult, Priority, TaskFailure, ToClient, ToWorker,
 };
@@ -65,7 +65,7 @@ impl Actor {
             Action::GraphFinished { graph, counts, is_cancelled } => self.on_graph_finished(graph, &counts, is_cancelled),
             Action::GraphForgotten { graph, index, .. } => {
                 if let Some(forgotten) = self.graphs[index.slot()].take() {
-                    for worker in forgotten.defined_at {
+                    for worker in forgotten.defined_at.into_keys() {
                         self.to_worker(worker, |_| Some(ToWorker::ForgetGraph(graph)));
                     }
                 }
@@ -87,14 +87,15 @@ impl Actor {
         let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
         let Some(link) = self.workers.get_mut(&worker) else { return };
         define(graph, worker, link);
-        let task = graph.prepared.graph.task(id.task);
+        let part = graph.parts.part_of(id.task);
+        let task = part.graph.task(id.task);
         let assignment = Assignment {
             task: id.task,
             attempt,
             function: task.function_index(),
-            settings: graph.prepared.settings_by_key[&task.settings_key()],
+            settings: part.settings_by_key[&task.settings_key()],
             priority,
-            args: graph.prepared.graph.file().slice(task.args_range()),
+            args: part.graph.file().slice(task.args_range()),
             inputs: wire_inputs(graph, inputs),
         };
         let id = graph.id;
@@ -122,13 +123,15 @@ impl Actor {
 
     fn on_output(&mut self, id: TaskId, outcome: OutputOutcome) {
         let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
-        for at in graph.prepared.outputs_of(id.task) {
-            let (_, position) = graph.prepared.outputs_by_task[at];
+        let positions: Vec<u32> = graph.owed.positions_of(id.task).collect();
+        for position in positions {
             let result = match outcome {
                 OutputOutcome::Failed => OutputResult::Failed,
                 OutputOutcome::Ready { size, .. } => graph.inline_output(position).unwrap_or(OutputResult::Stored { size }),
             };
-            graph.outputs[position as usize] = Some(result.clone());
+            if !graph.owed.settle(position, &result) {
+                continue;
+            }
             for follower in &graph.followers {
                 let Some(session) = self.sessions.get_mut(follower) else { continue };
                 let bytes = output_bytes(&result);
@@ -159,7 +162,7 @@ impl Actor {
         let failure = TaskFailure {
             task: id.task,
             key: graph.key(id.task).to_owned(),
-            function: graph.function_name(graph.prepared.graph.task(id.task).function_index()),
+            function: graph.function_name(graph.parts.task(id.task).function_index()),
             worker: Some(name),
             attempts,
             dependents,
@@ -191,6 +194,7 @@ impl Actor {
             memory_peak_bytes: counts.memory_peak_bytes,
             attempts: counts.attempts,
             slowest: slowest.map(|(function, statistics)| (graph.function_name(function), statistics.total, statistics.count)),
+            outputs: u64::from(graph.parts.extent().outputs),
         };
         graph.summary = Some(summary.clone());
         graph.finished = Some(Instant::now());
@@ -229,14 +233,8 @@ pub(super) fn state_of(counts: &GraphCounts) -> GraphState {
 
 /// Tells a worker of a graph that it does not know.
 fn define(graph: &mut ShellGraph, worker: WorkerId, link: &mut WorkerLink) {
-    if graph.defined_at.insert(worker) {
-        link.outbox.push(ToWorker::DefineGraph {
-            graph: graph.id,
-            tenant: TenantId::DEFAULT,
-            functions: graph.prepared.functions.clone(),
-            data: graph.prepared.data.clone(),
-            settings: graph.prepared.settings.clone(),
-        });
+    if let Some(definition) = graph.definition_for(worker) {
+        link.outbox.push(definition);
     }
 }
 
@@ -273,7 +271,7 @@ fn assignment_bytes(assignment: &Assignment) -> usize {
 pub(super) fn output_bytes(result: &OutputResult) -> usize {
     match result {
         OutputResult::Inline(bytes) => 16 + bytes.len(),
-        OutputResult::Stored { .. } | OutputResult::Failed => 16,
+        OutputResult::Stored { .. } | OutputResult::Failed | OutputResult::Released => 16,
     }
 }
 

@@ -20,19 +20,24 @@ impl Actor {
         let IncomingRequest { request, reply, .. } = asked;
         match request {
             Request::FetchData { graph, position } => {
-                let found = self.graph_by_id(graph).and_then(|graph| {
-                    let range = graph.prepared.graph.data().get(position as usize)?.bytes.clone()?;
-                    Some(graph.prepared.graph.file().slice(range))
-                });
+                let found = self.graph_by_id(graph).and_then(|graph| graph.parts.data_slice(position));
                 tokio::spawn(reply_found(reply, found));
             }
             Request::FetchGraph { graph } => {
-                let found = self.graph_by_id(graph).map(|graph| graph.prepared.graph.file().clone());
+                let known = self.graph_by_id(graph);
+                if known.is_some_and(|graph| graph.parts.file().is_none()) {
+                    let message = format!("the graph `{graph}` was extended; there is no one file of it");
+                    let refusal = Refusal::new(ErrorCode::NotFound, message);
+                    tokio::spawn(reply.send(ReplyHead::Refused(refusal), Bytes::new()));
+                    return;
+                }
+                let found = known.and_then(|graph| graph.parts.file()).cloned();
                 tokio::spawn(reply_found(reply, found));
             }
             Request::FetchOutput { graph, output } => self.on_fetch_output(graph, output, reply),
             Request::FetchResult { graph, task, offset, len } => self.on_relay(asker, graph, task, offset, len, reply),
             Request::SubmitGraph { .. }
+            | Request::ExtendGraph { .. }
             | Request::MissingComponents { .. }
             | Request::UploadComponent { .. }
             | Request::FetchComponent { .. }
@@ -50,8 +55,10 @@ impl Actor {
 
     fn on_fetch_output(&mut self, graph: GraphId, position: u32, reply: Replier) {
         let known = self.graph_by_id(graph).and_then(|known| {
-            let output = known.prepared.graph.outputs().get(position as usize)?.clone();
-            Some((output, known.outputs[position as usize].clone().or_else(|| known.inline_output(position))))
+            let output = known.parts.output(position)?.clone();
+            let result = known.owed.results()[position as usize].clone();
+            let is_released = matches!(result, Some(OutputResult::Released));
+            (!is_released).then(|| (output, result.or_else(|| known.inline_output(position))))
         });
         match known {
             None => drop(tokio::spawn(reply_found(reply, None))),

@@ -89,7 +89,8 @@ impl Cluster {
         cluster
     }
 
-    pub(crate) async fn add_worker(&mut self) {
+    /// Returns what the worker heard first.
+    pub(crate) async fn add_worker(&mut self) -> Vec<ToWorker> {
         let (worker, theirs) = memory_link();
         self.scheduler.attach_worker(theirs);
         self.worker = Some(worker);
@@ -97,7 +98,8 @@ impl Cluster {
         self.say_joined().await;
         let welcome = self.worker_hears().await;
         assert!(matches!(welcome[0], ToWorker::Welcome { .. }), "{welcome:?}");
-        self.note(welcome);
+        self.note(welcome.clone());
+        welcome
     }
 
     fn note(&mut self, batch: Vec<ToWorker>) {
@@ -189,7 +191,11 @@ impl Cluster {
     }
 
     pub(crate) async fn client_asks(&mut self, request: Request) -> (ReplyHead, Bytes) {
-        self.client.peer.request(request, Bytes::new()).await.expect("the scheduler answers")
+        self.client_sends(request, Bytes::new()).await
+    }
+
+    pub(crate) async fn client_sends(&mut self, request: Request, body: Bytes) -> (ReplyHead, Bytes) {
+        self.client.peer.request(request, body).await.expect("the scheduler answers")
     }
 
     pub(crate) async fn worker_asks(&mut self, request: Request) -> (ReplyHead, Bytes) {

@@ -2,7 +2,7 @@
 
 use crate::client::EmbeddedSettings;
 use crate::error::ClientError;
-use crate::{Event, Outcome, OutputError};
+use crate::{Event, Extended, Outcome, OutputError};
 use bytes::Bytes;
 use serde_json::Value as Json;
 use std::path::Path;
@@ -102,7 +102,7 @@ impl Submission {
     }
 
     /// The names of the outputs.
-    pub fn output_names(&self) -> &[String] {
+    pub fn output_names(&self) -> Arc<Vec<String>> {
         self.submission.output_names()
     }
 
@@ -117,6 +117,22 @@ impl Submission {
     /// As [`crate::Submission::output`].
     pub fn output(&self, position: usize) -> Result<Bytes, OutputError> {
         self.runtime.block_on(self.submission.output(position))
+    }
+
+    /// Adds a fragment; paths in it are relative to `folder`.
+    ///
+    /// # Errors
+    /// As [`crate::Submission::extend`].
+    pub fn extend(&self, fragment: impl Into<Bytes>, folder: &Path) -> Result<Extended, ClientError> {
+        self.runtime.block_on(self.submission.extend(fragment, folder))
+    }
+
+    /// Says that some outputs are no longer needed here.
+    ///
+    /// # Errors
+    /// As [`crate::Submission::release_outputs`].
+    pub fn release_outputs(&self, outputs: Vec<u32>) -> Result<(), ClientError> {
+        self.runtime.block_on(self.submission.release_outputs(outputs))
     }
 
     /// Waits until nothing more will happen.

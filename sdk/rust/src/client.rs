@@ -14,7 +14,7 @@ mod submission;
 pub use embedded::EmbeddedSettings;
 pub use outcome::{NoValue, Outcome, Output, OutputError};
 pub use replay::{Replay, ReplayFailure};
-pub use submission::{Event, Events, Submission};
+pub use submission::{Event, Events, Extended, Submission};
 
 use self::connection::Connection;
 use self::embedded::Embedded;
@@ -26,10 +26,10 @@ use serde_json::Value as Json;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use wasm_tasks_protocol::graph::Graph;
+use wasm_tasks_protocol::graph::{Extent, Graph};
 use wasm_tasks_protocol::message::{FromClient, Query, ReplyHead, Request, ToClient};
 use wasm_tasks_protocol::msgpack::Reader;
-use wasm_tasks_protocol::{ComponentDigest, GraphId};
+use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId};
 use wasm_tasks_transport::{Credentials, Dialer, Link, Role};
 
 /// Runs graphs. Cheap to clone; all clones share one connection.
@@ -130,6 +130,49 @@ impl Client {
         self.request(Request::SubmitGraph { graph: id }, upload.file).await?;
         submission.is_accepted();
         Ok(submission)
+    }
+
+    /// How far the tables of a graph go: where a fragment goes on.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] when it is not known.
+    pub async fn extent(&self, graph: GraphId) -> Result<Extent, ClientError> {
+        let answer = self.ask(Query::Extent { graph }).await?;
+        let count = |name: &str| answer[name].as_u64().and_then(|count| u32::try_from(count).ok());
+        let extent = || {
+            Some(Extent {
+                components: count("components")?,
+                functions: count("functions")?,
+                data: count("data")?,
+                tasks: count("tasks")?,
+                outputs: count("outputs")?,
+            })
+        };
+        extent().ok_or(ClientError::Answer("the extent of a graph is not five numbers"))
+    }
+
+    /// Adds a fragment to a graph, and gives how far its tables go then.
+    async fn extend(&self, graph: GraphId, fragment: Upload) -> Result<Extent, ClientError> {
+        if let Some(embedded) = &self.inner.embedded {
+            embedded.room().check(&fragment.graph)?;
+        }
+        self.upload_components(&fragment).await?;
+        let extent = |body: &[u8]| {
+            Extent::from_msgpack(body).map_err(|_| ClientError::Answer("the extent of a graph is not five numbers"))
+        };
+        match self.inner.connection.request(Request::ExtendGraph { graph }, fragment.file).await? {
+            (ReplyHead::Ok { .. }, body) => extent(&body),
+            (ReplyHead::Refused(refusal), body) if refusal.code == ErrorCode::BaseMoved => {
+                Err(ClientError::BaseMoved { refusal, extent: extent(&body)? })
+            }
+            (ReplyHead::Refused(refusal), _) => Err(ClientError::Refused(refusal)),
+            (ReplyHead::NotFound, _) => Err(ClientError::UnknownGraph(graph)),
+        }
+    }
+
+    /// Says that some outputs of a graph are no longer needed here.
+    async fn release_outputs(&self, graph: GraphId, outputs: Vec<u32>) -> Result<(), ClientError> {
+        self.inner.connection.send(FromClient::ReleaseOutputs { graph, outputs }).await
     }
 
     async fn upload_components(&self, upload: &Upload) -> Result<(), ClientError> {

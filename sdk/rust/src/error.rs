@@ -4,7 +4,7 @@ use crate::graph::GraphFileError;
 use crate::home::NoHome;
 use crate::upload::UploadError;
 use std::sync::Arc;
-use wasm_tasks_protocol::graph::GraphError;
+use wasm_tasks_protocol::graph::{Extent, GraphError};
 use wasm_tasks_protocol::message::Refusal;
 use wasm_tasks_protocol::{ErrorCode, GraphId};
 use wasm_tasks_transport::{CredentialsError, DialError, LinkError, ListenError};
@@ -21,6 +21,14 @@ pub enum ClientError {
     /// The scheduler refuses.
     #[error("{}", .0.messages.join("\n"))]
     Refused(Refusal),
+    /// A fragment continues the graph from where it no longer ends: somebody else extended it.
+    #[error("{}", .refusal.messages.join("\n"))]
+    BaseMoved {
+        /// What the scheduler says.
+        refusal: Refusal,
+        /// How far the graph's tables go now.
+        extent: Extent,
+    },
     /// `HOST:PORT` does not lead anywhere.
     #[error("`{address}` is no address of a scheduler: {reason}\nhint: write HOST:PORT, such as `127.0.0.1:7077`")]
     Address {
@@ -64,7 +72,7 @@ impl ClientError {
         match self {
             ClientError::Upload(error) => error.code(),
             ClientError::File(error) => error.code(),
-            ClientError::Refused(refusal) => refusal.code,
+            ClientError::Refused(refusal) | ClientError::BaseMoved { refusal, .. } => refusal.code,
             ClientError::Address { .. } | ClientError::NoHome(_) => ErrorCode::BadArguments,
             ClientError::Dial(error) => error.code(),
             ClientError::Credentials(_) => ErrorCode::Unauthenticated,
@@ -90,7 +98,7 @@ impl ClientError {
             ClientError::Lost(_) => {
                 Some("the graph goes on as long as the scheduler does; `wasm-tasks attach ID` follows it again")
             }
-            ClientError::Refused(refusal) => hint_of(refusal.code),
+            ClientError::Refused(refusal) | ClientError::BaseMoved { refusal, .. } => hint_of(refusal.code),
             ClientError::File(_)
             | ClientError::Address { .. }
             | ClientError::Dial(_)

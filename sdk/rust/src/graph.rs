@@ -15,7 +15,9 @@ use self::source::{BytesFrom, relative_to};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use wasm_tasks_protocol::graph::{Argument, Arguments, DataEncoding, Dynamic, GraphBuilder, GraphError, Options, Reference};
+use wasm_tasks_protocol::graph::{
+    Append, Argument, Arguments, DataEncoding, Dynamic, Extent, GraphBuilder, GraphError, GraphFile, Options, Reference,
+};
 use wasm_tasks_protocol::{ComponentDigest, ContentDigest, TaskIndex, Type};
 
 /// Tasks, what they call, and which results are wanted.
@@ -51,6 +53,8 @@ pub struct Graph {
     is_used: Vec<bool>,
     outputs: Vec<Reference>,
     options: Options,
+    /// Where the tables of a fragment go on.
+    base: Extent,
 }
 
 #[derive(Clone, Debug)]
@@ -86,7 +90,15 @@ impl Graph {
         Graph::default()
     }
 
-    /// Sets options for every task, and the graph's name.
+    /// An empty fragment, which continues a graph that was submitted: [`Submission::extend`](crate::Submission::extend) adds it.
+    ///
+    /// Handles of earlier parts of the graph can be used in it, but for setting what they are made of. Keys that are made differ
+    /// from those that were made in earlier parts.
+    pub fn fragment(append: Append) -> Graph {
+        Graph { tasks: GraphBuilder::fragment(append), base: append.base, ..Graph::default() }
+    }
+
+    /// Sets options for every task, and the graph's name. A fragment's are for its own tasks, and it has no name.
     pub fn set_options(&mut self, options: Options) {
         self.options = options;
     }
@@ -115,7 +127,7 @@ impl Graph {
 
     fn component(&mut self, digest: ComponentDigest, name: Option<String>, from: BytesFrom) -> Component {
         self.components.push(ComponentEntry { digest, name, from });
-        Component { position: self.components.len() as u32 - 1 }
+        Component { position: self.base.components + self.components.len() as u32 - 1 }
     }
 
     /// Adds an export of a component: `ns:pkg/interface@1.2.0#func`, or `func` for an export of the world itself.
@@ -129,27 +141,36 @@ impl Graph {
             options: Options::default(),
         });
         let label = export.rsplit('#').next().unwrap_or(export).to_owned();
-        Function { position: self.functions.len() as u32 - 1, label }
+        Function { position: self.base.functions + self.functions.len() as u32 - 1, label }
+    }
+
+    fn function_mut(&mut self, function: &Function) -> &mut FunctionEntry {
+        let own =
+            function.position.checked_sub(self.base.functions).expect("the function is one of an earlier part of the graph");
+        &mut self.functions[own as usize]
     }
 
     /// Binds leading arguments that all tasks of a function share. They may hold data, not tasks.
+    ///
+    /// # Panics
+    /// When the function is one of an earlier part of the graph; so do the setters below.
     pub fn bind(&mut self, function: &Function, args: Args) {
-        self.functions[function.position as usize].bind = args.into_list();
+        self.function_mut(function).bind = args.into_list();
     }
 
     /// Sets options for all tasks of a function.
     pub fn set_function_options(&mut self, function: &Function, options: Options) {
-        self.functions[function.position as usize].options = options;
+        self.function_mut(function).options = options;
     }
 
     /// Sets a function's label for people and statistics.
     pub fn set_group(&mut self, function: &Function, group: &str) {
-        self.functions[function.position as usize].group = Some(group.to_owned());
+        self.function_mut(function).group = Some(group.to_owned());
     }
 
     /// Says that a function is dynamic: it takes and returns values of any type.
     pub fn set_dynamic(&mut self, function: &Function, dynamic: Dynamic) {
-        self.functions[function.position as usize].dynamic = Some(dynamic);
+        self.function_mut(function).dynamic = Some(dynamic);
     }
 
     /// Adds a shared literal; it is written once, however many tasks use it.
@@ -183,7 +204,7 @@ impl Graph {
         ty: Option<Type>,
     ) -> Data {
         self.data.push(DataDefinition { digest, from, offset, len, encoding, ty });
-        Data { position: self.data.len() as u32 - 1 }
+        Data { position: self.base.data + self.data.len() as u32 - 1 }
     }
 
     /// Adds a task. Its key is made: the function's name and a number, `add-1`, `add-2`, ….
@@ -201,7 +222,8 @@ impl Graph {
     pub fn call_with(&mut self, key: &str, function: &Function, arguments: Arguments, options: &Options) -> Task {
         self.keys.insert(key.to_owned());
         argument::for_each_reference(&arguments, &mut |reference| {
-            if let Some(is_used) = self.is_used.get_mut(reference.task.0 as usize) {
+            let own = reference.task.0.checked_sub(self.base.tasks);
+            if let Some(is_used) = own.and_then(|own| self.is_used.get_mut(own as usize)) {
                 *is_used = true;
             }
         });
@@ -212,7 +234,8 @@ impl Graph {
 
     fn free_key(&mut self, label: &str) -> String {
         if !self.counters.contains_key(label) {
-            self.counters.insert(label.to_owned(), 0);
+            // Numbers of earlier parts are not greater than the tasks that they have.
+            self.counters.insert(label.to_owned(), u64::from(self.base.tasks));
         }
         let number = self.counters.get_mut(label).expect("it was inserted");
         loop {
@@ -257,7 +280,7 @@ impl Graph {
 
     fn bytes_in(&self, folder: Option<&Path>) -> Result<Bytes, GraphError> {
         let bytes = Bytes::from(self.write(folder));
-        wasm_tasks_protocol::graph::Graph::read(bytes.clone()).map(|_| bytes)
+        GraphFile::read(bytes.clone()).map(|_| bytes)
     }
 
     /// Writes the graph file, whole or not at all. Paths in it are relative to its folder.
@@ -298,7 +321,7 @@ impl Graph {
         if !self.outputs.is_empty() {
             return self.outputs.clone();
         }
-        let unused = (0..).zip(&self.is_used).filter(|(_, is_used)| !**is_used);
+        let unused = (self.base.tasks..).zip(&self.is_used).filter(|(_, is_used)| !**is_used);
         unused.map(|(position, _)| Reference::whole(TaskIndex(position))).collect()
     }
 }

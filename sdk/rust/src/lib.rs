@@ -22,7 +22,7 @@ mod upload;
 
 pub use check::{CheckFailure, Checked, check_graph, read_interfaces};
 pub use client::{
-    Client, EmbeddedSettings, Event, Events, NoValue, Outcome, Output, OutputError, Replay, ReplayFailure, Submission,
+    Client, EmbeddedSettings, Event, Events, Extended, NoValue, Outcome, Output, OutputError, Replay, ReplayFailure, Submission,
 };
 pub use decode::{DecodeError, decode, from_serde};
 pub use error::ClientError;

@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasm_tasks_protocol::graph::{Component, DataEntry, Graph, GraphBuilder, GraphError, Source};
+use wasm_tasks_protocol::graph::{Component, DataEntry, Fragment, Graph, GraphBuilder, GraphError, Source, readdress};
 use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, GRAPH_BYTES_MAX};
 use wasm_tasks_protocol::msgpack::{ReadError, Reader, Writer};
-use wasm_tasks_protocol::{ComponentDigest, ContentDigest, ErrorCode};
+use wasm_tasks_protocol::{ComponentDigest, ContentDigest, ErrorCode, GraphId};
 
 /// Why a file that a graph names cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ impl UploadError {
 /// A graph that is ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    /// The graph as it was given.
+    /// The graph as it was given, or the tables of a fragment.
     pub graph: Graph,
     /// The file to send: no path is in it.
     pub file: Bytes,
@@ -134,6 +134,17 @@ impl Upload {
             return Err(UploadError::TooLarge { place, found: file.len() as u64, max: GRAPH_BYTES_MAX as u64 });
         }
         Ok(Upload { graph, file, components })
+    }
+
+    /// Reads the file of a fragment and what it names, to add it to a graph. It may have been written for another graph whose tables
+    /// go as far.
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn fragment_from_file(path: &Path, graph: GraphId) -> Result<Upload, UploadError> {
+        let file = readdress(&read_graph_file(path)?, graph).map_err(UploadError::Graph)?;
+        let fragment = Fragment::read(file).map_err(UploadError::Graph)?;
+        Upload::read(fragment.into_tables(), folder_of(path))
     }
 
     /// Reads a graph file and what it names.

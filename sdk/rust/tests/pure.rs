@@ -22,9 +22,9 @@ use self::library::decode::{decode, from_serde};
 use self::upload::{Upload, UploadError};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use wasm_tasks_protocol::graph::{Arguments, Graph as Read, Options, PathStep, Reference};
+use wasm_tasks_protocol::graph::{Append, Arguments, Fragment, Graph as Read, Options, PathStep, Reference};
 use wasm_tasks_protocol::msgpack::{InvalidValue, Reader, References, validate};
-use wasm_tasks_protocol::{ComponentDigest, ErrorCode, TaskIndex, Value};
+use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskIndex, Value};
 
 fn read(graph: &Graph) -> Read {
     Read::read(graph.to_bytes().unwrap()).unwrap()
@@ -308,4 +308,30 @@ fn packed_lists_are_values() {
         let bytes = value.to_msgpack();
         validate(&mut Reader::new(&bytes), &mut None).unwrap();
     }
+}
+
+#[test]
+fn a_fragment_goes_on_with_handles_of_the_graph() {
+    let mut graph = Graph::new();
+    let component = graph.component_bytes(b"one".as_slice());
+    let add = graph.function(&component, "add");
+    let a = graph.call(&add, crate::args![1, 2]);
+    let first = read(&graph);
+
+    let id = GraphId([7; 16]);
+    let mut more = Graph::fragment(Append { graph: id, base: first.extent() });
+    let neg = more.function(&component, "neg");
+    let b = more.call(&add, crate::args![&a, 3]);
+    let c = more.call(&neg, crate::args![&b]);
+    assert_eq!((b.key(), c.key(), c.index()), ("add-2", "neg-2", TaskIndex(2)));
+    let fragment = Fragment::read(more.to_bytes().unwrap()).unwrap();
+    assert_eq!((fragment.append_to(), fragment.base()), (id, first.extent()));
+    assert_eq!(fragment.tables().outputs(), [Reference::whole(c.index())], "what no task of it needs");
+    assert_eq!(fragment.tables().task(b.index()).dependencies(), [a.index()]);
+
+    // The file says where it goes, and can be sent elsewhere.
+    let folder = tempfile::tempdir().unwrap();
+    more.save(folder.path().join("more.msgpack")).unwrap();
+    let upload = Upload::fragment_from_file(&folder.path().join("more.msgpack"), GraphId([1; 16])).unwrap();
+    assert_eq!(Fragment::read(upload.file).unwrap().append_to(), GraphId([1; 16]));
 }

@@ -60,6 +60,7 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
                 | ToWorker::AddPeer(_)
                 | ToWorker::RemovePeer(_)
                 | ToWorker::DefineGraph { .. }
+                | ToWorker::ExtendGraph { .. }
                 | ToWorker::ForgetGraph(_)
                 | ToWorker::CancelAttempts(_)
                 | ToWorker::UpdateInput { .. }

@@ -9,6 +9,7 @@ mod cluster {
     mod clients;
     mod failures;
     mod fleets;
+    mod fragments;
     mod looking;
     mod misfits;
     mod outputs;

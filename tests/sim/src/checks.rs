@@ -106,7 +106,7 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
         let Some(index) = shell.core.graph_index(*graph) else { continue };
         let state = |task: u32| shell.core.explain(TaskId { graph: index, task: TaskIndex(task) }).map(|why| why.state);
         let ends = [Some(StateName::Idle), Some(StateName::Done), Some(StateName::Failed)];
-        let open: Vec<u32> = (0..work.tasks.len() as u32).filter(|task| !ends.contains(&state(*task))).collect();
+        let open: Vec<u32> = (0..shell.submitted(*graph) as u32).filter(|task| !ends.contains(&state(*task))).collect();
         if let Some(first) = open.first() {
             let why = shell.core.explain(TaskId { graph: index, task: TaskIndex(*first) });
             return Err(Violation::Stuck { graph: *graph, why: format!("open: {open:?}; {first}: {why:?}") });
@@ -115,10 +115,13 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
             return Err(Violation::Stuck { graph: *graph, why: "its end was not told".to_owned() });
         };
         failures(world, *graph, work)?;
+        if !is_cancelled && shell.submitted(*graph) < work.tasks.len() {
+            return Err(Violation::Stuck { graph: *graph, why: "a piece of it did not come".to_owned() });
+        }
         if !is_cancelled {
             outputs(world, *graph, work)?;
         }
-        replicas(world, *graph, work)?;
+        replicas(world, *graph)?;
     }
     drains(world)
 }
@@ -181,7 +184,7 @@ fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Resu
             must_fail.insert(task);
         }
     }
-    for output in &work.outputs {
+    for output in work.outputs.iter().filter(|output| !shell.told.let_go.contains(&(graph, **output))) {
         let wrong = |what: &str| Err(Violation::Output { graph, task: output.0, what: what.to_owned() });
         match shell.told.outputs.get(&(graph, *output)) {
             None => return wrong("was never spoken of"),
@@ -211,7 +214,7 @@ fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Resu
 }
 
 /// The scheduler knows who holds what, and nobody holds what is not needed.
-fn replicas(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
+fn replicas(world: &World<CoreShell, Fault>, graph: GraphId) -> Result<(), Violation> {
     let index = world.scheduler.core.graph_index(graph).expect("the caller has it");
     let mut found: BTreeMap<TaskIndex, BTreeSet<WorkerId>> = BTreeMap::new();
     for (worker, process) in &world.workers {
@@ -219,7 +222,7 @@ fn replicas(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
             found.entry(task).or_default().insert(*worker);
         }
     }
-    for task in (0..work.tasks.len() as u32).map(TaskIndex) {
+    for task in (0..world.scheduler.submitted(graph) as u32).map(TaskIndex) {
         let why = world.scheduler.core.explain(TaskId { graph: index, task }).expect("the graph has the task");
         let believed: BTreeSet<WorkerId> =
             if why.state == StateName::Done { why.workers.into_iter().collect() } else { BTreeSet::new() };

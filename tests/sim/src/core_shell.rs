@@ -25,8 +25,20 @@ struct ShellGraph {
     work: Arc<Work>,
     plan: GraphPlan,
     functions: Vec<FunctionSpec>,
-    defined_at: BTreeSet<WorkerId>,
+    /// Pieces that were submitted.
+    pieces: usize,
+    /// How many functions and settings each worker was told of.
+    defined_at: BTreeMap<WorkerId, [usize; 2]>,
     inline: BTreeMap<TaskIndex, Bytes>,
+}
+
+impl ShellGraph {
+    /// How many functions and settings the tasks have that were submitted so far.
+    fn tables(&self) -> [usize; 2] {
+        let tasks = self.work.end_of(self.pieces - 1);
+        let count = |list: &[u32]| list[..tasks].iter().max().map_or(0, |last| *last as usize + 1);
+        [count(&self.plan.functions), count(&self.plan.task_settings)]
+    }
 }
 
 /// What clients were told.
@@ -38,6 +50,8 @@ pub struct Told {
     pub failures: BTreeMap<(GraphId, TaskIndex), (ErrorCode, u32)>,
     /// Graphs that are finished, and whether they were cancelled.
     pub finished: BTreeMap<GraphId, bool>,
+    /// Outputs that the client let go of.
+    pub let_go: BTreeSet<(GraphId, TaskIndex)>,
     /// Attempts that failed for reasons of workers.
     pub faults: BTreeMap<(GraphId, TaskIndex), u32>,
     /// Workers that were let go, and what became of their results.
@@ -134,8 +148,8 @@ impl CoreShell {
                     self.graphs.resize_with(slot + 1, || None);
                 }
                 let functions = work.functions();
-                let (defined_at, inline) = (BTreeSet::new(), BTreeMap::new());
-                self.graphs[slot] = Some(ShellGraph { id: graph, index, work, plan, functions, defined_at, inline });
+                let (defined_at, inline) = (BTreeMap::new(), BTreeMap::new());
+                self.graphs[slot] = Some(ShellGraph { id: graph, index, work, plan, functions, pieces: 1, defined_at, inline });
             }
             Action::Assign { worker, task, attempt, priority, inputs } => self.assign(worker, task, attempt, priority, &inputs),
             Action::Cancel { worker, attempt } => self.send(worker, ToWorker::CancelAttempts(vec![attempt])),
@@ -178,7 +192,7 @@ impl CoreShell {
             }
             Action::GraphForgotten { graph, index, .. } => {
                 if let Some(forgotten) = self.graphs[index.slot()].take() {
-                    for worker in forgotten.defined_at {
+                    for worker in forgotten.defined_at.into_keys() {
                         self.send(worker, ToWorker::ForgetGraph(graph));
                     }
                 }
@@ -204,14 +218,23 @@ impl CoreShell {
     fn define(&mut self, worker: WorkerId, graph: GraphIndex) {
         let graph = self.graphs[graph.slot()].as_mut().expect("tasks are of graphs that are there");
         let Some(outbox) = self.workers.get_mut(&worker) else { return };
-        if graph.defined_at.insert(worker) {
-            outbox.push(ToWorker::DefineGraph {
+        let all = graph.tables();
+        let (functions, settings) = (&graph.functions, &graph.plan.settings);
+        match graph.defined_at.insert(worker, all) {
+            Some(told) if told == all => {}
+            Some(told) => outbox.push(ToWorker::ExtendGraph {
+                graph: graph.id,
+                functions: functions[told[0]..all[0]].to_vec(),
+                data: Vec::new(),
+                settings: settings[told[1]..all[1]].to_vec(),
+            }),
+            None => outbox.push(ToWorker::DefineGraph {
                 graph: graph.id,
                 tenant: TenantId::DEFAULT,
-                functions: graph.functions.clone(),
+                functions: functions[..all[0]].to_vec(),
                 data: Vec::new(),
-                settings: graph.plan.settings.clone(),
-            });
+                settings: settings[..all[1]].to_vec(),
+            }),
         }
     }
 
@@ -250,6 +273,39 @@ impl CoreShell {
         self.graphs.get_mut(index.slot())?.as_mut().filter(|graph| graph.index == index)
     }
 
+    /// The next piece of a graph comes, where one is left and the graph takes it.
+    pub fn on_extended(&mut self, now: Time, graph: GraphId) {
+        let Some(index) = self.core.graph_index(graph) else { return };
+        if self.told.finished.get(&graph) == Some(&true) {
+            return;
+        }
+        let Some(known) = self.graph_of_mut(index).filter(|known| known.pieces <= known.work.cuts.len()) else { return };
+        let plan = known.work.piece(&known.plan, known.pieces);
+        known.pieces += 1;
+        self.event(now, Event::GraphExtended { graph, plan });
+    }
+
+    /// How many tasks of a graph were submitted.
+    pub fn submitted(&self, graph: GraphId) -> usize {
+        let known = self.core.graph_index(graph).and_then(|index| self.graph_of(index));
+        known.map_or(0, |known| known.work.end_of(known.pieces - 1))
+    }
+
+    /// An output of a graph is not needed any more, whether it is there or not.
+    pub fn let_go(&mut self, now: Time, graph: GraphId, pick: u64) {
+        let submitted = self.submitted(graph);
+        let known = self.core.graph_index(graph).and_then(|index| self.graph_of(index));
+        let Some(known) = known.filter(|known| known.pieces > known.work.cuts.len()) else { return };
+        let outputs: Vec<TaskIndex> =
+            known.work.outputs.iter().copied().filter(|output| (output.0 as usize) < submitted).collect();
+        if outputs.is_empty() {
+            return;
+        }
+        let output = outputs[(pick % outputs.len() as u64) as usize];
+        self.told.let_go.insert((graph, output));
+        self.event(now, Event::OutputsReleased { graph, tasks: vec![output] });
+    }
+
     /// The value of a result that the shell has.
     pub fn inline(&self, graph: GraphId, task: TaskIndex) -> Option<&Bytes> {
         self.graph_of(self.core.graph_index(graph)?)?.inline.get(&task)
@@ -263,11 +319,12 @@ impl CoreShell {
 
 impl Scheduler for CoreShell {
     fn on_submitted(&mut self, now: Time, graph: GraphId, work: &Arc<Work>) {
-        let mut plan = work.plan();
+        let mut whole = work.plan();
         if let Some(estimates) = self.estimates {
-            work.expect(estimates, &mut plan);
+            work.expect(estimates, &mut whole);
         }
-        self.arriving = Some((Arc::clone(work), plan.clone()));
+        let plan = work.piece(&whole, 0);
+        self.arriving = Some((Arc::clone(work), whole));
         self.event(now, Event::GraphSubmitted { graph, plan });
     }
 
@@ -414,7 +471,9 @@ fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
 fn brief(event: &Event) -> String {
     match event {
         Event::GraphSubmitted { graph, plan } => format!("GraphSubmitted {graph} of {} tasks", plan.functions.len()),
-        Event::GraphCancelled(_)
+        Event::GraphExtended { graph, plan } => format!("GraphExtended {graph} by {} tasks", plan.functions.len()),
+        Event::OutputsReleased { .. }
+        | Event::GraphCancelled(_)
         | Event::GraphReleased(_)
         | Event::WorkerJoined { .. }
         | Event::WorkerLost(_)

@@ -32,7 +32,7 @@ fn gpu(milli: u64) -> Resource {
     Resource { name: "gpu".to_owned(), milli }
 }
 
-/// A graph: mostly of up to 80 tasks, now and then of hundreds.
+/// A graph: mostly of up to 80 tasks, now and then of hundreds; some of them in pieces, which may be empty.
 pub fn work(random: &mut Random, graph: u64) -> Work {
     let n = if random.chance(80) { random.between(100, 800) } else { random.between(1, 100) };
     let lengths = [random.between(5, 500), random.between(500, 20_000), random.between(20_000, 200_000)];
@@ -49,6 +49,11 @@ pub fn work(random: &mut Random, graph: u64) -> Work {
     }
     let outputs = random.chance(600).then(|| (0..random.between(1, 4)).map(|_| TaskIndex(random.below(n) as u32)).collect());
     let mut work = Work::new(format!("random-{graph}"), tasks, outputs, random.bits()).expect("tasks need earlier ones only");
+    if random.chance(400) {
+        let mut cuts: Vec<u32> = (0..random.between(1, 6)).map(|_| random.below(n + 1) as u32).collect();
+        cuts.sort_unstable();
+        work.cuts = cuts;
+    }
     work.broken = random.chance(80).then(|| random.below(lengths.len() as u64) as u32);
     work
 }

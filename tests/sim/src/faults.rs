@@ -16,6 +16,10 @@ use wasm_tasks_protocol::{ErrorCode, TaskError};
 pub enum Fault {
     /// Something goes wrong.
     Kind(FaultKind),
+    /// The next piece of a graph is submitted.
+    Extend(GraphId),
+    /// A client lets go of one of a graph's outputs.
+    LetGo(GraphId),
     /// From now on nothing goes wrong any more.
     Heal,
 }
@@ -27,6 +31,15 @@ pub type ScenarioWorld = World<CoreShell, Fault>;
 pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
     let kind = match fault {
         Fault::Kind(kind) => kind,
+        Fault::Extend(graph) => {
+            world.scheduler.on_extended(world.now, graph);
+            return world.wake_scheduler();
+        }
+        Fault::LetGo(graph) => {
+            let pick = world.random.bits();
+            world.scheduler.let_go(world.now, graph, pick);
+            return world.wake_scheduler();
+        }
         Fault::Heal => {
             for _ in 0..2 {
                 world.join(&draw::large_offer(), 1.0);

@@ -283,6 +283,7 @@ impl Process {
                 self.parts.retain(|(graph, task, _)| (*graph, *task) != (dropped.graph, dropped.task));
             }
             Action::DefineGraph { graph, graph_id, .. } => drop(self.graphs.insert(graph, graph_id)),
+            Action::ExtendGraph { .. } => {}
             Action::ForgetGraph(graph) => drop(self.graphs.remove(&graph)),
             Action::Welcomed(_) | Action::Heartbeat | Action::AddPeer(_) | Action::RemovePeer(_) | Action::Leave => {}
         }

@@ -85,8 +85,18 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
     for graph in 1..=random.between(2, 8) {
         let work = draw::work(random, graph);
         let at = Time(random.below(500_000));
-        window = window.max(at.0 + work.slot_micros() as u64 / 2);
-        world.submit(at, GraphId([graph as u8; 16]), Arc::new(work));
+        let id = GraphId([graph as u8; 16]);
+        let length = work.slot_micros() as u64 / 2;
+        window = window.max(at.0 + length);
+        // Pieces come one after the other, while those before them run and after.
+        for piece in 1..=work.cuts.len() as u64 {
+            let after = random.below(length.clamp(1, 1_000_000)) * piece;
+            world.plan_fault(at + Duration(after + 1), Fault::Extend(id));
+        }
+        for _ in 0..random.below(6).saturating_sub(3) {
+            world.plan_fault(at + Duration(random.below(length.clamp(1, 2_000_000))), Fault::LetGo(id));
+        }
+        world.submit(at, id, Arc::new(work));
     }
     let kinds: Vec<FaultKind> =
         FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::None && random.chance(350)).collect();

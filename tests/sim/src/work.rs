@@ -81,6 +81,8 @@ pub struct Work {
     pub dependents: Vec<Vec<TaskIndex>>,
     /// A function whose component cannot be loaded anywhere.
     pub broken: Option<u32>,
+    /// Where each fragment begins, when the graph is submitted in pieces; tasks before the first come with the graph.
+    pub cuts: Vec<u32>,
     /// Tells the values of graphs apart.
     pub salt: u64,
     /// What each task's result must be.
@@ -111,7 +113,8 @@ impl Work {
         }
         let leaves = || (0..n).filter(|task| dependents[*task].is_empty()).map(|task| TaskIndex(task as u32)).collect();
         let outputs = outputs.unwrap_or_else(leaves);
-        let mut work = Work { name, tasks, outputs, dependencies, dependents, broken: None, salt, values: vec![0; n] };
+        let mut work =
+            Work { name, tasks, outputs, dependencies, dependents, broken: None, cuts: Vec::new(), salt, values: vec![0; n] };
         let order = work.topological();
         if order.len() != n {
             return Err(WorkError::Cycle);
@@ -211,6 +214,35 @@ impl Work {
         }
     }
 
+    /// How many tasks come with a piece and those before it.
+    pub fn end_of(&self, piece: usize) -> usize {
+        self.cuts.get(piece).map_or(self.tasks.len(), |cut| *cut as usize)
+    }
+
+    /// The piece in which a task is asked for as an output: the one that it comes in, or for some the last.
+    fn piece_of_output(&self, output: TaskIndex) -> usize {
+        let own = self.cuts.partition_point(|cut| *cut <= output.0);
+        if mix(self.salt ^ u64::from(output.0)).is_multiple_of(3) { self.cuts.len() } else { own }
+    }
+
+    /// The part of the whole plan that a piece brings.
+    pub fn piece(&self, whole: &GraphPlan, piece: usize) -> GraphPlan {
+        let from = if piece == 0 { 0 } else { self.end_of(piece - 1) };
+        let to = self.end_of(piece);
+        let starts = &whole.dependency_starts[from..=to];
+        let settings = |to: usize| whole.task_settings[..to].iter().max().map_or(0, |last| *last as usize + 1);
+        GraphPlan {
+            dependency_starts: starts.iter().map(|start| start - starts[0]).collect(),
+            dependencies: whole.dependencies[starts[0] as usize..starts[to - from] as usize].to_vec(),
+            functions: whole.functions[from..to].to_vec(),
+            task_settings: whole.task_settings[from..to].to_vec(),
+            settings: whole.settings[settings(from)..settings(to)].to_vec(),
+            expected: part(&whole.expected, from..to),
+            edge_bytes: part(&whole.edge_bytes, starts[0] as usize..starts[to - from] as usize),
+            outputs: whole.outputs.iter().copied().filter(|output| self.piece_of_output(*output) == piece).collect(),
+        }
+    }
+
     /// Functions as workers are told of them; each has a component of its own.
     pub fn functions(&self) -> Vec<FunctionSpec> {
         let count = self.tasks.iter().map(|task| task.function + 1).max().unwrap_or(0);
@@ -253,6 +285,11 @@ impl Work {
     pub fn slot_micros(&self) -> f64 {
         self.tasks.iter().map(|task| task.duration.0 as f64 * task.settings.slots_milli as f64 / 1_000.0).sum()
     }
+}
+
+/// A part of a list that may be empty as a whole.
+fn part<T: Clone>(list: &[T], range: std::ops::Range<usize>) -> Vec<T> {
+    if list.is_empty() { Vec::new() } else { list[range].to_vec() }
 }
 
 /// Reads what [`Work::encode`] wrote: digest, size, task.

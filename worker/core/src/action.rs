@@ -120,7 +120,7 @@ pub enum Action {
     },
     /// Let go of a result.
     Drop(ResultId),
-    /// Keep what the core does not need of a graph's definition, in place of what was there.
+    /// Keep what the core does not need of a graph's definition.
     DefineGraph {
         /// The graph.
         graph: GraphKey,
@@ -133,6 +133,17 @@ pub enum Action {
         /// Its data entries.
         data: Vec<DataSpec>,
         /// Settings of its tasks.
+        settings: Vec<Settings>,
+    },
+    /// Keep this after what is kept of a graph's definition.
+    ExtendGraph {
+        /// The graph.
+        graph: GraphKey,
+        /// More functions.
+        functions: Vec<FunctionSpec>,
+        /// More data entries.
+        data: Vec<DataSpec>,
+        /// More settings of its tasks.
         settings: Vec<Settings>,
     },
     /// Let go of a graph's definition, its data and its logs.

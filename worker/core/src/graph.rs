@@ -78,34 +78,46 @@ impl Mean {
 }
 
 impl WorkerCore {
-    /// Defines a graph, or defines it again with more in it.
+    /// Defines a graph. One that is there already is left as it is: schedulers define a graph once.
     pub(crate) fn on_graph_defined(&mut self, id: GraphId, tenant: TenantId, definition: Definition, out: &mut Actions) {
-        let Definition { functions, data, settings } = definition;
-        let entries = settings.iter().map(|settings| self.settings_entry(settings)).collect();
-        let key = match self.graph_keys.get(&id) {
-            Some(key) => *key,
-            None => {
-                let empty = Graph {
-                    id,
-                    functions: Vec::new(),
-                    data: Vec::new(),
-                    has_remote_data: false,
-                    settings: Vec::new(),
-                    results: Pages::new(),
-                };
-                let key = self.graphs.insert(empty);
-                self.graph_keys.insert(id, key);
-                key
-            }
-        };
-        let graph = &mut self.graphs[key];
-        graph.settings = entries;
-        // Positions keep their meaning when a graph grows, so what is known of the old ones stays.
-        for entry in data.iter().skip(graph.data.len()) {
-            graph.data.push(if entry.inline.is_some() { Data::Here } else { Data::Remote });
+        if self.graph_keys.contains_key(&id) {
+            return;
         }
-        graph.has_remote_data = graph.data.iter().any(|data| !matches!(data, Data::Here));
-        for function in functions.iter().skip(graph.functions.len()) {
+        let empty = Graph {
+            id,
+            functions: Vec::new(),
+            data: Vec::new(),
+            has_remote_data: false,
+            settings: Vec::new(),
+            results: Pages::new(),
+        };
+        let key = self.graphs.insert(empty);
+        self.graph_keys.insert(id, key);
+        self.add_tables(key, &definition);
+        let Definition { functions, data, settings } = definition;
+        out.perform.push(Action::DefineGraph { graph: key, graph_id: id, tenant, functions, data, settings });
+    }
+
+    /// A graph goes on: positions keep their meaning, and what is known of the old ones stays. One that is not there is over.
+    pub(crate) fn on_graph_extended(&mut self, id: GraphId, definition: Definition, out: &mut Actions) {
+        let Some(key) = self.graph_keys.get(&id).copied() else { return };
+        self.add_tables(key, &definition);
+        let Definition { functions, data, settings } = definition;
+        out.perform.push(Action::ExtendGraph { graph: key, functions, data, settings });
+    }
+
+    fn add_tables(&mut self, key: GraphKey, definition: &Definition) {
+        let Definition { functions, data, settings } = definition;
+        for settings in settings {
+            let entry = self.settings_entry(settings);
+            self.graphs[key].settings.push(entry);
+        }
+        let graph = &mut self.graphs[key];
+        for entry in data {
+            graph.data.push(if entry.inline.is_some() { Data::Here } else { Data::Remote });
+            graph.has_remote_data |= entry.inline.is_none();
+        }
+        for function in functions {
             let bound_data = if graph.has_remote_data { remote_data(&function.bind, &graph.data) } else { Vec::new() };
             graph.functions.push(Function {
                 digest: function.component,
@@ -115,7 +127,6 @@ impl WorkerCore {
                 peak_bytes: 0,
             });
         }
-        out.perform.push(Action::DefineGraph { graph: key, graph_id: id, tenant, functions, data, settings });
     }
 
     fn settings_entry(&mut self, settings: &Settings) -> SettingsEntry {

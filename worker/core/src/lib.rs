@@ -148,6 +148,9 @@ impl WorkerCore {
             ToWorker::DefineGraph { graph, tenant, functions, data, settings } => {
                 self.on_graph_defined(graph, tenant, Definition { functions, data, settings }, out);
             }
+            ToWorker::ExtendGraph { graph, functions, data, settings } => {
+                self.on_graph_extended(graph, Definition { functions, data, settings }, out);
+            }
             ToWorker::ForgetGraph(graph) => self.forget_graph(graph, out),
             ToWorker::AssignTasks { graph, tasks } => self.assign(graph, tasks, out),
             ToWorker::CancelAttempts(attempts) => self.cancel(&attempts, out),

@@ -1,10 +1,11 @@
 //! The types of what references name: results of tasks with paths into them, and data entries.
 
+use super::earlier::{EarlierData, Signatures};
 use super::error::{CheckError, Errors};
-use super::functions::FunctionSignature;
 use crate::fits::{Mismatch, NoReferences, Resolver, shown};
 use crate::typed::fits_whole;
 use crate::walk::Walked;
+use std::collections::BTreeMap;
 use wasm_tasks_protocol::graph::{DataEncoding, Graph, Place};
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::limits::DATA_TYPES_MAX;
@@ -18,8 +19,10 @@ const EQUAL_REMEMBERED: usize = 256;
 /// Resolves references of one graph.
 pub(super) struct Results<'a> {
     graph: &'a Graph,
-    signatures: &'a [Option<FunctionSignature>],
+    signatures: Signatures<'a>,
     data_types: Vec<Vec<Type>>,
+    /// Types that entries of the base are used as for the first time.
+    earlier_data_types: BTreeMap<u32, Vec<Type>>,
     /// Addresses of types that were found equal. Types do not move while a graph is checked.
     equal: Vec<(usize, usize)>,
 }
@@ -66,7 +69,7 @@ pub(super) fn follow_all<'t, 's>(ty: &'t Type, steps: impl Iterator<Item = Step<
 }
 
 impl<'a> Results<'a> {
-    pub(super) fn new(graph: &'a Graph, signatures: &'a [Option<FunctionSignature>]) -> Results<'a> {
+    pub(super) fn new(graph: &'a Graph, signatures: Signatures<'a>) -> Results<'a> {
         let data_types = graph
             .data()
             .iter()
@@ -76,11 +79,33 @@ impl<'a> Results<'a> {
                 (DataEncoding::Value, None) => Vec::new(),
             })
             .collect();
-        Results { graph, signatures, data_types, equal: Vec::new() }
+        Results { graph, signatures, data_types, earlier_data_types: BTreeMap::new(), equal: Vec::new() }
     }
 
-    pub(super) fn into_data_types(self) -> Vec<Vec<Type>> {
-        self.data_types
+    /// Those of its own entries, and what is new of earlier ones.
+    pub(super) fn into_data_types(self) -> (Vec<Vec<Type>>, BTreeMap<u32, Vec<Type>>) {
+        (self.data_types, self.earlier_data_types)
+    }
+
+    /// A data entry, its own or one of the base.
+    fn entry(&self, position: u32) -> EarlierData<'_> {
+        let Some(own) = position.checked_sub(self.graph.base().data) else {
+            return self.signatures.earlier().data(position);
+        };
+        let entry = &self.graph.data()[own as usize];
+        EarlierData {
+            encoding: entry.encoding,
+            is_declared: entry.ty.is_some(),
+            bytes: entry.bytes.as_ref().map(|range| &self.graph.file()[range.clone()]),
+            types: &self.data_types[own as usize],
+        }
+    }
+
+    fn note_data_type(&mut self, position: u32, ty: &Type) {
+        match position.checked_sub(self.graph.base().data) {
+            Some(own) => self.data_types[own as usize].push(ty.clone()),
+            None => self.earlier_data_types.entry(position).or_default().push(ty.clone()),
+        }
     }
 
     /// Checks the bytes that are in the file against the types that are declared.
@@ -120,10 +145,8 @@ impl Resolver for Results<'_> {
         let has_path = reader.kind() == Ok(Kind::Array);
         let steps = if has_path { reader.array().expect("references were checked when the graph was read") - 1 } else { 0 };
         let position = reader.int().expect("references were checked when the graph was read");
-        let task = self.graph.task(TaskIndex(position as u32));
         // A function with an error has no type; that error is reported, and nothing that follows from it.
-        let signatures = self.signatures;
-        let Some(signature) = &signatures[task.function_index() as usize] else { return Ok(()) };
+        let (key, Some(signature)) = self.signatures.of_task(self.graph, TaskIndex(position as u32)) else { return Ok(()) };
         let found = if steps == 0 {
             &signature.result
         } else {
@@ -139,7 +162,7 @@ impl Resolver for Results<'_> {
         if *expected == Type::Any || self.is_equal(found, expected) {
             return Ok(());
         }
-        let key = crate::nearest::shorten(task.key());
+        let key = crate::nearest::shorten(key);
         let part = if steps > 0 { "a part of the result" } else { "the result" };
         let what = if *found == Type::Unit {
             format!("the result of task `{key}`, which has no value (`{}` returns nothing)", signature.export)
@@ -157,32 +180,33 @@ impl Resolver for Results<'_> {
     }
 
     fn data(&mut self, position: u64, expected: &Type) -> Walked {
-        let position = position as usize;
-        let entry = &self.graph.data()[position];
-        if self.data_types[position].contains(expected) || *expected == Type::Any {
+        let position = position as u32;
+        let entry = self.entry(position);
+        let more = self.earlier_data_types.get(&position).map_or(&[][..], Vec::as_slice);
+        if *expected == Type::Any || entry.types.contains(expected) || more.contains(expected) {
             return Ok(());
         }
-        if entry.encoding == DataEncoding::Raw || entry.ty.is_some() {
-            let found = format!("data[{position}], which is {}", shown(&self.data_types[position][0]));
+        if entry.encoding == DataEncoding::Raw || entry.is_declared {
+            let found = format!("data[{position}], which is {}", shown(&entry.types[0]));
             let mismatch = Mismatch::new(ErrorCode::TypeMismatch, shown(expected), found);
             return Err(match entry.encoding {
                 DataEncoding::Raw => mismatch.with_hint("raw data is a `list<u8>`; for other values use the encoding `value`"),
                 DataEncoding::Value => mismatch,
             });
         }
-        if self.data_types[position].len() >= DATA_TYPES_MAX {
+        if entry.types.len() + more.len() >= DATA_TYPES_MAX {
             let found = format!("data[{position}], which is used as {DATA_TYPES_MAX} other types already");
             return Err(Mismatch::new(ErrorCode::LimitExceeded, shown(expected), found));
         }
-        if let Some(range) = &entry.bytes {
-            fits_whole(expected, &self.graph.file()[range.clone()], &mut NoReferences).map_err(|mut mismatch| {
+        if let Some(bytes) = entry.bytes {
+            fits_whole(expected, bytes, &mut NoReferences).map_err(|mut mismatch| {
                 let path = mismatch.path();
                 mismatch.found = format!("{} in data[{position}]{path}", mismatch.found);
                 mismatch.steps.clear();
                 mismatch
             })?;
         }
-        self.data_types[position].push(expected.clone());
+        self.note_data_type(position, expected);
         Ok(())
     }
 }

@@ -6,38 +6,38 @@ use crate::limits::NAME_BYTES_MAX;
 use crate::msgpack::{InvalidValue, Kind, Reader, References, validate};
 
 /// The fields that a map may have.
-pub(super) struct Known {
+pub(in crate::graph) struct Known {
     names: &'static [&'static str],
     reserved: &'static [&'static str],
 }
 
 impl Known {
-    pub(super) const fn new(names: &'static [&'static str], reserved: &'static [&'static str]) -> Known {
+    pub(in crate::graph) const fn new(names: &'static [&'static str], reserved: &'static [&'static str]) -> Known {
         Known { names, reserved }
     }
 }
 
 /// A value of a field, and how to say where it is.
-pub(super) struct Field<'a> {
+pub(in crate::graph) struct Field<'a> {
     reader: Reader<'a>,
     parent: Place,
     name: &'a str,
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn new(reader: Reader<'a>, parent: Place, name: &'a str) -> Field<'a> {
+    pub(in crate::graph) fn new(reader: Reader<'a>, parent: Place, name: &'a str) -> Field<'a> {
         Field { reader, parent, name }
     }
 
-    pub(super) fn reader(&self) -> Reader<'a> {
+    pub(in crate::graph) fn reader(&self) -> Reader<'a> {
         self.reader
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(in crate::graph) fn place(&self) -> Place {
         if self.name.is_empty() { self.parent.clone() } else { Place::named(format!("{}.{}", self.parent, self.name)) }
     }
 
-    pub(super) fn bad(&self, message: impl Into<String>) -> GraphError {
+    pub(in crate::graph) fn bad(&self, message: impl Into<String>) -> GraphError {
         GraphError::new(ErrorCode::BadField, self.place(), message)
     }
 
@@ -45,17 +45,17 @@ impl<'a> Field<'a> {
         result.map_err(|error| GraphError::read(self.place(), error))
     }
 
-    pub(super) fn uint(&self) -> Result<u64, GraphError> {
+    pub(in crate::graph) fn uint(&self) -> Result<u64, GraphError> {
         let value = self.read({ self.reader }.int())?;
         u64::try_from(value).map_err(|_| self.bad(format!("expected an integer of 0 or more, found {value}")))
     }
 
-    pub(super) fn int(&self) -> Result<i128, GraphError> {
+    pub(in crate::graph) fn int(&self) -> Result<i128, GraphError> {
         self.read({ self.reader }.int())
     }
 
     /// Any number, in thousandths.
-    pub(super) fn milli(&self) -> Result<u64, GraphError> {
+    pub(in crate::graph) fn milli(&self) -> Result<u64, GraphError> {
         let mut reader = self.reader;
         let number = match self.read(reader.kind())? {
             Kind::Float => self.read(reader.float())?,
@@ -68,22 +68,22 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub(super) fn str(&self) -> Result<&'a str, GraphError> {
+    pub(in crate::graph) fn str(&self) -> Result<&'a str, GraphError> {
         self.read({ self.reader }.str())
     }
 
-    pub(super) fn name(&self, max: usize) -> Result<&'a str, GraphError> {
+    pub(in crate::graph) fn name(&self, max: usize) -> Result<&'a str, GraphError> {
         let name = self.str()?;
         limited(name.len(), max, self.place(), "bytes")?;
         if name.is_empty() { Err(self.bad("it is empty")) } else { Ok(name) }
     }
 
-    pub(super) fn bin(&self) -> Result<&'a [u8], GraphError> {
+    pub(in crate::graph) fn bin(&self) -> Result<&'a [u8], GraphError> {
         self.read({ self.reader }.bin())
     }
 
     /// The entries of an array.
-    pub(super) fn list(&self) -> Result<Vec<Field<'a>>, GraphError> {
+    pub(in crate::graph) fn list(&self) -> Result<Vec<Field<'a>>, GraphError> {
         let mut reader = self.reader;
         let count = self.read(reader.array())?;
         let mut list = Vec::new();
@@ -95,7 +95,7 @@ impl<'a> Field<'a> {
     }
 
     /// The entries of a map.
-    pub(super) fn map(&self) -> Result<Vec<(&'a str, Field<'a>)>, GraphError> {
+    pub(in crate::graph) fn map(&self) -> Result<Vec<(&'a str, Field<'a>)>, GraphError> {
         let mut reader = self.reader;
         let count = self.read(reader.map())?;
         let mut pairs: Vec<(&str, Field<'_>)> = Vec::new();
@@ -113,7 +113,7 @@ impl<'a> Field<'a> {
 }
 
 /// The fields of one map, each seen once.
-pub(super) struct Fields<'a> {
+pub(in crate::graph) struct Fields<'a> {
     place: Place,
     pairs: Vec<(&'a str, Field<'a>)>,
 }
@@ -131,7 +131,7 @@ impl References for AnyReference {
 
 impl<'a> Fields<'a> {
     /// The graph's own map, which must fill the file.
-    pub(super) fn whole(file: &'a [u8], known: &Known) -> Result<Fields<'a>, GraphError> {
+    pub(in crate::graph) fn whole(file: &'a [u8], known: &Known) -> Result<Fields<'a>, GraphError> {
         let field = Field { reader: Reader::new(file), parent: Place::graph(), name: "" };
         let mut reader = Reader::new(file);
         reader.map().map_err(|error| GraphError::read(Place::graph(), error))?;
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
         Fields::read(&field, known)
     }
 
-    pub(super) fn read(field: &Field<'a>, known: &Known) -> Result<Fields<'a>, GraphError> {
+    pub(in crate::graph) fn read(field: &Field<'a>, known: &Known) -> Result<Fields<'a>, GraphError> {
         let place = field.place();
         let pairs = field.map()?;
         for (name, _) in &pairs {
@@ -164,22 +164,22 @@ impl<'a> Fields<'a> {
         Ok(Fields { place, pairs })
     }
 
-    pub(super) fn optional(&self, name: &str) -> Option<Field<'a>> {
+    pub(in crate::graph) fn optional(&self, name: &str) -> Option<Field<'a>> {
         let (name, field) = self.pairs.iter().find(|(known, _)| *known == name)?;
         Some(Field { reader: field.reader, parent: self.place.clone(), name })
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<Field<'a>, GraphError> {
+    pub(in crate::graph) fn required(&self, name: &str) -> Result<Field<'a>, GraphError> {
         self.optional(name)
             .ok_or_else(|| GraphError::new(ErrorCode::MissingField, self.place.clone(), format!("the field `{name}` is missing")))
     }
 
-    pub(super) fn name(&self, name: &str) -> Result<Option<String>, GraphError> {
+    pub(in crate::graph) fn name(&self, name: &str) -> Result<Option<String>, GraphError> {
         self.optional(name).map(|field| field.name(NAME_BYTES_MAX).map(str::to_owned)).transpose()
     }
 
     /// Reads a table of maps.
-    pub(super) fn table<T>(
+    pub(in crate::graph) fn table<T>(
         &self,
         name: &'a str,
         max: usize,
@@ -198,7 +198,7 @@ impl<'a> Fields<'a> {
         Ok(table)
     }
 
-    pub(super) fn optional_table<T>(
+    pub(in crate::graph) fn optional_table<T>(
         &self,
         name: &'a str,
         max: usize,

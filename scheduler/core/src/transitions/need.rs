@@ -21,23 +21,12 @@ impl SchedulerCore {
         self.next_generation += 1;
         let memory_bytes = self.worker_ids.values().map(|worker| self.worker(*worker).plan.memory_bytes).sum();
         let queues = &mut self.queues;
-        let mut graph = Graph::new(index, plan, memory_bytes, |key| queues.intern(key));
-        let mut wanted = graph.outputs.clone();
-        wanted.sort_unstable();
-        wanted.dedup();
-        for output in &wanted {
-            let task = graph.task_mut(*output);
-            task.is_output = true;
-            task.needed += 1;
-        }
+        let wanted = plan.outputs.clone();
+        let graph = Graph::new(index, plan, memory_bytes, |key| queues.intern(key));
         self.graphs[slot as usize] = Some(graph);
         self.graph_ids.insert(id, index);
         out.push(Action::GraphAccepted { graph: id, index });
-        for output in wanted {
-            if self.graph(index).task(output).state == State::Idle {
-                self.require(TaskId { graph: index, task: output }, out);
-            }
-        }
+        self.want(index, wanted, out);
         self.finish_graph_if_done(index, out);
     }
 

@@ -3,6 +3,7 @@
 use crate::error::ClientError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+use wasm_tasks_protocol::limits::GRAPH_OUTPUTS_MAX;
 use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, TaskFailure, ToClient};
 
 /// Failures that are kept in full; the rest is counted. A graph has up to 16 million tasks, and all may fail.
@@ -24,7 +25,8 @@ pub(super) struct Known {
     pub(super) arrived: Vec<u32>,
     pub(super) failures: Vec<TaskFailure>,
     pub(super) failures_omitted: u64,
-    pub(super) end: Option<Result<GraphSummary, ClientError>>,
+    /// The last end that was told. A graph that is extended ends again.
+    end: Option<Result<GraphSummary, ClientError>>,
 }
 
 impl Followed {
@@ -75,6 +77,12 @@ impl Followed {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
+    /// Outputs that were expected will not come, because they were refused.
+    pub(super) fn forget_outputs(&self, count: usize) {
+        self.known().forget_outputs(count);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
     /// Nothing more will be heard.
     pub(super) fn end(&self, error: ClientError) {
         self.known().finish(Err(error));
@@ -84,7 +92,10 @@ impl Followed {
 
 impl Known {
     fn output(&mut self, position: u32, result: OutputResult) {
-        // A position that the graph does not have is the peer's mistake, and nobody can ask for it.
+        // One that is beyond those known is of a fragment, which another client may have added.
+        if position as usize >= self.outputs.len() && (position as usize) < GRAPH_OUTPUTS_MAX {
+            self.outputs.resize(position as usize + 1, None);
+        }
         if let Some(slot) = self.outputs.get_mut(position as usize) {
             if slot.is_none() {
                 self.arrived.push(position);
@@ -107,8 +118,26 @@ impl Known {
             self.state.failed = summary.failed + summary.dependents_failed;
             self.state.assigned = 0;
         }
-        if !matches!(self.end, Some(Ok(_))) {
+        // What is known of a graph that has ended stays known when the connection breaks.
+        if !matches!((&self.end, &end), (Some(Ok(_)), Err(_))) {
             self.end = Some(end);
         }
+    }
+
+    /// The end of the graph as it is known here; an end that was told before it was extended is none.
+    pub(super) fn ended(&self) -> Option<&Result<GraphSummary, ClientError>> {
+        self.end.as_ref().filter(|end| !matches!(end, Ok(summary) if (summary.outputs as usize) < self.outputs.len()))
+    }
+
+    /// More outputs are to come: room for them is made before they are asked for.
+    pub(super) fn expect_outputs(&mut self, count: usize) {
+        if count > self.outputs.len() {
+            self.outputs.resize(count, None);
+        }
+    }
+
+    fn forget_outputs(&mut self, count: usize) {
+        let heard = self.outputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.outputs.truncate(count.max(heard));
     }
 }

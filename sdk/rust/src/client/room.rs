@@ -30,7 +30,7 @@ impl Room {
         let kinds = graph.tasks().filter(|task| seen.insert(task.settings_key()));
         let message = |task: Task<'_>| {
             let lacks = self.lacks(&task.settings())?;
-            Some(format!("tasks[{}] `{}`: this process can never run it: {lacks}", task.index().0, task.key()))
+            Some(format!("{}: this process can never run it: {lacks}", task.place()))
         };
         let mut messages: Vec<String> = kinds.filter_map(message).take(NAMED_MAX).collect();
         let Some(last) = messages.last_mut() else { return Ok(()) };

@@ -4,11 +4,15 @@ use super::Client;
 use super::follow::{Followed, Known};
 use super::outcome::{Outcome, Output, OutputError};
 use crate::error::ClientError;
+use crate::upload::Upload;
 use bytes::Bytes;
-use std::sync::Arc;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 use wasm_tasks_protocol::GraphId;
+use wasm_tasks_protocol::graph::{Extent, Fragment, Reference};
 use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, Query, TaskFailure};
 
 /// Outputs that are fetched at once. Each may have a gigabyte, and a stream can fill the link.
@@ -25,7 +29,8 @@ pub struct Submission {
 struct Inner {
     client: Client,
     id: GraphId,
-    names: Vec<String>,
+    /// Names of outputs; those of fragments that others added are missing.
+    names: RwLock<Arc<Vec<String>>>,
     followed: Arc<Followed>,
     releases: AtomicBool,
 }
@@ -43,6 +48,15 @@ pub enum Event {
     Finished(GraphSummary),
 }
 
+/// A fragment that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extended {
+    /// The positions of its outputs, for [`Submission::output`].
+    pub outputs: Range<usize>,
+    /// How far the graph's tables go now: where the next fragment goes on.
+    pub extent: Extent,
+}
+
 /// What happens to a graph, in order. Made by [`Submission::events`].
 pub struct Events {
     submission: Submission,
@@ -54,7 +68,15 @@ pub struct Events {
 
 impl Submission {
     pub(super) fn new(client: Client, id: GraphId, names: Vec<String>, followed: Arc<Followed>) -> Submission {
-        Submission { inner: Arc::new(Inner { client, id, names, followed, releases: AtomicBool::new(false) }) }
+        Submission {
+            inner: Arc::new(Inner {
+                client,
+                id,
+                names: RwLock::new(Arc::new(names)),
+                followed,
+                releases: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// From here on there is something to release.
@@ -68,8 +90,67 @@ impl Submission {
     }
 
     /// The names of the outputs: the task's key, followed by the path as `.field` and `[index]`.
-    pub fn output_names(&self) -> &[String] {
-        &self.inner.names
+    /// Outputs that somebody else added since are not among them.
+    pub fn output_names(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.inner.names.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds a fragment; its outputs follow those that are there. Paths in it are relative to `folder`.
+    ///
+    /// # Errors
+    /// [`ClientError::BaseMoved`] when somebody else extended the graph since the fragment was written, [`ClientError::Refused`]
+    /// when it does not pass the scheduler's checks; and as [`Client::submit`].
+    pub async fn extend(&self, fragment: impl Into<Bytes>, folder: &Path) -> Result<Extended, ClientError> {
+        self.extend_upload(Upload::read(Fragment::read(fragment.into())?.into_tables(), folder)?).await
+    }
+
+    /// Adds a fragment whose files have been read.
+    ///
+    /// # Errors
+    /// As [`Submission::extend`].
+    pub async fn extend_upload(&self, fragment: Upload) -> Result<Extended, ClientError> {
+        let tables = &fragment.graph;
+        let first = tables.base().outputs as usize;
+        let name = |output: &Reference| match tables.has_task(output.task) {
+            true => tables.output_name(output),
+            // The keys of earlier tasks are with the scheduler.
+            false => output.to_string(),
+        };
+        let names: Vec<String> = tables.outputs().iter().map(name).collect();
+        let count = first + names.len();
+        // The first of them may come before the answer does.
+        let before = {
+            let mut known = self.inner.followed.known();
+            let before = known.outputs.len();
+            known.expect_outputs(count);
+            before
+        };
+        match self.inner.client.extend(self.inner.id, fragment).await {
+            Ok(extent) => {
+                let mut all = self.inner.names.write().unwrap_or_else(PoisonError::into_inner);
+                let all = Arc::make_mut(&mut all);
+                if all.len() < count {
+                    all.resize_with(count, String::new);
+                }
+                for (position, name) in (first..).zip(&names) {
+                    all[position].clone_from(name);
+                }
+                Ok(Extended { outputs: first..count, extent })
+            }
+            Err(error) => {
+                self.inner.followed.forget_outputs(before);
+                Err(error)
+            }
+        }
+    }
+
+    /// Says that some outputs are no longer needed here. When nobody who follows the graph needs them, what runs only for them is
+    /// stopped, and their results are let go.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn release_outputs(&self, outputs: Vec<u32>) -> Result<(), ClientError> {
+        self.inner.client.release_outputs(self.inner.id, outputs).await
     }
 
     /// How far it is.
@@ -113,8 +194,9 @@ impl Submission {
     /// # Panics
     /// When the graph has fewer outputs.
     pub async fn output(&self, position: usize) -> Result<Bytes, OutputError> {
-        assert!(position < self.inner.names.len(), "output {position} of {}", self.inner.names.len());
-        let ready = |known: &Known| match (&known.outputs[position], &known.end) {
+        let count = self.inner.followed.known().outputs.len();
+        assert!(position < count, "output {position} of {count}");
+        let ready = |known: &Known| match (known.outputs.get(position).unwrap_or(&None), known.ended()) {
             (Some(result), _) => Some(Ok(result.clone())),
             (None, Some(Ok(_))) => Some(Ok(OutputResult::Failed)),
             (None, Some(Err(error))) => Some(Err(error.clone())),
@@ -126,6 +208,7 @@ impl Submission {
                 self.inner.client.fetch_output(self.inner.id, position as u32).await.map_err(OutputError::Client)
             }
             OutputResult::Failed => Err(OutputError::Failed),
+            OutputResult::Released => Err(OutputError::Client(ClientError::OutputGone(position as u32))),
         }
     }
 
@@ -145,7 +228,7 @@ impl Submission {
     pub async fn try_output(&self, position: usize) -> Option<Result<Bytes, OutputError>> {
         let is_known = {
             let known = self.inner.followed.known();
-            known.outputs[position].is_some() || known.end.is_some()
+            known.outputs[position].is_some() || known.ended().is_some()
         };
         if is_known { Some(self.output(position).await) } else { None }
     }
@@ -155,7 +238,7 @@ impl Submission {
     /// # Errors
     /// [`ClientError::Lost`] when the connection breaks before, [`ClientError::UnknownGraph`].
     pub async fn finished(&self) -> Result<GraphSummary, ClientError> {
-        self.inner.followed.until(|known| known.end.clone()).await
+        self.inner.followed.until(|known| known.ended().cloned()).await
     }
 
     /// Waits for everything and fetches the outputs. A task that failed is no error of this.
@@ -166,12 +249,12 @@ impl Submission {
         let summary = self.finished().await?;
         let fetches = Arc::new(Semaphore::new(FETCHES_MAX));
         // Most outputs came with the messages: only the others are worth a task of the runtime.
-        let mut values: Vec<Option<Result<Bytes, OutputError>>> = Vec::with_capacity(self.inner.names.len());
+        let mut values: Vec<Option<Result<Bytes, OutputError>>> = Vec::new();
         {
             let known = self.inner.followed.known();
             values.extend(known.outputs.iter().map(|result| match result {
                 Some(OutputResult::Inline(bytes)) => Some(Ok(bytes.clone())),
-                Some(OutputResult::Stored { .. }) => None,
+                Some(OutputResult::Stored { .. } | OutputResult::Released) => None,
                 Some(OutputResult::Failed) | None => Some(Err(OutputError::Failed)),
             }));
         }
@@ -189,13 +272,13 @@ impl Submission {
             let (position, value) = fetched.map_err(|_| ClientError::Answer("fetching an output was interrupted"))?;
             values[position] = Some(value);
         }
-        let outputs = self
-            .inner
-            .names
-            .iter()
-            .zip(values)
-            .map(|(name, value)| Output { name: name.clone(), value: value.unwrap_or(Err(OutputError::Failed)) });
-        let outputs = outputs.collect();
+        let names = self.output_names();
+        let name = |position: usize| names.get(position).cloned().unwrap_or_default();
+        let output = |(position, value): (usize, Option<_>)| Output {
+            name: name(position),
+            value: value.unwrap_or(Err(OutputError::Failed)),
+        };
+        let outputs = values.into_iter().enumerate().map(output).collect();
         let known = self.inner.followed.known();
         Ok(Outcome { outputs, failures: known.failures.clone(), failures_omitted: known.failures_omitted, summary })
     }
@@ -250,6 +333,6 @@ impl Events {
             self.state = known.state.clone();
             return Some(Ok(Event::Progress(known.state.clone())));
         }
-        known.end.clone().map(|end| end.map(Event::Finished))
+        known.ended().cloned().map(|end| end.map(Event::Finished))
     }
 }

@@ -45,6 +45,21 @@ pub(super) fn definition(graph: u8) -> ToWorker {
     ToWorker::DefineGraph { graph: graph_id(graph), tenant: TenantId::DEFAULT, functions, data, settings }
 }
 
+/// After that: function 3 in component 1, whose bound argument is data entry 2, which is not here, and settings 7, a quarter of a slot.
+pub(super) fn extension(graph: u8) -> ToWorker {
+    ToWorker::ExtendGraph {
+        graph: graph_id(graph),
+        functions: vec![FunctionSpec {
+            component: ComponentDigest([1; 32]),
+            export: "f".into(),
+            bind: Bytes::from_static(&[0x91, 0xd4, 2, 2]),
+            dynamic: None,
+        }],
+        data: vec![DataSpec { is_raw: true, len: 9_000, inline: None }],
+        settings: vec![Settings { slots_milli: 250, ..Settings::default() }],
+    }
+}
+
 pub(super) fn assignment(task: u32, attempt: u64, function: u32, settings: u32, inputs: Vec<Input>) -> Assignment {
     let priority = Priority { rank: task, ..Priority::default() };
     let args = Bytes::from_static(&[0x90]);

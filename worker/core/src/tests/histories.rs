@@ -188,6 +188,7 @@ impl Shell {
             Action::Store { result, .. } => assert!(self.stored.insert(result), "a result is stored once"),
             Action::Drop(result) => assert!(self.stored.remove(&result), "what is dropped was stored"),
             Action::DefineGraph { graph, .. } => drop(self.graphs.insert(graph)),
+            Action::ExtendGraph { graph, .. } => assert!(self.graphs.contains(&graph)),
             Action::ForgetGraph(graph) => assert!(self.graphs.remove(&graph)),
             Action::Leave => self.has_left = true,
             Action::Welcomed(_) | Action::Heartbeat | Action::AddPeer(_) | Action::RemovePeer(_) => {}

@@ -1,7 +1,7 @@
 //! Scripts and their answers: `testdata/*.txt`. A line that begins with `>` is what happens, the lines below it are what the core
 //! wants done and said. When a script fails, what it should be is printed whole.
 
-use super::builders::{assignment, core_settings, definition, ended, failed, finished, graph_id, input};
+use super::builders::{assignment, core_settings, definition, ended, extension, failed, finished, graph_id, input};
 use crate::{
     Action, Actions, AttemptId, ComponentId, Event, FetchId, GraphKey, InputValue, LaneId, Outcome, ResultId, WorkerCore,
 };
@@ -23,7 +23,7 @@ macro_rules! scripts {
     )* };
 }
 
-scripts!(chains components data draining fetches leaving memory replicas resources runs stalls takes_back);
+scripts!(chains components data draining extends fetches leaving memory replicas resources runs stalls takes_back);
 
 fn check(name: &str, expected: &str) {
     let mut script = Script::new();
@@ -83,6 +83,7 @@ impl Script {
             "cancel" => ToWorker::CancelAttempts(numbers(1).map(Attempt).collect()),
             "retract" => ToWorker::RetractAttempts(numbers(1).map(Attempt).collect()),
             "release" => ToWorker::ReleaseResults { graph, tasks: tasks(1) },
+            "extend" => extension(1),
             "forget" => ToWorker::ForgetGraph(graph),
             "update" => ToWorker::UpdateInput { attempt: Attempt(words[1].parse().unwrap()), input: parse_input(words[2]) },
             "peer" => ToWorker::AddPeer(PeerAddress { worker: WorkerId(words[1].parse().unwrap()), addresses: Vec::new() }),
@@ -240,6 +241,7 @@ impl Script {
                 None => writeln!(text, "drop it").unwrap(),
             },
             Action::DefineGraph { .. } => writeln!(text, "keep the graph's tables").unwrap(),
+            Action::ExtendGraph { functions, .. } => writeln!(text, "keep {} more functions", functions.len()).unwrap(),
             Action::ForgetGraph(_) => writeln!(text, "forget the graph's tables").unwrap(),
             Action::AddPeer(peer) => writeln!(text, "add peer {}", peer.worker.0).unwrap(),
             Action::RemovePeer(peer) => writeln!(text, "remove peer {}", peer.0).unwrap(),

@@ -1,0 +1,120 @@
+//! The parts of a graph: the file that it was submitted with, and its fragments. Finds what stands at a position among all.
+//!
+//! Parts never change and are shared; knows nothing of what became of tasks.
+
+use crate::dense_hash::DenseMap;
+use bytes::Bytes;
+use std::sync::Arc;
+use wasm_tasks_protocol::graph::{Component, DataEntry, Extent, Function, Graph, Options, Reference, Task};
+use wasm_tasks_protocol::ids::TaskIndex;
+
+/// One file, and what its tasks have in common.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) graph: Graph,
+    /// Position among all settings, by what tasks of this part share.
+    pub(crate) settings_by_key: DenseMap<(u32, u32), u32>,
+}
+
+/// All parts, in their order. Cheap to clone while there are few.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    parts: Vec<Arc<Part>>,
+    extent: Extent,
+}
+
+impl Parts {
+    pub(crate) fn new(first: Arc<Part>) -> Parts {
+        let extent = first.graph.extent();
+        Parts { parts: vec![first], extent }
+    }
+
+    /// Adds a part whose positions follow those of the last.
+    pub(crate) fn push(&mut self, part: Arc<Part>) {
+        assert_eq!(part.graph.base(), self.extent, "a part was checked to continue the others");
+        self.extent = self.extent.plus(part.graph.extent());
+        self.parts.push(part);
+    }
+
+    /// The file, where the graph is in one piece.
+    pub(crate) fn file(&self) -> Option<&Bytes> {
+        match &self.parts[..] {
+            [only] => Some(only.graph.file()),
+            _ => None,
+        }
+    }
+
+    /// How far all tables go.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// Options for every task of the graph.
+    pub(crate) fn options(&self) -> &Options {
+        self.parts[0].graph.options()
+    }
+
+    /// The part that an entry of a table is in. `base` gives where that table starts in a part.
+    fn part_at(&self, position: u32, base: impl Fn(&Extent) -> u32) -> &Arc<Part> {
+        let at = match self.parts.len() {
+            1 => 1,
+            _ => self.parts.partition_point(|part| base(&part.graph.base()) <= position),
+        };
+        &self.parts[at - 1]
+    }
+
+    pub(crate) fn part_of(&self, task: TaskIndex) -> &Part {
+        self.part_at(task.0, |base| base.tasks)
+    }
+
+    pub(crate) fn task(&self, task: TaskIndex) -> Task<'_> {
+        self.part_of(task).graph.task(task)
+    }
+
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = Task<'_>> {
+        self.parts.iter().flat_map(|part| part.graph.tasks())
+    }
+
+    pub(crate) fn function(&self, position: u32) -> &Function {
+        let part = self.part_at(position, |base| base.functions);
+        part.graph.function(position).expect("positions of functions were checked")
+    }
+
+    pub(crate) fn component(&self, position: u32) -> &Component {
+        let graph = &self.part_at(position, |base| base.components).graph;
+        &graph.components()[(position - graph.base().components) as usize]
+    }
+
+    fn entry(&self, position: u32) -> Option<(&Graph, &DataEntry)> {
+        let graph = &self.part_at(position, |base| base.data).graph;
+        Some((graph, graph.data().get((position - graph.base().data) as usize)?))
+    }
+
+    /// A data entry, and its bytes.
+    pub(crate) fn data(&self, position: u32) -> Option<(&DataEntry, Option<&[u8]>)> {
+        let (graph, entry) = self.entry(position)?;
+        Some((entry, entry.bytes.as_ref().map(|range| &graph.file()[range.clone()])))
+    }
+
+    /// The bytes of a data entry, to keep.
+    pub(crate) fn data_slice(&self, position: u32) -> Option<Bytes> {
+        let (graph, entry) = self.entry(position)?;
+        Some(graph.file().slice(entry.bytes.clone()?))
+    }
+
+    pub(crate) fn output(&self, position: u32) -> Option<&Reference> {
+        let graph = &self.part_at(position, |base| base.outputs).graph;
+        graph.outputs().get((position - graph.base().outputs) as usize)
+    }
+
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &Reference> {
+        self.parts.iter().flat_map(|part| part.graph.outputs())
+    }
+
+    /// What an output is called: the task's key, followed by its path.
+    pub(crate) fn output_name(&self, output: &Reference) -> String {
+        let mut name = self.task(output.task).key().to_owned();
+        output.path.iter().for_each(|step| name.push_str(&step.to_string()));
+        name
+    }
+}
