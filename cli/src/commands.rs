@@ -11,10 +11,12 @@ mod explain;
 mod explain_error;
 mod inspect;
 mod logs;
+mod publish;
 mod replay;
 mod results;
 mod run;
 mod scheduler;
+mod session;
 mod show;
 mod status;
 mod submit;
@@ -37,10 +39,15 @@ pub(crate) enum Command {
     Results(results::Results),
     Replay(replay::Replay),
     Cancel(cancel::Cancel),
+    Publish(publish::Publish),
+    Published(publish::Published),
+    Unpublish(publish::Unpublish),
     Status(status::Status),
     Explain(explain::Explain),
     Logs(logs::Logs),
     Workers(workers::Workers),
+    #[command(hide = true)]
+    Session(session::Session),
     Up(up::Up),
     Down(down::Down),
     Scheduler(scheduler::Scheduler),
@@ -65,10 +72,14 @@ impl Command {
             | Command::Results(_)
             | Command::Replay(_)
             | Command::Cancel(_)
+            | Command::Publish(_)
+            | Command::Published(_)
+            | Command::Unpublish(_)
             | Command::Status(_)
             | Command::Explain(_)
             | Command::Logs(_)
             | Command::Workers(_)
+            | Command::Session(_)
             | Command::Up(_)
             | Command::Down(_)
             | Command::Componentize(_)
@@ -89,10 +100,14 @@ impl Command {
             Command::Results(command) => command.run().await,
             Command::Replay(command) => command.run().await,
             Command::Cancel(command) => command.run().await,
+            Command::Publish(command) => command.run().await,
+            Command::Published(command) => command.run().await,
+            Command::Unpublish(command) => command.run().await,
             Command::Status(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Logs(command) => command.run().await,
             Command::Workers(command) => command.run().await,
+            Command::Session(command) => command.run().await,
             Command::Up(command) => command.run().await,
             Command::Down(command) => command.run().await,
             Command::Scheduler(command) => command.run().await,

@@ -71,6 +71,29 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     if bytes >= 1.0 && bytes < 2f64.powi(63) { Ok(bytes as u64) } else { Err(format!("{text} is no possible number of bytes")) }
 }
 
+/// A time as people write it: `250ms`, `10s`, `1.5 min`, `2h`.
+pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (text[..digits].trim(), text[digits..].trim());
+    let factor = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "" => return Err(format!("`{text}` has no unit; write such as `250ms`, `10s`, `5min` or `2h`")),
+        _ => return Err(format!("`{unit}` is no unit of time; write such as `250ms`, `10s`, `5min` or `2h`")),
+    };
+    let number: f64 = number.parse().map_err(|_| "a time is such as `250ms`, `10s`, `5min` or `2h`".to_owned())?;
+    let seconds = number * factor;
+    // A millisecond is the least that options can say, a year more than any graph may take.
+    if (0.001..=3.2e7).contains(&seconds) {
+        Ok(std::time::Duration::from_secs_f64(seconds))
+    } else {
+        Err(format!("{text} is no possible time"))
+    }
+}
+
 /// A value of an answer in a cell of a table or after a colon.
 fn cell(name: &str, value: &Json) -> String {
     match value {

@@ -7,6 +7,7 @@ mod failure;
 mod fleet;
 mod follow;
 mod format;
+mod graph_name;
 mod output;
 mod pages;
 mod place;
@@ -45,7 +46,7 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);
 
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
-    if matches!(command, Command::Submit(_) | Command::Run(_) | Command::Replay(_) | Command::Worker(_)) {
+    if matches!(command, Command::Submit(_) | Command::Run(_) | Command::Replay(_) | Command::Session(_) | Command::Worker(_)) {
         allocator::keep_memory();
     }
     start_logging(command.default_log_level());

@@ -53,6 +53,7 @@ pages! {
     ResultTooLarge "result-too-large",
     BadResult "bad-result",
     Cancelled "cancelled",
+    DeadlineExceeded "deadline-exceeded",
     WorkerDied "worker-died",
     DependencyFailed "dependency-failed",
     Unrunnable "unrunnable",
@@ -61,6 +62,7 @@ pages! {
     ProtocolVersion "protocol-version",
     Unauthenticated "unauthenticated",
     ProtocolViolation "protocol-violation",
+    BaseMoved "base-moved",
     NotFound "not-found",
     BadArguments "bad-arguments",
 }

@@ -5,7 +5,7 @@ use crate::output::note;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
-use wasm_tasks::{GraphId, GraphState, GraphSummary, TaskFailure, msgpack_to_json};
+use wasm_tasks::{ErrorCode, GraphId, GraphState, GraphSummary, TaskFailure, msgpack_to_json};
 
 /// Failures that are shown; `logs` and `explain` have the rest.
 const FAILURES_SHOWN: usize = 10;
@@ -165,6 +165,11 @@ fn frames(backtrace: &[String]) -> Vec<String> {
 /// Shows the numbers of a graph that ended.
 pub(crate) fn summary(voice: Voice, summary: &GraphSummary) {
     let failed = summary.failed + summary.dependents_failed;
+    if let Some(deadline) = summary.overdue {
+        let (code, after) = (ErrorCode::DeadlineExceeded, seconds(deadline.as_secs_f64()));
+        note(format!("graph stopped [{code}]: its deadline of {after} had passed"));
+        note(format!("hint: `wasm-tasks explain-error {code}` says what that means"));
+    }
     let state = match (summary.is_cancelled, failed) {
         (true, _) => format!("cancelled after {} of {}", count(summary.finished), counted(summary.tasks, "task")),
         (false, 0) => counted(summary.tasks, "task"),

@@ -103,6 +103,8 @@ codes! {
     BadResult = "bad-result",
     /// The task was cancelled.
     Cancelled = "cancelled",
+    /// The graph did not end before its deadline.
+    DeadlineExceeded = "deadline-exceeded",
     /// Workers died each time that the task ran.
     WorkerDied = "worker-died",
     /// A task that this one depends on failed.

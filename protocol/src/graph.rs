@@ -4,6 +4,7 @@
 //! interface crate's, who runs what is the scheduler's.
 
 pub mod edges;
+mod exchange;
 mod fragment;
 mod options;
 mod order;
@@ -14,6 +15,7 @@ mod replay;
 mod tests;
 mod write;
 
+pub use exchange::join;
 pub use fragment::{Append, Extent, Fragment, GraphFile, readdress};
 pub use options::{Grant, LabelRule, Options, Resource, Settings};
 pub use read::{GraphError, Place};

@@ -60,6 +60,8 @@ pub const STACK_BYTES: usize = 1 << 20;
 pub const HANDLES_MAX: usize = 1_000;
 /// Retries that options may ask for.
 pub const RETRIES_MAX: u32 = 100;
+/// Names under which a scheduler has graphs published.
+pub const PUBLISHED_MAX: usize = 10_000;
 /// Deaths of workers after which the task that ran on each of them is stopped.
 pub const WORKER_DEATHS_MAX: u32 = 3;
 
@@ -153,6 +155,7 @@ pub const TABLE: &[Limit] = &[
     Limit { name: "stack_bytes", value: STACK_BYTES as u64, reason: "the stack of a task, which runs on a thread of the worker" },
     Limit { name: "handles_max", value: HANDLES_MAX as u64, reason: "component handles are host memory" },
     Limit { name: "retries_max", value: RETRIES_MAX as u64, reason: "more would hide that a task cannot succeed" },
+    Limit { name: "published_max", value: PUBLISHED_MAX as u64, reason: "what is published is kept until it is withdrawn" },
     Limit {
         name: "worker_deaths_max",
         value: WORKER_DEATHS_MAX as u64,

@@ -5,6 +5,7 @@
 mod clients;
 mod drains;
 mod perform;
+mod published;
 mod requests;
 mod workers;
 
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     outbox: Outbox<ToClient>,
     /// Set by its first message.
     name: Option<String>,
+    /// Graphs that go with it.
+    own: Vec<GraphId>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,7 @@ pub(crate) struct Actor {
     pub(crate) workers: BTreeMap<WorkerId, WorkerLink>,
     sessions: HashMap<SessionId, Session>,
     drain_asks: Vec<DrainAsk>,
+    pub(crate) published: published::Published,
     last_progress: Instant,
     last_sweep: Instant,
     is_stopping: Option<oneshot::Sender<()>>,
@@ -77,6 +81,7 @@ impl Actor {
             workers: BTreeMap::new(),
             sessions: HashMap::new(),
             drain_asks: Vec::new(),
+            published: published::Published::default(),
             last_progress: Instant::now(),
             last_sweep: Instant::now(),
             is_stopping: None,
@@ -121,7 +126,7 @@ impl Actor {
             }
             Input::WorkerGone { worker, reason } => self.on_worker_gone(worker, &reason),
             Input::ClientAttached { session, peer, sender } => {
-                self.sessions.insert(session, Session { outbox: Outbox::new(sender, peer), name: None });
+                self.sessions.insert(session, Session { outbox: Outbox::new(sender, peer), name: None, own: Vec::new() });
             }
             Input::ClientSaid { session, batch, permit } => {
                 drop(permit);
@@ -168,7 +173,8 @@ impl Actor {
     /// Lets go of what nobody came back for, and looks at round trips.
     fn sweep(&mut self) {
         let retention = self.settings.retention.to_std();
-        let unfollowed = self.graphs.iter().flatten().filter(|graph| graph.followers.is_empty());
+        let is_held = |graph: &ShellGraph| !graph.followers.is_empty() || self.published.holds(graph.id);
+        let unfollowed = self.graphs.iter().flatten().filter(|graph| !is_held(graph));
         let mut finished: Vec<(Instant, GraphId, usize)> =
             unfollowed.filter_map(|graph| Some((graph.finished?, graph.id, graph.parts.extent().tasks as usize))).collect();
         finished.sort_unstable_by_key(|(at, ..)| std::cmp::Reverse(*at));

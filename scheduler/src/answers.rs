@@ -106,6 +106,25 @@ pub(crate) fn extent(actor: &Actor, graph: GraphId) -> Result<Json, Refusal> {
     Ok(Json::Object(extent.named().into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect()))
 }
 
+/// `[{name, graph, state, tasks, finished, outputs}]`, by name.
+pub(crate) fn published(actor: &Actor, only: Option<&str>) -> Json {
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    let published = actor.published.iter().filter(|(name, _)| wanted(name));
+    let row = |(name, id): (&str, GraphId)| {
+        let graph = actor.graph_by_id(id)?;
+        let state = graph_json(actor, graph);
+        Some(json!({
+            "name": name,
+            "graph": id.to_string(),
+            "state": state["state"],
+            "tasks": state["tasks"],
+            "finished": state["finished"],
+            "outputs": graph.parts.extent().outputs,
+        }))
+    };
+    published.filter_map(row).collect()
+}
+
 /// A task: `{key, state, function, attempts, needed_by, missing, workers, cause, error, fits, is_unrunnable, text}`.
 /// Without a key the graph: as in the status, with `failures` and `unrunnable` (tasks that no worker can run).
 pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<Json, Refusal> {
@@ -171,6 +190,11 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         StateName::Done => format!("its result is at {}", list(&workers)),
         StateName::Failed => match &explanation.cause {
             Some(cause) if *cause != task => format!("it failed because `{}` failed", graph.key(*cause)),
+            _ if let Some(deadline) = graph.overdue()
+                && error.is_none() =>
+            {
+                format!("the graph was stopped: its deadline of {} s had passed", deadline.as_secs_f64())
+            }
             _ if graph.is_cancelled && error.is_none() => "the graph was cancelled".to_owned(),
             _ => "it failed".to_owned(),
         },

@@ -15,6 +15,7 @@ use wasm_tasks_protocol::graph::PathStep;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, TenantId, WorkerId};
 use wasm_tasks_protocol::message::{GraphSummary, OutputResult, TaskFailure, ToWorker};
 use wasm_tasks_protocol::msgpack::follow;
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_scheduler_core::{GraphIndex, GraphPlan};
 
 /// Tasks of a graph that wrote something and are remembered; the last ones.
@@ -112,6 +113,16 @@ impl ShellGraph {
                 settings: settings[told[2]..].to_vec(),
             }),
         }
+    }
+
+    /// How long after its submission it is stopped.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.parts.options().deadline_ms.map(Duration::from_millis)
+    }
+
+    /// The deadline that it did not keep.
+    pub(crate) fn overdue(&self) -> Option<Duration> {
+        self.summary.as_ref().and_then(|summary| summary.overdue)
     }
 
     pub(crate) fn key(&self, task: TaskIndex) -> &str {

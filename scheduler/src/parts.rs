@@ -5,7 +5,7 @@
 use crate::dense_hash::DenseMap;
 use bytes::Bytes;
 use std::sync::Arc;
-use wasm_tasks_protocol::graph::{Component, DataEntry, Extent, Function, Graph, Options, Reference, Task};
+use wasm_tasks_protocol::graph::{Component, DataEntry, Extent, Function, Graph, Options, Reference, Task, join};
 use wasm_tasks_protocol::ids::TaskIndex;
 
 /// One file, and what its tasks have in common.
@@ -36,11 +36,12 @@ impl Parts {
         self.parts.push(part);
     }
 
-    /// The file, where the graph is in one piece.
-    pub(crate) fn file(&self) -> Option<&Bytes> {
-        match &self.parts[..] {
-            [only] => Some(only.graph.file()),
-            _ => None,
+    /// One file of all parts.
+    pub(crate) fn file(&self) -> Bytes {
+        let (first, fragments) = self.parts.split_first().expect("there is a first part");
+        match fragments {
+            [] => first.graph.file().clone(),
+            fragments => join(&first.graph, fragments.iter().map(|part| &part.graph)).into(),
         }
     }
 

@@ -163,7 +163,14 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
             }
             (Request::FetchData { .. }, Asker::Worker(_))
             | (Request::FetchResult { .. }, Asker::Worker(_) | Asker::Client(_))
-            | (Request::FetchOutput { .. } | Request::FetchGraph { .. }, Asker::Client(_)) => {
+            | (
+                Request::FetchOutput { .. }
+                | Request::FetchGraph { .. }
+                | Request::CancelTasks { .. }
+                | Request::Publish { .. }
+                | Request::Unpublish { .. },
+                Asker::Client(_),
+            ) => {
                 if shared.inbox.send(Input::Asked { asker, request: asked }).await.is_err() {
                     return;
                 }
@@ -176,6 +183,9 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
                 | Request::FetchData { .. }
                 | Request::FetchOutput { .. }
                 | Request::FetchGraph { .. }
+                | Request::CancelTasks { .. }
+                | Request::Publish { .. }
+                | Request::Unpublish { .. }
                 | Request::FetchLogs { .. },
                 Asker::Worker(_) | Asker::Client(_),
             ) => {
@@ -229,6 +239,9 @@ async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest
         | Request::FetchOutput { .. }
         | Request::FetchResult { .. }
         | Request::FetchGraph { .. }
+        | Request::CancelTasks { .. }
+        | Request::Publish { .. }
+        | Request::Unpublish { .. }
         | Request::FetchLogs { .. } => unreachable!("`serve` sends others elsewhere"),
     };
     let head = match answer {

@@ -12,6 +12,7 @@ use wasm_tasks_protocol::graph::{DataEncoding, DataEntry, Extent, Fragment, Func
 use wasm_tasks_protocol::ids::{ComponentDigest, ContentDigest, GraphId, TaskIndex};
 use wasm_tasks_protocol::limits::{FRAGMENT_BYTES, GRAPH_BYTES_MAX, GROWN_EDGES_MAX, INLINE_BYTES_MAX};
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec, Refusal};
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_scheduler_core::{Expected, GraphPlan};
 
 /// What workers are told of a graph, or of what is added to one.
@@ -236,6 +237,7 @@ fn plan<'a>(
         outputs: graph.outputs().iter().map(|output| output.task).collect(),
         expected: Vec::new(),
         edge_bytes: Vec::new(),
+        deadline: graph.options().deadline_ms.map(Duration::from_millis),
     };
     let compared_from = known.len().saturating_sub(SETTINGS_COMPARED_MAX);
     let mut by_key: DenseMap<(u32, u32), u32> = DenseMap::default();

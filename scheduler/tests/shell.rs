@@ -233,6 +233,64 @@ async fn a_cancelled_graph_ends_and_a_released_one_is_gone() {
     assert_eq!(cluster.hear().await, ToClient::UnknownGraph(ID));
 }
 
+/// `a` and `b` are outputs; `b` needs `a`.
+fn chain_of_two() -> Vec<u8> {
+    graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        let b = graph.task("b", add, &vec![script::reference(a), Value::Uint(1).into()].into(), &Options::default());
+        graph.output(Reference::whole(a));
+        graph.output(Reference::whole(b));
+    })
+}
+
+#[tokio::test]
+async fn tasks_are_cancelled_by_key_all_or_none() {
+    let mut cluster = Cluster::with_worker().await;
+    assert_eq!(cluster.submit(ID, chain_of_two()).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    cluster.say(finished(a, &Value::Uint(3))).await;
+    cluster.assigned("b", 1).await;
+    let cancel = |keys: &[&str]| {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        Request::CancelTasks { graph: ID, keys }
+    };
+    let (head, _) = cluster.client_asks(cancel(&["b", "c"])).await;
+    assert!(matches!(head, ReplyHead::Refused(refusal) if refusal.messages == ["the graph has no task `c`"]));
+    assert_eq!(cluster.client_asks(cancel(&["b", "a"])).await.0, ReplyHead::Ok { total: 0 });
+    let (outputs, summary) = cluster.finish().await;
+    assert_eq!(outputs, [(0, OutputResult::Inline(Bytes::from_static(&[3]))), (1, OutputResult::Failed)]);
+    assert_eq!((summary.finished, summary.failed, summary.is_cancelled), (1, 1, false));
+    let failure = &cluster.failures[0];
+    assert_eq!((failure.key.as_str(), failure.error.code, &failure.worker), ("b", ErrorCode::Cancelled, &None));
+}
+
+#[tokio::test]
+async fn what_is_published_outlives_its_client_and_its_release() {
+    let mut cluster = Cluster::with_worker().await;
+    assert_eq!(cluster.submit(ID, chain_of_two()).await, Ok(()));
+    let publish = |name: &str| Request::Publish { graph: ID, name: name.to_owned() };
+    assert_eq!(cluster.client_asks(publish("x")).await.0, ReplyHead::Ok { total: 0 });
+    for (task, value) in [(0, 3), (1, 4)] {
+        let attempt = cluster.assigned("", task).await;
+        cluster.say(finished(attempt, &Value::Uint(value))).await;
+    }
+    cluster.finish().await;
+    cluster.tell(FromClient::Release(ID)).await;
+    cluster.change_client().await;
+    assert!(cluster.ask(Query::Published { name: Some("x".into()) }).await.contains(&ID.to_string()));
+    let output = Request::FetchOutput { graph: ID, output: 1 };
+    assert_eq!(cluster.client_asks(output.clone()).await.1, [4][..]);
+    // Its file can be had too, and its results by task.
+    assert_eq!(cluster.client_asks(Request::FetchGraph { graph: ID }).await.1, chain_of_two());
+    let result = Request::FetchResult { graph: ID, task: TaskIndex(0), offset: 0, len: 9 };
+    assert_eq!(cluster.client_asks(result).await, (ReplyHead::Ok { total: 1 }, Bytes::from_static(&[3])));
+    // Without its name it is one that nobody follows: the next release is the last.
+    assert_eq!(cluster.client_asks(Request::Unpublish { name: "x".into() }).await.0, ReplyHead::Ok { total: 0 });
+    cluster.tell(FromClient::Release(ID)).await;
+    assert_eq!(cluster.ask(Query::Published { name: None }).await, "[]");
+    assert_eq!(cluster.client_asks(output).await.0, ReplyHead::NotFound);
+}
+
 #[tokio::test]
 async fn a_lost_worker_is_replaced_by_the_next() {
     let mut cluster = Cluster::with_worker().await;

@@ -29,7 +29,10 @@ impl<R: Runner> Shell<R> {
             | Request::FetchComponent { .. }
             | Request::FetchData { .. }
             | Request::FetchOutput { .. }
-            | Request::FetchGraph { .. } => {
+            | Request::FetchGraph { .. }
+            | Request::CancelTasks { .. }
+            | Request::Publish { .. }
+            | Request::Unpublish { .. } => {
                 let refusal = Refusal::new(ErrorCode::ProtocolViolation, "a worker does not answer this; ask the scheduler");
                 answer(reply, ReplyHead::Refused(refusal), Bytes::new());
             }

@@ -1,16 +1,17 @@
 //! `wasm-tasks attach`: follows a graph that was submitted before.
 
-use super::results::{no_such_run, parse_id};
+use super::results::no_such_run;
 use crate::Ended;
 use crate::failure::Failure;
 use crate::follow::{self, Sink, or_interrupt};
+use crate::graph_name::GraphName;
 use crate::place::Place;
 use crate::report::Voice;
 use crate::signals::Interrupts;
 use crate::values::Format;
 use clap::Args;
 use std::path::PathBuf;
-use wasm_tasks::{Event, GraphId};
+use wasm_tasks::Event;
 
 /// Follows a graph of a fleet to its end and prints its outputs
 #[derive(Args)]
@@ -20,9 +21,9 @@ use wasm_tasks::{Event, GraphId};
 
 Ctrl-C leaves the graph running; `wasm-tasks cancel ID` stops it.")]
 pub(crate) struct Attach {
-    /// The graph's id
-    #[arg(value_parser = parse_id)]
-    graph: GraphId,
+    /// The graph's id, or its published name
+    #[arg(value_parser = GraphName::parse)]
+    graph: GraphName,
     /// How outputs are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,13 +41,14 @@ impl Attach {
     pub(crate) async fn run(self) -> Ended {
         if self.place.scheduler().is_none() {
             let hint = "an embedded run ends with its command; `wasm-tasks results ID` shows what it left";
-            return Err(no_such_run(self.graph, hint));
+            return Err(no_such_run(self.graph.id()?, hint));
         }
         let voice = Voice::new(self.quiet);
         let mut interrupts = Interrupts::listen()?;
         follow::check_file(self.output.as_deref())?;
         let client = or_interrupt(&mut interrupts, self.place.fleet()).await?;
-        let submission = client.attach(self.graph).await?;
+        let graph = self.graph.find(&client).await?;
+        let submission = client.attach(graph).await?;
         submission.detach();
         self.format.check(submission.output_names().len(), self.output.as_deref())?;
         let bar = voice.bar();
@@ -67,6 +69,6 @@ impl Attach {
         let outcome = submission.wait().await?;
         drop(bar);
         let sink = Sink { format: self.format, file: self.output, is_bare: false };
-        follow::finish(&submission, &outcome, Some(&self.graph.to_string()), &sink, voice, false)
+        follow::finish(&submission, &outcome, Some(&graph.to_string()), &sink, voice, false)
     }
 }

@@ -1,14 +1,15 @@
 //! `wasm-tasks explain`: why a task is in the state it is in.
 
-use super::results::{open_run, parse_id};
+use super::results::open_run;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::format;
+use crate::graph_name::GraphName;
 use crate::output::{print, print_json};
 use crate::place::Place;
 use clap::Args;
 use serde_json::{Value as Json, json};
-use wasm_tasks::{ErrorCode, GraphId, Query};
+use wasm_tasks::{ErrorCode, Query};
 
 /// Explains why a task waits, runs or failed
 #[derive(Args)]
@@ -19,9 +20,9 @@ use wasm_tasks::{ErrorCode, GraphId, Query};
 
 Embedded runs keep the explanations of tasks that did not end well.")]
 pub(crate) struct Explain {
-    /// The graph's id; `wasm-tasks status` lists them
-    #[arg(value_parser = parse_id)]
-    graph: GraphId,
+    /// The graph's id, or its published name; `wasm-tasks status` lists them
+    #[arg(value_parser = GraphName::parse)]
+    graph: GraphName,
     /// The task's key
     key: Option<String>,
     /// Print JSON
@@ -34,7 +35,11 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) async fn run(self) -> Ended {
         let answer = match self.place.scheduler() {
-            Some(_) => self.place.fleet().await?.ask(Query::Explain { graph: self.graph, key: self.key.clone() }).await?,
+            Some(_) => {
+                let client = self.place.fleet().await?;
+                let graph = self.graph.find(&client).await?;
+                client.ask(Query::Explain { graph, key: self.key.clone() }).await?
+            }
             None => self.of_run()?,
         };
         if self.json {
@@ -46,7 +51,7 @@ impl Explain {
     }
 
     fn of_run(&self) -> Result<Json, Failure> {
-        let run = open_run(self.graph)?;
+        let run = open_run(self.graph.id()?)?;
         if let Some(answer) = run.explain(self.key.as_deref()).filter(|answer| !answer.is_null()) {
             return Ok(answer);
         }

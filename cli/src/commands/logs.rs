@@ -1,13 +1,14 @@
 //! `wasm-tasks logs`: what tasks wrote to their standard output and error.
 
-use super::results::{open_run, parse_id};
+use super::results::open_run;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
+use crate::graph_name::GraphName;
 use crate::output::{note, print, print_json};
 use crate::place::Place;
 use clap::Args;
 use serde_json::Value as Json;
-use wasm_tasks::{ErrorCode, GraphId, Query};
+use wasm_tasks::{ErrorCode, Query};
 
 /// Shows what tasks wrote to standard output and standard error
 #[derive(Args)]
@@ -18,9 +19,9 @@ use wasm_tasks::{ErrorCode, GraphId, Query};
 
 The last 64 KiB of each are kept while the result is. Embedded runs of more than 1,000 tasks keep those of failed tasks.")]
 pub(crate) struct Logs {
-    /// The graph's id; `wasm-tasks status` lists them
-    #[arg(value_parser = parse_id)]
-    graph: GraphId,
+    /// The graph's id, or its published name; `wasm-tasks status` lists them
+    #[arg(value_parser = GraphName::parse)]
+    graph: GraphName,
     /// The task's key
     key: Option<String>,
     /// Print JSON
@@ -33,7 +34,11 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) async fn run(self) -> Ended {
         let answer = match self.place.scheduler() {
-            Some(_) => self.place.fleet().await?.ask(Query::Logs { graph: self.graph, key: self.key.clone() }).await?,
+            Some(_) => {
+                let client = self.place.fleet().await?;
+                let graph = self.graph.find(&client).await?;
+                client.ask(Query::Logs { graph, key: self.key.clone() }).await?
+            }
             None => self.of_run()?,
         };
         if self.json {
@@ -49,7 +54,7 @@ impl Logs {
     }
 
     fn of_run(&self) -> Result<Json, Failure> {
-        let logs = open_run(self.graph)?.logs();
+        let logs = open_run(self.graph.id()?)?.logs();
         let Some(key) = &self.key else { return Ok(logs) };
         let of_task: Vec<Json> =
             logs.as_array().into_iter().flatten().filter(|log| log["key"].as_str() == Some(key)).cloned().collect();

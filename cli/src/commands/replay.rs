@@ -1,9 +1,10 @@
 //! `wasm-tasks replay`: a task with its inputs as a graph of its own.
 
-use super::results::{open_run, parse_id};
+use super::results::open_run;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::follow::{check_file, or_interrupt, read_upload};
+use crate::graph_name::GraphName;
 use crate::output::{note, print_line, write_file};
 use crate::place::{Place, Size};
 use crate::signals::Interrupts;
@@ -21,7 +22,7 @@ use wasm_tasks::{ErrorCode, GraphId, Replay as Written, ReplayFailure};
 The file has the component, the inputs, and the options that the result depends on, so that the task does the same on any
 machine. Inputs that a fleet still has are taken as they are, the others are computed again.")]
 pub(crate) struct Replay {
-    /// The graph: its id, or its file
+    /// The graph: its file, its id, or its published name
     graph: String,
     /// The task's key
     key: String,
@@ -36,7 +37,7 @@ pub(crate) struct Replay {
 
 /// What `GRAPH` is.
 enum Origin {
-    Fleet(GraphId),
+    Fleet(GraphName),
     File(PathBuf),
 }
 
@@ -47,6 +48,7 @@ impl Replay {
         let written = match self.origin()? {
             Origin::Fleet(graph) => {
                 let client = or_interrupt(&mut interrupts, self.place.fleet()).await?;
+                let graph = graph.find(&client).await?;
                 or_interrupt(&mut interrupts, async { client.replay(graph, &self.key).await.map_err(failure) }).await?
             }
             Origin::File(path) => {
@@ -66,13 +68,15 @@ impl Replay {
     }
 
     fn origin(&self) -> Result<Origin, Failure> {
-        let path = Path::new(&self.graph);
-        match parse_id(&self.graph) {
-            Ok(graph) if !path.exists() => match self.place.scheduler() {
-                Some(_) => Ok(Origin::Fleet(graph)),
-                None => file_of_run(graph).map(Origin::File),
-            },
-            Ok(_) | Err(_) => Ok(Origin::File(path.to_owned())),
+        let path = PathBuf::from(&self.graph);
+        let name = GraphName::parse(&self.graph).map_err(Failure::bad_arguments)?;
+        if path.exists() {
+            return Ok(Origin::File(path));
+        }
+        match (name, self.place.scheduler()) {
+            (name, Some(_)) => Ok(Origin::Fleet(name)),
+            (GraphName::Id(graph), None) => file_of_run(graph).map(Origin::File),
+            (GraphName::Published(_), None) => Ok(Origin::File(path)),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::follow::{self, Sink};
 use crate::format::counted;
+use crate::graph_name::GraphName;
 use crate::output::note;
 use crate::place::Place;
 use crate::values::Format;
@@ -21,9 +22,9 @@ use wasm_tasks::{ErrorCode, GraphId, Home};
 
 Outputs that are not finished are left out; `attach` waits for them. Embedded runs keep small results.")]
 pub(crate) struct Results {
-    /// The graph's id; `wasm-tasks status` lists them
-    #[arg(value_parser = parse_id)]
-    graph: GraphId,
+    /// The graph's id, or its published name; `wasm-tasks status` lists them
+    #[arg(value_parser = GraphName::parse)]
+    graph: GraphName,
     /// Only this output
     #[arg(long, value_name = "NAME")]
     output_name: Option<String>,
@@ -42,7 +43,7 @@ impl Results {
         follow::check_file(self.output.as_deref())?;
         let outputs = match self.place.scheduler() {
             Some(_) => self.of_fleet().await?,
-            None => open_run(self.graph)?.outputs(),
+            None => open_run(self.graph.id()?)?.outputs(),
         };
         let wanted = |name: &str| self.output_name.as_deref().is_none_or(|wanted| wanted == name);
         let outputs: Vec<(String, Option<Bytes>)> = outputs.into_iter().filter(|(name, _)| wanted(name)).collect();
@@ -66,7 +67,7 @@ impl Results {
     /// What is finished now.
     async fn of_fleet(&self) -> Result<Vec<(String, Option<Bytes>)>, Failure> {
         let client = self.place.fleet().await?;
-        let submission = client.attach(self.graph).await?;
+        let submission = client.attach(self.graph.find(&client).await?).await?;
         submission.detach();
         submission.known().await?;
         let mut outputs = Vec::new();
@@ -79,11 +80,6 @@ impl Results {
         }
         Ok(outputs)
     }
-}
-
-/// The id of a graph as it is printed.
-pub(super) fn parse_id(text: &str) -> Result<GraphId, String> {
-    text.trim().parse().map_err(|_| "a graph's id has 32 hexadecimal digits; `wasm-tasks status` lists them".to_owned())
 }
 
 /// An embedded run that was kept.

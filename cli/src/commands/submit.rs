@@ -1,10 +1,10 @@
 //! `wasm-tasks submit`: runs a graph.
 
 use super::append::Append;
-use super::results::parse_id;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::follow::{self, Sink, or_interrupt, read_upload, until_end};
+use crate::graph_name::parse_id;
 use crate::output::print_line;
 use crate::place::{Place, Size};
 use crate::report::Voice;
@@ -25,6 +25,7 @@ use wasm_tasks_protocol::graph::Reference;
   wasm-tasks submit graph.msgpack --format raw > plot.svg
   wasm-tasks submit graph.msgpack --scheduler 127.0.0.1:7077 --detach
   wasm-tasks submit more.msgpack --scheduler 127.0.0.1:7077 --append-to ID
+  wasm-tasks submit graph.msgpack --deadline 10min
 
 Finished outputs are printed also when another task fails. Ctrl-C cancels the graph.")]
 pub(crate) struct Submit {
@@ -42,6 +43,9 @@ pub(crate) struct Submit {
     /// The file is a fragment that continues this graph of a fleet; its outputs are printed
     #[arg(long, value_name = "GRAPH", value_parser = parse_id)]
     append_to: Option<GraphId>,
+    /// Stop the graph when it has not ended so long after its submission, such as `10s` or `5min`
+    #[arg(long, value_name = "TIME", value_parser = crate::format::parse_duration, conflicts_with = "append_to")]
+    deadline: Option<std::time::Duration>,
     /// No progress, no summary
     #[arg(short, long)]
     quiet: bool,
@@ -68,6 +72,10 @@ impl Submit {
         let bar = voice.bar();
         bar.phase("reading the graph");
         let upload = read_upload(&self.graph, &mut interrupts).await?;
+        let upload = match self.deadline {
+            Some(deadline) => upload.with_deadline(deadline)?,
+            None => upload,
+        };
         if !self.detach {
             self.format.check(upload.graph.outputs().len(), self.output.as_deref())?;
         }

@@ -92,6 +92,8 @@ pub struct Options {
     pub backoff_ms: Option<u64>,
     /// Whether results may be reused.
     pub cache: Option<bool>,
+    /// Milliseconds after its submission at which the graph is stopped; only a graph's own options have it.
+    pub deadline_ms: Option<u64>,
     /// What one attempt is expected to run, in microseconds: a hint for placement, never a limit.
     pub expected_us: Option<u64>,
     /// What the result is expected to have, in bytes: a hint too.

@@ -30,28 +30,6 @@ struct Entries<'a, F> {
 }
 
 impl Graph {
-    /// The graph file with other outputs; everything else keeps its bytes.
-    pub fn with_outputs(&self, outputs: &[Reference]) -> Vec<u8> {
-        const CHECKED: &str = "a checked graph is a map";
-        let mut reader = Reader::new(&self.file);
-        let mut out = Writer::new();
-        out.reserve(self.file.len());
-        let fields = reader.map().expect(CHECKED);
-        out.map(fields);
-        for _ in 0..fields {
-            let name = reader.str().expect(CHECKED);
-            let value = reader.skip().expect(CHECKED);
-            out.str(name);
-            if name == "outputs" {
-                out.array(outputs.len());
-                outputs.iter().for_each(|output| output.write(&mut out));
-            } else {
-                out.raw(value);
-            }
-        }
-        out.into_bytes()
-    }
-
     /// A graph with one task, its only output, that computes what `task` does here: the same component, whose bytes go into
     /// the file, the same arguments and the options that its result may depend on. `input` gives the value of each part of
     /// a result that the arguments refer to (one encoded value, the path followed), each once.
@@ -277,13 +255,5 @@ mod tests {
     fn what_is_missing_is_named() {
         let error = graph().replay_of(TaskIndex(1), COMPONENT, |_| None).expect_err("no inputs");
         assert_eq!(error, ReplayError::NoInput("a".into()));
-    }
-
-    #[test]
-    fn other_outputs_change_nothing_else() {
-        let graph = graph();
-        let other = Graph::read(graph.with_outputs(&[Reference::whole(TaskIndex(0))]).into()).expect("a graph");
-        assert_eq!(other.outputs(), [Reference::whole(TaskIndex(0))]);
-        assert_eq!(Graph::read(other.with_outputs(graph.outputs()).into()).expect("a graph").file(), graph.file());
     }
 }

@@ -328,10 +328,11 @@ fn write_milli(out: &mut Writer, milli: u64) {
 }
 
 /// A map sorted by key; nothing when there is no option.
-fn write_options(options: &Options) -> Option<Vec<u8>> {
+pub(super) fn write_options(options: &Options) -> Option<Vec<u8>> {
     let mut map = MapWriter::default();
     map.some("backoff-ms", options.backoff_ms, Writer::uint);
     map.some("cache", options.cache, |out, cache| out.str(if cache { "auto" } else { "never" }));
+    map.some("deadline-ms", options.deadline_ms, Writer::uint);
     map.some("expected-ms", options.expected_us, write_milli);
     map.some("expected-result-bytes", options.expected_result_bytes, Writer::uint);
     map.some("fuel", options.fuel, Writer::uint);

@@ -20,6 +20,15 @@ pub enum FromClient {
     Cancel(GraphId),
     /// Results of the graph are no longer needed by this client.
     Release(GraphId),
+    /// The graph is this client's own: it is released when the client goes.
+    Bind(GraphId),
+    /// Stop tasks of a graph, and with them what needs them. Those that have ended are left alone.
+    CancelTasks {
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+    },
     /// A question; answered once with the same number.
     Ask {
         /// Chosen by the client.
@@ -81,6 +90,11 @@ pub enum Query {
     Extent {
         /// The graph.
         graph: GraphId,
+    },
+    /// Names under which graphs are published: a JSON array of `{name, graph, state, tasks, finished, outputs}`.
+    Published {
+        /// Only this name.
+        name: Option<String>,
     },
 }
 
@@ -192,6 +206,8 @@ pub struct GraphSummary {
     pub dependents_failed: u64,
     /// Whether it was cancelled.
     pub is_cancelled: bool,
+    /// The deadline that it did not keep, where it was cancelled because of that.
+    pub overdue: Option<Duration>,
     /// From acceptance to the end.
     pub elapsed: Duration,
     /// Sum of wall times in sandboxes.

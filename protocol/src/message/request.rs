@@ -62,6 +62,25 @@ pub enum Request {
         /// The task.
         task: TaskIndex,
     },
+    /// A client stops tasks by their keys. Refused, and nothing is stopped, when the graph does not have one of them.
+    CancelTasks {
+        /// The graph.
+        graph: GraphId,
+        /// The keys.
+        keys: Vec<String>,
+    },
+    /// A client publishes a graph: it is kept, whoever leaves, until its name is withdrawn. Refused when the name is taken.
+    Publish {
+        /// The graph.
+        graph: GraphId,
+        /// Its name for everybody.
+        name: String,
+    },
+    /// A client withdraws a name.
+    Unpublish {
+        /// The name.
+        name: String,
+    },
     /// A client asks for the file of a graph, as it was submitted.
     FetchGraph {
         /// The graph.

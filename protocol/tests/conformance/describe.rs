@@ -203,6 +203,7 @@ fn options(json: &Json) -> Options {
         result_bytes_max: number("result-bytes-max"),
         retries: number("retries").map(|retries| retries as u32),
         seed: number("seed"),
+        deadline_ms: number("deadline-ms"),
         timeout_ms: number("timeout-ms"),
     }
 }

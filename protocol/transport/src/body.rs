@@ -24,6 +24,9 @@ pub(crate) fn request_body_max(request: &Request) -> u64 {
         | Request::FetchOutput { .. }
         | Request::FetchResult { .. }
         | Request::FetchLogs { .. }
+        | Request::CancelTasks { .. }
+        | Request::Publish { .. }
+        | Request::Unpublish { .. }
         | Request::FetchGraph { .. } => 0,
     }
 }
@@ -34,7 +37,10 @@ pub(crate) fn reply_body_max(request: &Request) -> u64 {
         Request::SubmitGraph { .. }
         | Request::ExtendGraph { .. }
         | Request::UploadComponent { .. }
-        | Request::MissingComponents { .. } => SMALL_BODY_BYTES_MAX,
+        | Request::MissingComponents { .. }
+        | Request::CancelTasks { .. }
+        | Request::Publish { .. }
+        | Request::Unpublish { .. } => SMALL_BODY_BYTES_MAX,
         Request::FetchComponent { .. } => COMPONENT_BYTES_MAX as u64,
         Request::FetchData { .. } | Request::FetchGraph { .. } => GRAPH_BYTES_MAX as u64,
         Request::FetchOutput { .. } => RESULT_BYTES_MAX,

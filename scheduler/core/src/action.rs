@@ -101,8 +101,8 @@ pub enum Action {
         task: TaskId,
         /// Why.
         code: ErrorCode,
-        /// The worker on which it last ran.
-        worker: WorkerId,
+        /// The worker on which it last ran; none when it was cancelled.
+        worker: Option<WorkerId>,
         /// How often it was tried.
         attempts: u32,
         /// Tasks that fail because of it.
@@ -116,6 +116,8 @@ pub enum Action {
         counts: GraphCounts,
         /// Whether it was cancelled.
         is_cancelled: bool,
+        /// Whether that was because its deadline passed.
+        is_overdue: bool,
     },
     /// The graph is gone; its index will not be used again.
     GraphForgotten {

@@ -30,6 +30,8 @@ pub enum TimerName {
     Retry,
     /// A worker that drains is let go, whatever it still has.
     Drain,
+    /// A graph must have ended.
+    Deadline,
 }
 
 /// What happened so far, for statistics and tests.
@@ -75,6 +77,8 @@ pub struct SchedulerCore {
     pub(crate) reservations: Reservations,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
     pub(crate) drains: Drains,
+    /// Graphs that have a deadline which has not passed.
+    pub(crate) deadlines: BTreeSet<(Time, GraphIndex)>,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
     /// Bytes a second that links carry, as far as it is known.
@@ -105,6 +109,7 @@ impl SchedulerCore {
             reservations: Reservations::default(),
             resting: BTreeSet::new(),
             drains: Drains::default(),
+            deadlines: BTreeSet::new(),
             counters: Counters::default(),
             is_unsettled: false,
             inputs: crate::placement::Inputs::default(),
@@ -127,6 +132,7 @@ impl SchedulerCore {
             Event::GraphExtended { graph, plan } => self.on_graph_extended(graph, plan, out),
             Event::OutputsReleased { graph, tasks } => self.on_outputs_released(graph, &tasks, out),
             Event::GraphCancelled(graph) => self.on_graph_cancelled(graph, out),
+            Event::TasksCancelled { graph, tasks } => self.on_tasks_cancelled(graph, &tasks, out),
             Event::GraphReleased(graph) => self.on_graph_released(graph, out),
             Event::WorkerJoined { worker, plan } => self.on_worker_joined(worker, claims::plan(plan)),
             Event::WorkerLost(worker) => self.on_worker_lost(worker, out),
@@ -172,7 +178,7 @@ impl SchedulerCore {
             Event::ReplicasAdded { worker, graph, tasks } => self.on_replicas_added(worker, graph, &tasks, out),
             Event::ReplicasMissing { worker, graph, tasks } => self.on_replicas_missing(worker, graph, &tasks),
             Event::Tick => {
-                self.on_tick(now);
+                self.on_tick(now, out);
                 self.end_overdue_drains(now, out);
             }
         }
@@ -183,7 +189,8 @@ impl SchedulerCore {
     pub fn next_timeout(&self) -> Option<(Time, TimerName)> {
         let retry = self.resting.first().map(|(at, _)| (*at, TimerName::Retry));
         let drain = self.drains.next_deadline().map(|at| (at, TimerName::Drain));
-        retry.into_iter().chain(drain).min_by_key(|(at, _)| *at)
+        let deadline = self.deadlines.first().map(|(at, _)| (*at, TimerName::Deadline));
+        [retry, drain, deadline].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// What happened so far.

@@ -32,6 +32,13 @@ pub enum Event {
     },
     /// A graph is to stop.
     GraphCancelled(GraphId),
+    /// Tasks are to stop, and with them what needs them.
+    TasksCancelled {
+        /// Their graph.
+        graph: GraphId,
+        /// The tasks. Those that have ended, or that the graph does not have, are left alone.
+        tasks: Vec<TaskIndex>,
+    },
     /// Nobody needs anything of a graph any more.
     GraphReleased(GraphId),
     /// A worker is there.
@@ -180,6 +187,8 @@ pub struct GraphPlan {
     /// Bytes that move along each of `dependencies` where that is only a part of a result, as expected with the result's
     /// size; [`Expected::NOT_SAID`]: the whole result. Empty when all move whole.
     pub edge_bytes: Vec<u64>,
+    /// How long after its submission the graph is stopped, if it has not ended by then.
+    pub deadline: Option<Duration>,
 }
 
 /// What is expected of a task before it ran.

@@ -11,7 +11,7 @@ use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::graph::edges::{edges_of, within};
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::message::Priority;
-use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_protocol::time::{Duration, Time};
 
 /// How a graph stands. Counts of tasks that outputs need; others are never run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,6 +99,10 @@ pub(crate) struct Graph {
     /// Needed tasks that are neither done nor failed.
     pub(crate) open: u64,
     pub(crate) is_cancelled: bool,
+    /// When it is stopped.
+    pub(crate) deadline: Option<Time>,
+    /// Whether it was stopped because of that.
+    pub(crate) is_overdue: bool,
     pub(crate) is_finished: bool,
     /// Workers that were told of the graph.
     pub(crate) workers: DenseSet,
@@ -141,6 +145,8 @@ impl Graph {
             counts: GraphCounts::default(),
             open: 0,
             is_cancelled: false,
+            deadline: None,
+            is_overdue: false,
             is_finished: false,
             workers: DenseSet::default(),
         };

@@ -26,6 +26,7 @@ impl SchedulerCore {
             assert_eq!(graph.open, open, "open tasks are counted");
             assert_eq!(graph.counts.assigned, assigned, "assigned tasks are counted");
             assert!(graph.is_finished || open > 0, "a graph without open tasks is finished");
+            assert!(graph.deadline.is_none_or(|at| self.deadlines.contains(&(at, *index))), "a deadline has a timer");
         }
         for (index, live) in self.attempts.iter() {
             let task = self.graph(live.task.graph).task(live.task.task);
@@ -48,6 +49,8 @@ impl SchedulerCore {
         }
         let on_workers: usize = self.worker_ids.values().map(|worker| self.worker(*worker).attempts.len()).sum();
         assert_eq!(on_workers, self.attempts.len(), "every attempt is at a worker");
+        let with_deadline = self.graph_ids.values().filter(|index| self.graph(**index).deadline.is_some()).count();
+        assert_eq!(self.deadlines.len(), with_deadline, "timers of deadlines are of graphs that are there");
         self.check_reservations();
         self.check_drains();
         self.check_memory();

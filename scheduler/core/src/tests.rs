@@ -7,4 +7,5 @@ mod hostile;
 mod plain;
 mod random;
 mod reserve;
+mod stops;
 mod world;

@@ -8,10 +8,11 @@ use crate::graphs::ShellGraph;
 use crate::inbox::SessionId;
 use crate::known::Known;
 use crate::submit::{Extension, Prepared};
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use wasm_tasks_protocol::error::ErrorCode;
-use wasm_tasks_protocol::ids::GraphId;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
 use wasm_tasks_protocol::message::{FromClient, Query, Refusal, ToClient};
 use wasm_tasks_scheduler_core::Event;
 
@@ -103,6 +104,8 @@ impl Actor {
                 FromClient::Cancel(graph) => self.event(Event::GraphCancelled(graph)),
                 FromClient::Release(graph) => self.on_release(session, graph),
                 FromClient::ReleaseOutputs { graph, outputs } => self.on_outputs_released(session, graph, &outputs),
+                FromClient::Bind(graph) => self.on_bind(session, graph),
+                FromClient::CancelTasks { graph, tasks } => self.event(Event::TasksCancelled { graph, tasks }),
                 FromClient::Ask { number, query } => self.on_question(session, number, query),
                 FromClient::DrainWorkers { number, workers, within, gives_up } => {
                     self.on_drain_asked(session, number, &workers, within, gives_up);
@@ -113,17 +116,45 @@ impl Actor {
 
     /// The graph lives on for those who come back for it; what is finished goes after a while.
     pub(super) fn on_client_gone(&mut self, session: SessionId) {
-        self.sessions.remove(&session);
+        for graph in self.sessions.remove(&session).map(|session| session.own).unwrap_or_default() {
+            self.on_release(session, graph);
+        }
         let followed = self.graphs.iter().flatten().filter(|graph| graph.followers.contains(&session));
         let followed: Vec<GraphId> = followed.map(|graph| graph.id).collect();
         followed.into_iter().for_each(|graph| self.unfollow(session, graph));
     }
 
+    /// A client can only bind what it follows.
+    fn on_bind(&mut self, id: SessionId, graph: GraphId) {
+        let follows = self.graph_by_id(graph).is_some_and(|graph| graph.followers.contains(&id));
+        if let Some(session) = self.sessions.get_mut(&id)
+            && follows
+            && !session.own.contains(&graph)
+        {
+            session.own.push(graph);
+        }
+    }
+
     fn on_release(&mut self, session: SessionId, graph: GraphId) {
         self.unfollow(session, graph);
-        if self.graph_by_id(graph).is_some_and(|graph| graph.followers.is_empty()) {
+        if self.graph_by_id(graph).is_some_and(|graph| graph.followers.is_empty()) && !self.published.holds(graph) {
             self.event(Event::GraphReleased(graph));
         }
+    }
+
+    pub(super) fn on_cancel_keys(&mut self, graph: GraphId, keys: &[String]) -> Result<(), Refusal> {
+        let known = self.graph_by_id(graph).ok_or_else(|| answers::unknown_graph(graph))?;
+        let wanted: HashSet<&str> = keys.iter().map(String::as_str).collect();
+        let found = known.parts.tasks().filter(|task| wanted.contains(task.key()));
+        let found: Vec<(&str, TaskIndex)> = found.map(|task| (task.key(), task.index())).collect();
+        if found.len() < wanted.len() {
+            let is_found = |key: &&String| found.iter().any(|(known, _)| known == key);
+            let missing = keys.iter().filter(|key| !is_found(key)).map(|key| format!("the graph has no task `{key}`")).collect();
+            return Err(Refusal { code: ErrorCode::NotFound, messages: missing });
+        }
+        let tasks = found.into_iter().map(|(_, task)| task).collect();
+        self.event(Event::TasksCancelled { graph, tasks });
+        Ok(())
     }
 
     fn on_attach(&mut self, id: SessionId, graph: GraphId) {
@@ -158,6 +189,7 @@ impl Actor {
             Query::Workers => Ok(answers::workers(self)),
             Query::Outputs { graph } => answers::outputs(self, graph),
             Query::Extent { graph } => answers::extent(self, graph),
+            Query::Published { name } => Ok(answers::published(self, name.as_deref())),
             Query::Explain { graph, key } => answers::explain(self, graph, key.as_deref()),
             Query::Logs { graph, key } => return self.on_logs_question(session, number, graph, key.as_deref()),
         };

@@ -62,7 +62,9 @@ impl Actor {
             Action::TaskFailed { task, code, worker, attempts, dependents } => {
                 self.on_task_failed(task, code, worker, attempts, dependents)
             }
-            Action::GraphFinished { graph, counts, is_cancelled } => self.on_graph_finished(graph, &counts, is_cancelled),
+            Action::GraphFinished { graph, counts, is_cancelled, is_overdue } => {
+                self.on_graph_finished(graph, &counts, is_cancelled, is_overdue);
+            }
             Action::GraphForgotten { graph, index, .. } => {
                 if let Some(forgotten) = self.graphs[index.slot()].take() {
                     for worker in forgotten.defined_at.into_keys() {
@@ -148,22 +150,25 @@ impl Actor {
         }
     }
 
-    fn on_task_failed(&mut self, id: TaskId, code: ErrorCode, worker: WorkerId, attempts: u32, dependents: u32) {
-        let name = self.worker_name(worker);
+    fn on_task_failed(&mut self, id: TaskId, code: ErrorCode, worker: Option<WorkerId>, attempts: u32, dependents: u32) {
+        let name = worker.map(|worker| self.worker_name(worker));
         let Some(graph) = self.graph_of(id.graph) else { return };
         let error = match graph.errors.remove(&id.task) {
             Some(error) if error.code == code => error,
-            Some(_) | None if code == ErrorCode::WorkerDied => TaskError::new(
-                code,
-                format!("{attempts} workers died while they had this task, the last of them `{name}`; it is not tried again"),
-            ),
+            Some(_) | None if code == ErrorCode::WorkerDied => {
+                let last = name.as_deref().unwrap_or_default();
+                let message =
+                    format!("{attempts} workers died while they had this task, the last of them `{last}`; it is not tried again");
+                TaskError::new(code, message)
+            }
+            Some(_) | None if code == ErrorCode::Cancelled => TaskError::new(code, "a client cancelled it"),
             Some(_) | None => TaskError::new(code, "the worker did not say why"),
         };
         let failure = TaskFailure {
             task: id.task,
             key: graph.key(id.task).to_owned(),
             function: graph.function_name(graph.parts.task(id.task).function_index()),
-            worker: Some(name),
+            worker: name,
             attempts,
             dependents,
             error,
@@ -177,7 +182,7 @@ impl Actor {
         }
     }
 
-    fn on_graph_finished(&mut self, index: GraphIndex, counts: &GraphCounts, is_cancelled: bool) {
+    fn on_graph_finished(&mut self, index: GraphIndex, counts: &GraphCounts, is_cancelled: bool, is_overdue: bool) {
         let statistics = self.core.function_statistics(index).to_vec();
         let Some(graph) = self.graph_of(index) else { return };
         let slowest =
@@ -188,6 +193,7 @@ impl Actor {
             failed: counts.failed,
             dependents_failed: counts.dependents_failed,
             is_cancelled,
+            overdue: graph.deadline().filter(|_| is_overdue),
             elapsed: graph.submitted.elapsed().into(),
             run: counts.run,
             bytes_moved: counts.bytes_moved,

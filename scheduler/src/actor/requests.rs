@@ -24,16 +24,12 @@ impl Actor {
                 tokio::spawn(reply_found(reply, found));
             }
             Request::FetchGraph { graph } => {
-                let known = self.graph_by_id(graph);
-                if known.is_some_and(|graph| graph.parts.file().is_none()) {
-                    let message = format!("the graph `{graph}` was extended; there is no one file of it");
-                    let refusal = Refusal::new(ErrorCode::NotFound, message);
-                    tokio::spawn(reply.send(ReplyHead::Refused(refusal), Bytes::new()));
-                    return;
-                }
-                let found = known.and_then(|graph| graph.parts.file()).cloned();
+                let found = self.graph_by_id(graph).map(|graph| graph.parts.file());
                 tokio::spawn(reply_found(reply, found));
             }
+            Request::CancelTasks { graph, keys } => reply_done(reply, self.on_cancel_keys(graph, &keys)),
+            Request::Publish { graph, name } => reply_done(reply, self.on_publish(graph, name)),
+            Request::Unpublish { name } => reply_done(reply, self.on_unpublish(&name)),
             Request::FetchOutput { graph, output } => self.on_fetch_output(graph, output, reply),
             Request::FetchResult { graph, task, offset, len } => self.on_relay(asker, graph, task, offset, len, reply),
             Request::SubmitGraph { .. }
@@ -106,6 +102,13 @@ impl Actor {
             drop(reply.send(head, body).await);
         });
     }
+}
+
+/// Answers that something was done, or why not.
+fn reply_done(reply: Replier, done: Result<(), Refusal>) {
+    let head = done.map_or_else(ReplyHead::Refused, |()| ReplyHead::Ok { total: 0 });
+    // An asker that is gone needs no answer.
+    tokio::spawn(async move { drop(reply.send(head, Bytes::new()).await) });
 }
 
 /// A result in pieces from a worker; none when it is not there any more.

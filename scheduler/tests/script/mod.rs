@@ -176,6 +176,16 @@ impl Cluster {
         }
     }
 
+    /// The client leaves, and another one takes its place.
+    pub(crate) async fn change_client(&mut self) {
+        let (client, theirs) = memory_link();
+        self.scheduler.attach_client(theirs);
+        self.client = client;
+        self.heard.clear();
+        self.tell(FromClient::Opened { name: "another".into() }).await;
+        assert!(matches!(self.hear().await, ToClient::Welcome { .. }));
+    }
+
     pub(crate) async fn tell(&mut self, message: FromClient) {
         self.client.sender.send(vec![message]).await.expect("the scheduler is there");
     }

@@ -2,7 +2,7 @@
 
 use crate::client::EmbeddedSettings;
 use crate::error::ClientError;
-use crate::{Event, Extended, Outcome, OutputError};
+use crate::{Event, Extended, Outcome, OutputError, Replay, ReplayFailure};
 use bytes::Bytes;
 use serde_json::Value as Json;
 use std::path::Path;
@@ -89,6 +89,39 @@ impl Client {
         self.runtime.block_on(self.client.ask(query))
     }
 
+    /// Writes a task of a graph that the cluster knows as a graph of its own.
+    ///
+    /// # Errors
+    /// As [`crate::Client::replay`].
+    pub fn replay(&self, graph: GraphId, key: &str) -> Result<Replay, ReplayFailure> {
+        self.runtime.block_on(self.client.replay(graph, key))
+    }
+
+    /// Gives a graph a name for everybody, and keeps it until the name is withdrawn.
+    ///
+    /// # Errors
+    /// As [`crate::Client::publish`].
+    pub fn publish(&self, graph: GraphId, name: &str) -> Result<(), ClientError> {
+        self.runtime.block_on(self.client.publish(graph, name))
+    }
+
+    /// Withdraws a name.
+    ///
+    /// # Errors
+    /// As [`crate::Client::unpublish`].
+    pub fn unpublish(&self, name: &str) -> Result<(), ClientError> {
+        self.runtime.block_on(self.client.unpublish(name))
+    }
+
+    /// Follows the graph that has a name.
+    ///
+    /// # Errors
+    /// As [`crate::Client::attach_published`].
+    pub fn attach_published(&self, name: &str) -> Result<Submission, ClientError> {
+        let submission = self.runtime.block_on(self.client.attach_published(name))?;
+        Ok(Submission { submission, runtime: self.runtime.clone() })
+    }
+
     /// Ends the embedded cluster in good order.
     pub fn close(self) {
         self.runtime.block_on(self.client.close());
@@ -165,6 +198,14 @@ impl Submission {
             }
             Ok(())
         })
+    }
+
+    /// Stops some of its tasks, and what needs them.
+    ///
+    /// # Errors
+    /// As [`crate::Submission::cancel_tasks`].
+    pub fn cancel_tasks(&self, keys: &[String]) -> Result<(), ClientError> {
+        self.runtime.block_on(self.submission.cancel_tasks(keys))
     }
 
     /// Stops it.

@@ -6,12 +6,15 @@
 mod connection;
 mod embedded;
 mod follow;
+mod growing;
 mod outcome;
 mod replay;
 mod room;
+mod shared;
 mod submission;
 
 pub use embedded::EmbeddedSettings;
+pub use growing::{Growing, Grown, Growth};
 pub use outcome::{NoValue, Outcome, Output, OutputError};
 pub use replay::{Replay, ReplayFailure};
 pub use submission::{Event, Events, Extended, Submission};

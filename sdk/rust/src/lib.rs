@@ -22,7 +22,8 @@ mod upload;
 
 pub use check::{CheckFailure, Checked, check_graph, read_interfaces};
 pub use client::{
-    Client, EmbeddedSettings, Event, Events, Extended, NoValue, Outcome, Output, OutputError, Replay, ReplayFailure, Submission,
+    Client, EmbeddedSettings, Event, Events, Extended, Growing, Grown, Growth, NoValue, Outcome, Output, OutputError, Replay,
+    ReplayFailure, Submission,
 };
 pub use decode::{DecodeError, decode, from_serde};
 pub use error::ClientError;
@@ -32,7 +33,7 @@ pub use json::{from_json, msgpack_to_json, to_json};
 pub use report::{failure_to_json, progress_to_json, state_of, summary_to_json};
 pub use upload::{Upload, UploadError, component_bytes, folder_of, read_graph_file};
 pub use wasm_tasks_protocol::graph::{Argument, Arguments, Grant, LabelRule, Options, Resource};
-pub use wasm_tasks_protocol::message::{GraphState, GraphSummary, Query, Refusal, TaskFailure};
+pub use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, Query, Refusal, TaskFailure};
 pub use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskError, Type, Value};
 
 /// Reads and checks a graph file, as a scheduler does before it looks at types.

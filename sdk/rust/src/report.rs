@@ -17,6 +17,7 @@ pub fn summary_to_json(summary: &GraphSummary) -> Json {
         "failed": summary.failed,
         "dependents_failed": summary.dependents_failed,
         "cancelled": summary.is_cancelled,
+        "overdue_seconds": summary.overdue.map(|deadline| deadline.as_secs_f64()),
         "elapsed_seconds": summary.elapsed.as_secs_f64(),
         "run_seconds": summary.run.as_secs_f64(),
         "bytes_moved": summary.bytes_moved,

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use wasm_tasks_protocol::graph::{Component, DataEntry, Fragment, Graph, GraphBuilder, GraphError, Source, readdress};
 use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, GRAPH_BYTES_MAX};
 use wasm_tasks_protocol::msgpack::{ReadError, Reader, Writer};
@@ -145,6 +146,19 @@ impl Upload {
         let file = readdress(&read_graph_file(path)?, graph).map_err(UploadError::Graph)?;
         let fragment = Fragment::read(file).map_err(UploadError::Graph)?;
         Upload::read(fragment.into_tables(), folder_of(path))
+    }
+
+    /// The same graph with a deadline, in place of any that it has.
+    ///
+    /// # Errors
+    /// [`UploadError::Graph`] when the deadline is not possible.
+    pub fn with_deadline(self, deadline: Duration) -> Result<Upload, UploadError> {
+        let sent = Graph::read(self.file).map_err(UploadError::Graph)?;
+        let mut options = sent.options().clone();
+        options.deadline_ms = Some(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX));
+        let file = Bytes::from(sent.with_options(&options));
+        Graph::read(file.clone()).map_err(UploadError::Graph)?;
+        Ok(Upload { file, ..self })
     }
 
     /// Reads a graph file and what it names.

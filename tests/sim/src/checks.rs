@@ -146,6 +146,7 @@ fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
     for ((_, task), (code, attempts)) in told.failures.range((graph, TaskIndex(0))..=(graph, TaskIndex(u32::MAX))) {
         let count = |map: &BTreeMap<(GraphId, TaskIndex), u32>| map.get(&(graph, *task)).copied().unwrap_or(0);
         let has_reason = match code {
+            ErrorCode::Cancelled => told.cancelled.contains(&(graph, *task)),
             ErrorCode::WorkerDied => count(&told.deaths) >= WORKER_DEATHS_MAX,
             ErrorCode::WorkerFault => count(&told.faults) >= 6 && (had(FaultKind::TaskFault) || had(FaultKind::LostReplica)),
             ErrorCode::CompileFailed => work.broken == Some(work.task(*task).function),

@@ -52,6 +52,8 @@ pub struct Told {
     pub finished: BTreeMap<GraphId, bool>,
     /// Outputs that the client let go of.
     pub let_go: BTreeSet<(GraphId, TaskIndex)>,
+    /// Tasks that clients wanted stopped.
+    pub cancelled: BTreeSet<(GraphId, TaskIndex)>,
     /// Attempts that failed for reasons of workers.
     pub faults: BTreeMap<(GraphId, TaskIndex), u32>,
     /// Workers that were let go, and what became of their results.
@@ -306,6 +308,12 @@ impl CoreShell {
         self.event(now, Event::OutputsReleased { graph, tasks: vec![output] });
     }
 
+    /// Stops tasks, as a client may.
+    pub fn on_tasks_cancelled(&mut self, now: Time, graph: GraphId, tasks: Vec<TaskIndex>) {
+        self.told.cancelled.extend(tasks.iter().map(|task| (graph, *task)));
+        self.event(now, Event::TasksCancelled { graph, tasks });
+    }
+
     /// The value of a result that the shell has.
     pub fn inline(&self, graph: GraphId, task: TaskIndex) -> Option<&Bytes> {
         self.graph_of(self.core.graph_index(graph)?)?.inline.get(&task)
@@ -474,6 +482,7 @@ fn brief(event: &Event) -> String {
         Event::GraphExtended { graph, plan } => format!("GraphExtended {graph} by {} tasks", plan.functions.len()),
         Event::OutputsReleased { .. }
         | Event::GraphCancelled(_)
+        | Event::TasksCancelled { .. }
         | Event::GraphReleased(_)
         | Event::WorkerJoined { .. }
         | Event::WorkerLost(_)

@@ -38,7 +38,7 @@ pub enum FaultKind {
     Straggler,
     /// Old reports come again, or reports of things that never were, or of another worker's attempts.
     StaleReport,
-    /// A graph is cancelled.
+    /// A graph, or some of its tasks, are cancelled.
     Cancel,
     /// A graph is released.
     Release,

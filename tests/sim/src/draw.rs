@@ -55,6 +55,7 @@ pub fn work(random: &mut Random, graph: u64) -> Work {
         work.cuts = cuts;
     }
     work.broken = random.chance(80).then(|| random.below(lengths.len() as u64) as u32);
+    work.deadline = work.salt.is_multiple_of(16).then(|| Duration(1 + (work.salt >> 4) % 1_000_000));
     work
 }
 

@@ -80,7 +80,13 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
         }
         (FaultKind::Cancel, _) => {
             if let Some(graph) = random.pick(&graphs) {
-                world.scheduler.on_cancelled(world.now, *graph);
+                if random.chance(500) {
+                    world.scheduler.on_cancelled(world.now, *graph);
+                } else {
+                    let n = world.graphs[graph].tasks.len() as u64;
+                    let tasks = (0..random.between(1, 4)).map(|_| TaskIndex(random.below(n) as u32)).collect();
+                    world.scheduler.on_tasks_cancelled(world.now, *graph, tasks);
+                }
                 world.wake_scheduler();
             }
         }

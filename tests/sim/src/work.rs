@@ -83,6 +83,8 @@ pub struct Work {
     pub broken: Option<u32>,
     /// Where each fragment begins, when the graph is submitted in pieces; tasks before the first come with the graph.
     pub cuts: Vec<u32>,
+    /// How long after its submission the graph is stopped.
+    pub deadline: Option<Duration>,
     /// Tells the values of graphs apart.
     pub salt: u64,
     /// What each task's result must be.
@@ -113,8 +115,8 @@ impl Work {
         }
         let leaves = || (0..n).filter(|task| dependents[*task].is_empty()).map(|task| TaskIndex(task as u32)).collect();
         let outputs = outputs.unwrap_or_else(leaves);
-        let mut work =
-            Work { name, tasks, outputs, dependencies, dependents, broken: None, cuts: Vec::new(), salt, values: vec![0; n] };
+        let (broken, cuts, deadline, values) = (None, Vec::new(), None, vec![0; n]);
+        let mut work = Work { name, tasks, outputs, dependencies, dependents, broken, cuts, deadline, salt, values };
         let order = work.topological();
         if order.len() != n {
             return Err(WorkError::Cycle);
@@ -170,7 +172,8 @@ impl Work {
 
     /// What the scheduler's core is told.
     pub fn plan(&self) -> GraphPlan {
-        let mut plan = GraphPlan { dependency_starts: vec![0], outputs: self.outputs.clone(), ..GraphPlan::default() };
+        let (outputs, deadline) = (self.outputs.clone(), self.deadline);
+        let mut plan = GraphPlan { dependency_starts: vec![0], outputs, deadline, ..GraphPlan::default() };
         let mut positions: BTreeMap<&Settings, u32> = BTreeMap::new();
         for (task, dependencies) in self.tasks.iter().zip(&self.dependencies) {
             plan.dependencies.extend_from_slice(dependencies);

@@ -9,6 +9,7 @@ const FIELDS: Known = Known::new(
     &[
         "backoff-ms",
         "cache",
+        "deadline-ms",
         "expected-ms",
         "expected-result-bytes",
         "fuel",
@@ -25,7 +26,7 @@ const FIELDS: Known = Known::new(
     &[],
 );
 
-/// `is_graph`: whether these are the graph's own options, which alone have a name.
+/// `is_graph`: whether these are the graph's own options, which alone have a name and a deadline.
 pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphError> {
     let fields = Fields::read(field, &FIELDS)?;
     let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
@@ -39,6 +40,7 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
     };
     let mut options = Options {
         backoff_ms: number("backoff-ms", 0, TIMEOUT_MS_MAX)?,
+        deadline_ms: number("deadline-ms", 1, TIMEOUT_MS_MAX)?,
         expected_result_bytes: number("expected-result-bytes", 0, RESULT_BYTES_MAX)?,
         fuel: number("fuel", 1, u64::MAX)?,
         result_bytes_max: number("result-bytes-max", 0, RESULT_BYTES_MAX)?,
@@ -81,6 +83,9 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
             return Err(name.bad("only the graph's own options have a name"));
         }
         options.name = Some(name.name(NAME_BYTES_MAX)?.to_owned());
+    }
+    if let Some(deadline) = fields.optional("deadline-ms").filter(|_| !is_graph) {
+        return Err(deadline.bad("only the graph's own options have a deadline; a task has `timeout-ms`"));
     }
     if let Some(priority) = fields.optional("priority") {
         let value = priority.int()?;

@@ -19,6 +19,7 @@ enum Step {
     Moved(usize, bool),
     Pass(u64),
     Cancel,
+    CancelTask(u32),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -34,6 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (any::<usize>(), any::<bool>()).prop_map(|(n, is_there)| Step::Moved(n, is_there)),
         2 => (0u64..200_000).prop_map(Step::Pass),
         1 => Just(Step::Cancel).prop_filter("rarely", |_| true),
+        1 => any::<u32>().prop_map(Step::CancelTask),
     ];
     proptest::collection::vec(step, 0..120)
 }
@@ -103,6 +105,7 @@ proptest! {
                 }
                 Step::Cancel if cancels == 0 => Some(world.event(Event::GraphCancelled(GRAPH))),
                 Step::Cancel => None,
+                Step::CancelTask(task) => Some(world.event(Event::TasksCancelled { graph: GRAPH, tasks: vec![TaskIndex(task % n)] })),
             };
             drop(text);
         }

@@ -198,8 +198,12 @@ impl World {
             Action::TaskFailed { task, code, attempts, dependents, .. } => {
                 format!("{} failed: {code} after {attempts}, {dependents} dependents", task.task.0)
             }
-            Action::GraphFinished { counts, .. } => {
-                format!("finished {}/{} failed {}+{}", counts.finished, counts.tasks, counts.failed, counts.dependents_failed)
+            Action::GraphFinished { counts, is_overdue, .. } => {
+                let late = if is_overdue { " overdue" } else { "" };
+                format!(
+                    "finished {}/{} failed {}+{}{late}",
+                    counts.finished, counts.tasks, counts.failed, counts.dependents_failed
+                )
             }
             Action::GraphForgotten { workers, .. } => format!("forgotten at {} workers", workers.len()),
         };

@@ -2,15 +2,43 @@
 
 use crate::action::{Action, Actions};
 use crate::core::SchedulerCore;
-use crate::task::{GraphIndex, State, TaskId};
+use crate::task::{GraphIndex, State, Task, TaskId};
 use crate::worker::WorkerIndex;
-use wasm_tasks_protocol::ids::GraphId;
+use wasm_tasks_protocol::error::ErrorCode;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
+use wasm_tasks_protocol::time::Time;
 
 impl SchedulerCore {
     pub(crate) fn on_graph_cancelled(&mut self, graph: GraphId, out: &mut Actions) {
         let Some(index) = self.graph_ids.get(&graph).copied() else { return };
         if self.graph(index).open > 0 {
             self.cancel(index, out);
+        }
+    }
+
+    /// As if each of the tasks had failed; a running one is stopped at once.
+    pub(crate) fn on_tasks_cancelled(&mut self, graph: GraphId, tasks: &[TaskIndex], out: &mut Actions) {
+        let Some(index) = self.graph_ids.get(&graph).copied() else { return };
+        for task in tasks.iter().copied() {
+            let is_open = self.graph(index).tasks.get(task.0 as usize).is_some_and(Task::is_open);
+            if is_open {
+                self.fail_for_good(TaskId { graph: index, task }, ErrorCode::Cancelled, None, out);
+            }
+        }
+    }
+
+    /// Stops the graphs whose time is over.
+    pub(crate) fn on_deadlines(&mut self, now: Time, out: &mut Actions) {
+        while let Some((at, index)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            let graph = self.graph_mut(index);
+            graph.deadline = None;
+            if graph.open > 0 {
+                graph.is_overdue = true;
+                self.cancel(index, out);
+            }
         }
     }
 
@@ -35,6 +63,9 @@ impl SchedulerCore {
         self.forget_held(index);
         self.graph_ids.remove(&graph);
         self.drains.note_graph(index);
+        if let Some(at) = self.graph(index).deadline {
+            self.deadlines.remove(&(at, index));
+        }
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");
         self.free_graphs.push(index.slot);
         let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(worker)).id).collect();

@@ -33,7 +33,7 @@ impl SchedulerCore {
                 self.rest(id, now + pause, out);
             }
         } else {
-            self.fail_for_good(id, code, worker, out);
+            self.fail_for_good(id, code, Some(worker), out);
         }
     }
 
@@ -43,7 +43,8 @@ impl SchedulerCore {
         self.withdraw_dependents(id, out);
     }
 
-    pub(crate) fn on_tick(&mut self, now: Time) {
+    pub(crate) fn on_tick(&mut self, now: Time, out: &mut Actions) {
+        self.on_deadlines(now, out);
         while let Some((until, id)) = self.resting.first().copied()
             && until <= now
         {
@@ -54,7 +55,7 @@ impl SchedulerCore {
     }
 
     /// A task failed of its own and will not be repeated.
-    pub(crate) fn fail_for_good(&mut self, id: TaskId, code: ErrorCode, worker: WorkerId, out: &mut Actions) {
+    pub(crate) fn fail_for_good(&mut self, id: TaskId, code: ErrorCode, worker: Option<WorkerId>, out: &mut Actions) {
         let dependents = self.fail_with_dependents(id, id.task, out);
         let graph = self.graph_mut(id.graph);
         graph.counts.failed += 1;
@@ -94,7 +95,7 @@ impl SchedulerCore {
         let task = self.graph_mut(id.graph).task_mut(id.task);
         task.deaths += u8::from(!was_waiting);
         if u32::from(task.deaths) >= wasm_tasks_protocol::limits::WORKER_DEATHS_MAX {
-            self.fail_for_good(id, ErrorCode::WorkerDied, worker, out);
+            self.fail_for_good(id, ErrorCode::WorkerDied, Some(worker), out);
         } else {
             self.requeue(id);
             self.withdraw_dependents(id, out);

@@ -20,9 +20,12 @@ impl SchedulerCore {
         let index = GraphIndex { slot, generation: self.next_generation };
         self.next_generation += 1;
         let memory_bytes = self.worker_ids.values().map(|worker| self.worker(*worker).plan.memory_bytes).sum();
+        let deadline = plan.deadline.map(|after| self.now + after);
         let queues = &mut self.queues;
         let wanted = plan.outputs.clone();
-        let graph = Graph::new(index, plan, memory_bytes, |key| queues.intern(key));
+        let mut graph = Graph::new(index, plan, memory_bytes, |key| queues.intern(key));
+        graph.deadline = deadline;
+        self.deadlines.extend(deadline.map(|at| (at, index)));
         self.graphs[slot as usize] = Some(graph);
         self.graph_ids.insert(id, index);
         out.push(Action::GraphAccepted { graph: id, index });
@@ -162,8 +165,8 @@ impl SchedulerCore {
         let graph = self.graph_mut(index);
         if graph.open == 0 && !graph.is_finished {
             graph.is_finished = true;
-            let (counts, is_cancelled) = (graph.counts.clone(), graph.is_cancelled);
-            out.push(Action::GraphFinished { graph: index, counts, is_cancelled });
+            let (counts, is_cancelled, is_overdue) = (graph.counts.clone(), graph.is_cancelled, graph.is_overdue);
+            out.push(Action::GraphFinished { graph: index, counts, is_cancelled, is_overdue });
         }
     }
 

@@ -67,6 +67,7 @@ def _grants(value: Any) -> Optional[str]:
 _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
     "backoff-ms": _integer(0, _MS_MAX),
     "cache": _one_of("auto", "never"),
+    "deadline-ms": _integer(1, _MS_MAX),
     "expected-ms": _milliseconds,
     "expected-result-bytes": _integer(0, _RESULT_BYTES_MAX),
     "fuel": _integer(1, _U64_MAX),
@@ -95,6 +96,8 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
             raise GraphError("unknown-field", f"there is no option `{name}`{_hint(name)}", f".{name}")
         if name == "name" and not of_graph:
             raise GraphError("bad-field", "only a graph's own options have a name", ".name")
+        if name == "deadline-ms" and not of_graph:
+            raise GraphError("bad-field", "only a graph's own options have a deadline; a task has `timeout-ms`", ".deadline-ms")
         if name == "resources":
             value = _resources(value)
             if not value:

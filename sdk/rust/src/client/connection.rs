@@ -5,7 +5,7 @@ use crate::error::ClientError;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use wasm_tasks_protocol::GraphId;
 use wasm_tasks_protocol::message::{FromClient, Query, Refusal, ReplyHead, Request, ToClient};
 use wasm_tasks_transport::{ControlReceiver, ControlSender, Link, LinkError, Peer};
@@ -22,6 +22,10 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct Routes {
     graphs: HashMap<GraphId, Weak<Followed>>,
+    /// Graphs of which every message is wanted, as it came.
+    listeners: HashMap<GraphId, mpsc::UnboundedSender<Result<ToClient, ClientError>>>,
+    /// How many parts of this client need each graph: the last one to let go tells the scheduler.
+    holders: HashMap<GraphId, usize>,
     questions: HashMap<u64, oneshot::Sender<Result<String, Refusal>>>,
     last_question: u64,
     /// Why nothing more will come.
@@ -100,6 +104,36 @@ impl Connection {
         followed
     }
 
+    /// Everything that is said of a graph from now on. Not bounded: it is what the client asked for, output by output.
+    pub(super) fn listen(&self, graph: GraphId) -> mpsc::UnboundedReceiver<Result<ToClient, ClientError>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut routes = lock(&self.routes);
+        routes.listeners.retain(|_, listener| !listener.is_closed());
+        match &routes.lost {
+            // The receiver is here, so this cannot fail.
+            Some(error) => drop(sender.send(Err(ClientError::Lost(error.clone())))),
+            None => drop(routes.listeners.insert(graph, sender)),
+        }
+        receiver
+    }
+
+    /// Somebody of this client needs the graph's results.
+    pub(super) fn hold(&self, graph: GraphId) {
+        *lock(&self.routes).holders.entry(graph).or_default() += 1;
+    }
+
+    /// The opposite of [`Connection::hold`]. Whether nobody needs them any more.
+    pub(super) fn let_go(&self, graph: GraphId) -> bool {
+        let mut routes = lock(&self.routes);
+        let Some(holders) = routes.holders.get_mut(&graph) else { return false };
+        *holders -= 1;
+        if *holders > 0 {
+            return false;
+        }
+        routes.holders.remove(&graph);
+        true
+    }
+
     /// The first reason why the link ended says more than what failed because of it.
     fn why(&self, error: LinkError) -> ClientError {
         ClientError::Lost(lock(&self.routes).lost.clone().unwrap_or(error))
@@ -120,12 +154,15 @@ async fn read(mut receiver: ControlReceiver<ToClient>, routes: &Mutex<Routes>) {
             Err(error) => break error,
         }
     };
-    let (graphs, questions) = {
+    let (graphs, questions, listeners) = {
         let mut routes = lock(routes);
         routes.lost = Some(error.clone());
-        (std::mem::take(&mut routes.graphs), std::mem::take(&mut routes.questions))
+        let Routes { graphs, questions, listeners, .. } = &mut *routes;
+        (std::mem::take(graphs), std::mem::take(questions), std::mem::take(listeners))
     };
     drop(questions);
+    // Who listened may have gone.
+    listeners.into_values().for_each(|listener| drop(listener.send(Err(ClientError::Lost(error.clone())))));
     graphs.values().filter_map(Weak::upgrade).for_each(|followed| followed.end(ClientError::Lost(error.clone())));
 }
 
@@ -139,7 +176,14 @@ fn handle(message: ToClient, routes: &Mutex<Routes>) {
         ToClient::Welcome { name } => return tracing::debug!(scheduler = %name, "connected"),
         ToClient::Answer { .. } => return answer(message, routes),
     };
-    let followed = lock(routes).graphs.get(&graph).and_then(Weak::upgrade);
+    let (listener, followed) = {
+        let routes = lock(routes);
+        (routes.listeners.get(&graph).cloned(), routes.graphs.get(&graph).and_then(Weak::upgrade))
+    };
+    if let Some(listener) = listener {
+        // Who listened may have gone.
+        return drop(listener.send(Ok(message)));
+    }
     if let Some(followed) = followed {
         followed.handle(message);
     }

@@ -81,7 +81,9 @@ impl Submission {
 
     /// From here on there is something to release.
     pub(super) fn is_accepted(&self) {
-        self.inner.releases.store(true, Ordering::Relaxed);
+        if !self.inner.releases.swap(true, Ordering::Relaxed) {
+            self.inner.client.inner.connection.hold(self.inner.id);
+        }
     }
 
     /// The graph's id.
@@ -160,7 +162,7 @@ impl Submission {
 
     /// Leaves the graph and its results in the cluster when this is dropped.
     pub fn detach(&self) {
-        self.inner.releases.store(false, Ordering::Relaxed);
+        self.inner.let_go();
     }
 
     /// Says that its results are no longer needed, and waits until the scheduler has heard it; dropping does not wait.
@@ -168,7 +170,7 @@ impl Submission {
     /// # Errors
     /// [`ClientError::Lost`].
     pub async fn release(&self) -> Result<(), ClientError> {
-        if !self.inner.releases.swap(false, Ordering::Relaxed) {
+        if !self.inner.let_go() {
             return Ok(());
         }
         self.inner.client.release(self.inner.id).await?;
@@ -184,6 +186,14 @@ impl Submission {
     /// [`ClientError::Lost`].
     pub async fn cancel(&self) -> Result<(), ClientError> {
         self.inner.client.cancel(self.inner.id).await
+    }
+
+    /// Stops some of its tasks: see [`Client::cancel_tasks`].
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] when there is no task with one of the keys.
+    pub async fn cancel_tasks(&self, keys: &[String]) -> Result<(), ClientError> {
+        self.inner.client.cancel_tasks(self.inner.id, keys).await
     }
 
     /// Waits for the output at a position: its typed encoding ([`decode`](crate::decode) makes Rust of it).
@@ -294,9 +304,16 @@ impl Submission {
     }
 }
 
+impl Inner {
+    /// Whether that was the last of this client that needed the results.
+    fn let_go(&self) -> bool {
+        self.releases.swap(false, Ordering::Relaxed) && self.client.inner.connection.let_go(self.id)
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.releases.load(Ordering::Relaxed)
+        if self.let_go()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let (client, id) = (self.client.clone(), self.id);
