@@ -12,6 +12,7 @@ mod explain_error;
 mod inspect;
 mod logs;
 mod publish;
+mod published;
 mod replay;
 mod results;
 mod run;
@@ -20,6 +21,7 @@ mod session;
 mod show;
 mod status;
 mod submit;
+mod unpublish;
 mod up;
 mod worker;
 mod workers;
@@ -40,8 +42,8 @@ pub(crate) enum Command {
     Replay(replay::Replay),
     Cancel(cancel::Cancel),
     Publish(publish::Publish),
-    Published(publish::Published),
-    Unpublish(publish::Unpublish),
+    Published(published::Published),
+    Unpublish(unpublish::Unpublish),
     Status(status::Status),
     Explain(explain::Explain),
     Logs(logs::Logs),

@@ -1,10 +1,9 @@
-//! `wasm-tasks publish`, `published` and `unpublish`: graphs that are kept under a name.
+//! `wasm-tasks publish`: keeps a graph under a name.
 
 use crate::Ended;
 use crate::failure::Exit;
-use crate::format::table;
 use crate::graph_name::GraphName;
-use crate::output::{note, print, print_json};
+use crate::output::note;
 use crate::place::Place;
 use clap::Args;
 
@@ -33,45 +32,6 @@ impl Publish {
         let graph = self.graph.find(&client).await?;
         client.publish(graph, &self.name).await?;
         note(format!("graph `{graph}` is published as `{}`", self.name));
-        Ok(Exit::Done)
-    }
-}
-
-/// Withdraws the name of a published graph
-#[derive(Args)]
-pub(crate) struct Unpublish {
-    /// The name
-    name: String,
-    #[command(flatten)]
-    place: Place,
-}
-
-impl Unpublish {
-    pub(crate) async fn run(self) -> Ended {
-        self.place.fleet().await?.unpublish(&self.name).await?;
-        note(format!("`{}` is withdrawn", self.name));
-        Ok(Exit::Done)
-    }
-}
-
-/// Lists the graphs of a fleet that are published
-#[derive(Args)]
-pub(crate) struct Published {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    place: Place,
-}
-
-impl Published {
-    pub(crate) async fn run(self) -> Ended {
-        let rows = self.place.fleet().await?.published().await?;
-        if self.json {
-            print_json(&rows)?;
-        } else {
-            print(table(rows.as_array().map_or(&[], Vec::as_slice)).as_bytes())?;
-        }
         Ok(Exit::Done)
     }
 }

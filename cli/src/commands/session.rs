@@ -155,6 +155,10 @@ fn tell(out: &blocking::Sender<Vec<u8>>, grown: &Grown) {
             }
         }),
         Grown::Failed(failure) => say(out, |frame| write_failure(frame, failure)),
+        Grown::Quiet => say(out, |frame| {
+            frame.array(1);
+            frame.str("quiet");
+        }),
     }
 }
 

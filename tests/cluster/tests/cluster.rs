@@ -16,6 +16,7 @@ mod cluster {
     mod polyglot;
     mod replay;
     mod run;
+    mod sessions;
     mod sharing;
     mod support;
     mod vectors;

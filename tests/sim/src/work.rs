@@ -243,6 +243,7 @@ impl Work {
             expected: part(&whole.expected, from..to),
             edge_bytes: part(&whole.edge_bytes, starts[0] as usize..starts[to - from] as usize),
             outputs: whole.outputs.iter().copied().filter(|output| self.piece_of_output(*output) == piece).collect(),
+            deadline: if piece == 0 { whole.deadline } else { None },
         }
     }
 

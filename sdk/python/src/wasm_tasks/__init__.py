@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from .binary import find_binary
+from .client import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Client, as_completed, published, wait
 from .component import Component, Function, component, delayed
 from .data import Data, data, data_file, data_url
 from .errors import (
@@ -23,6 +24,7 @@ from .errors import (
     TaskFailed,
     WasmTasksError,
 )
+from .future import Future
 from .graph import Graph
 from .node import Delayed, Part, Result, graph_of
 from .packed import Packed
@@ -32,13 +34,18 @@ from .values import decode
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALL_COMPLETED",
     "BadInput",
     "BinaryNotFound",
+    "Client",
     "Component",
     "Data",
     "Delayed",
     "ExecutionError",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
     "Function",
+    "Future",
     "Graph",
     "GraphError",
     "Interrupted",
@@ -48,6 +55,7 @@ __all__ = [
     "Result",
     "TaskFailed",
     "WasmTasksError",
+    "as_completed",
     "component",
     "compute",
     "data",
@@ -57,4 +65,6 @@ __all__ = [
     "delayed",
     "find_binary",
     "graph_of",
+    "published",
+    "wait",
 ]

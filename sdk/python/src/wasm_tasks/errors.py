@@ -36,11 +36,28 @@ class ExecutionError(WasmTasksError):
 
 
 class TaskFailed(ExecutionError):
-    """A task failed. `results` has the outputs that were finished all the same, by name."""
+    """A task failed. `results` has the outputs that were finished all the same, by name.
 
-    def __init__(self, message: str, results: Optional[Dict[str, Any]] = None) -> None:
+    Of a future, `key` and `code` say which task failed and why (docs/errors), `value` is what its export gave as `err`,
+    and `stderr` the end of what it wrote.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        results: Optional[Dict[str, Any]] = None,
+        *,
+        key: Optional[str] = None,
+        code: Optional[str] = None,
+        value: Any = None,
+        stderr: str = "",
+    ) -> None:
         super().__init__(message)
         self.results: Dict[str, Any] = results or {}
+        self.key = key
+        self.code = code
+        self.value = value
+        self.stderr = stderr
 
 
 class BadInput(ExecutionError):

@@ -47,6 +47,9 @@ class Resolver:
     def data(self, entry: Any) -> msgpack.ExtType:
         raise GraphError("bad-value", f"a data entry may not stand {self.place}")
 
+    def future(self, future: Any, path: Path) -> msgpack.ExtType:
+        raise GraphError("bad-value", "a future is an argument of tasks that its own client submits, and may stand nowhere else")
+
 
 def uint_bytes(number: int) -> bytes:
     """A number ≥ 0 as MessagePack."""

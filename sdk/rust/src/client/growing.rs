@@ -39,6 +39,8 @@ pub enum Grown {
     Output(u32, OutputResult),
     /// A task failed for a reason of its own. Told after what became of the outputs that failed with it.
     Failed(Box<TaskFailure>),
+    /// Nothing is open for now: what became of everything that was appended has been told.
+    Quiet,
 }
 
 impl Client {
@@ -141,9 +143,8 @@ impl Growth {
                 Some(Ok(ToClient::Outputs { outputs, .. })) => self.outputs = outputs.into_iter(),
                 Some(Ok(ToClient::TaskFailed { failure, .. })) => return Ok(Grown::Failed(Box::new(failure))),
                 Some(Ok(ToClient::UnknownGraph(graph))) => return Err(ClientError::UnknownGraph(graph)),
-                Some(Ok(
-                    ToClient::Finished { .. } | ToClient::Progress { .. } | ToClient::Welcome { .. } | ToClient::Answer { .. },
-                )) => {}
+                Some(Ok(ToClient::Finished { .. })) => return Ok(Grown::Quiet),
+                Some(Ok(ToClient::Progress { .. } | ToClient::Welcome { .. } | ToClient::Answer { .. })) => {}
                 Some(Err(error)) => return Err(error),
                 None => return Err(ClientError::Answer("the graph was given up")),
             }
