@@ -24,9 +24,8 @@ pub struct Defaults {
 pub fn graph_file(name: &str, file: Bytes, defaults: Defaults) -> Result<Work, ReadError> {
     let here = Place::graph(name);
     let graph = Graph::read(file).map_err(|error| here.wrong(Reason::GraphFile(Box::new(error))))?;
-    let levels = |task: Task<'_>| [Some(&task.function().options), Some(graph.options())];
     let task = |task: Task<'_>| {
-        let (run_us, result_bytes) = task.expected(&levels(task));
+        let (run_us, result_bytes) = task.expected(&[Some(&task.function().options), Some(graph.options())]);
         let seconds = run_us.map_or(defaults.duration, Duration).as_secs_f64();
         let mut made = WorkTask::new(seconds, seconds, result_bytes.unwrap_or(defaults.bytes));
         made.function = task.function_index();
