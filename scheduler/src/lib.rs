@@ -10,10 +10,12 @@ mod dense_hash;
 mod graphs;
 mod inbox;
 mod known;
+mod order;
 mod outbox;
 mod owed;
 mod parts;
 mod scheduler;
 mod submit;
 
+pub use order::GraphOrder;
 pub use scheduler::{Scheduler, SchedulerSettings};

@@ -1,5 +1,7 @@
 //! `wasm-tasks show`: what is in a graph, for people, as JSON, or as a drawing.
 
+mod order;
+
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::format::{bytes, count, counted};
@@ -23,6 +25,7 @@ const ARGS_SHOWN: usize = 100;
 #[command(after_help = "Examples:
   wasm-tasks show graph.msgpack
   wasm-tasks show graph.msgpack --all | less
+  wasm-tasks show graph.msgpack --order
   wasm-tasks show graph.msgpack --dot | dot -Tsvg > graph.svg")]
 pub(crate) struct Show {
     /// The graph file
@@ -30,6 +33,9 @@ pub(crate) struct Show {
     /// Print it in the language of graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
+    /// Print the order in which tasks run when nothing else decides, and how many results are alive after each
+    #[arg(long, conflicts_with = "dot")]
+    order: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,7 +48,11 @@ impl Show {
     pub(crate) fn run(self) -> Ended {
         let file = read_graph_file(&self.graph)?;
         let graph = read_graph(file).map_err(|error| Failure::from(ClientError::from(error)))?;
-        if self.json {
+        if self.order && self.json {
+            print_json(&order::json(&graph))?;
+        } else if self.order {
+            print(order::text(&graph).as_bytes())?;
+        } else if self.json {
             print_json(&graph_json(&graph))?;
         } else if self.dot {
             print(dot(&graph).as_bytes())?;

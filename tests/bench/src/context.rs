@@ -66,6 +66,11 @@ impl Context {
         if self.program.exists() { Ok(&self.program) } else { Err(BenchError::NotBuilt(self.program.clone())) }
     }
 
+    /// The Python with dask, if there is one.
+    pub(crate) fn python(&self) -> Option<&PathBuf> {
+        self.python.as_ref()
+    }
+
     /// The private folder.
     pub(crate) fn home(&self) -> &PathBuf {
         &self.home

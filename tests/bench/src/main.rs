@@ -12,6 +12,7 @@ mod fleet_benches;
 mod interrupt;
 mod machine;
 mod median;
+mod order;
 mod peer;
 mod process;
 mod report;
@@ -39,6 +40,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("records-10000", "10,000 records {u32, f64, string} in and out, beside a monomorphic TypedFunc", values::records),
     ("cycle", "CPU time of a task in an embedded run, beside the bare wasmtime loop", cycle::run),
     ("core", "the scheduler's core alone: time a task with 10 to 10,000 workers, and memory a task", core_alone::run),
+    ("order", "the static order beside dask.order, on every shape, and graphs of a million tasks", order::run),
     ("zero-worker", "the scheduler's process over QUIC with two workers that answer at once", zero_worker::run),
     ("merge-10000", "10,000 tasks summed by 100 and one, on a fleet, beside dask", fleet_benches::merge),
     ("tree-14", "2^14 leaves summed pairwise, on a fleet, beside dask", fleet_benches::tree),

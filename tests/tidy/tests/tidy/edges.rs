@@ -54,6 +54,7 @@ const EDGES: [(&str, &[&str]); 15] = [
             "wasm-tasks-worker",
             "wasm-tasks-worker-core",
             "wasm-tasks-sandbox",
+            "wasm-tasks-sim",
         ],
     ),
     ("xtask", &[]),
