@@ -139,6 +139,9 @@ impl Cluster {
                 }
                 Action::GraphAccepted { .. }
                 | Action::Cancel { .. }
+                | Action::Replicate { .. }
+                | Action::Drain { .. }
+                | Action::Dismiss { .. }
                 | Action::UpdateInput { .. }
                 | Action::Release { .. }
                 | Action::ReleaseInline(_)

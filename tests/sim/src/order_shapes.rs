@@ -99,3 +99,24 @@ impl Graph {
         level[0]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{named, random};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn shapes_are_graphs_and_many() {
+        let (named, random) = (named(), random());
+        assert!(named.len() >= 60 && random.len() >= 200, "{} named, {} random", named.len(), random.len());
+        let names: BTreeSet<&str> = named.iter().chain(&random).map(|shape| shape.name.as_str()).collect();
+        assert_eq!(names.len(), named.len() + random.len(), "names are different");
+        for shape in named.iter().chain(&random) {
+            for (task, inputs) in shape.inputs.iter().enumerate() {
+                let different: BTreeSet<&u32> = inputs.iter().collect();
+                assert_eq!(different.len(), inputs.len(), "{}: task {task} needs nothing twice", shape.name);
+                assert!(inputs.iter().all(|input| (*input as usize) < task), "{}: task {task} needs earlier ones", shape.name);
+            }
+        }
+    }
+}

@@ -223,7 +223,9 @@ fn normalise(rows: u32, columns: u32) -> Graph {
         let (sums, squares) = (graph.map(&of), graph.map(&of));
         let (sum, square) = (graph.reduce(&sums, 4), graph.reduce(&squares, 4));
         let scale = graph.task(&[sum, square]);
-        of.iter().for_each(|cell| drop(graph.task(&[*cell, scale])));
+        for cell in of {
+            graph.task(&[cell, scale]);
+        }
     }
     graph
 }

@@ -164,7 +164,9 @@ fn tiles_to_rows(stripes: u32, tiles: u32) -> Graph {
     for _ in 0..stripes {
         let stripe = graph.sources(tiles);
         let pieces: Vec<Vec<u32>> = (0..tiles).map(|_| graph.map(&stripe)).collect();
-        pieces.iter().for_each(|row| drop(graph.task(row)));
+        for row in &pieces {
+            graph.task(row);
+        }
     }
     graph
 }
@@ -219,7 +221,7 @@ fn shuffle(radix: u32, stages: u32) -> Graph {
 /// Two shuffled tables, merged by partition and summed.
 fn join(parts: u32) -> Graph {
     let mut graph = Graph::default();
-    let mut side = |graph: &mut Graph| -> Vec<u32> {
+    let side = |graph: &mut Graph| -> Vec<u32> {
         let read = graph.sources(parts);
         let splits = graph.map(&read);
         (0..parts)
