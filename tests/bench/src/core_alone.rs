@@ -139,9 +139,6 @@ impl Cluster {
                 }
                 Action::GraphAccepted { .. }
                 | Action::Cancel { .. }
-                | Action::Replicate { .. }
-                | Action::Drain { .. }
-                | Action::Dismiss { .. }
                 | Action::UpdateInput { .. }
                 | Action::Release { .. }
                 | Action::ReleaseInline(_)
