@@ -122,6 +122,14 @@ impl Client {
         Ok(Submission { submission, runtime: self.runtime.clone() })
     }
 
+    /// Says that results of a graph are no longer needed.
+    ///
+    /// # Errors
+    /// As [`crate::Client::release`].
+    pub fn release(&self, graph: GraphId) -> Result<(), ClientError> {
+        self.runtime.block_on(self.client.release(graph))
+    }
+
     /// Ends the embedded cluster in good order.
     pub fn close(self) {
         self.runtime.block_on(self.client.close());

@@ -19,6 +19,7 @@ mod report;
 mod sandbox;
 mod shapes;
 mod stub;
+mod submission;
 mod values;
 mod zero_worker;
 
@@ -42,6 +43,7 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("core", "the scheduler's core alone: time a task with 10 to 10,000 workers, and memory a task", core_alone::run),
     ("order", "the static order beside dask.order, on every shape, and graphs of a million tasks", order::run),
     ("zero-worker", "the scheduler's process over QUIC with two workers that answer at once", zero_worker::run),
+    ("submit-1M", "a graph of a million tasks: decoding, checking, ordering; memory with it and after it", submission::run),
     ("merge-10000", "10,000 tasks summed by 100 and one, on a fleet, beside dask", fleet_benches::merge),
     ("tree-14", "2^14 leaves summed pairwise, on a fleet, beside dask", fleet_benches::tree),
     ("chain-2000", "one hop of a chain, on a fleet, beside dask", fleet_benches::chain),

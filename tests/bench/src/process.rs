@@ -43,6 +43,16 @@ impl Process {
     }
 }
 
+impl Process {
+    /// The most memory that was ever resident, in bytes.
+    pub(crate) fn peak_bytes(self) -> Result<u64, BenchError> {
+        let status = self.read("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.unwrap_or(0) * 1_024)
+    }
+}
+
 /// Measures what the calling thread does, without the time that it was ready to run and others had the processor.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {

@@ -104,6 +104,28 @@ pub(crate) fn chain(calc: &Path, hops: usize, round: usize) -> Result<Shape, Ben
     Ok(shape.finish(&last, expected))
 }
 
+/// Each task adds the results of two of those before it, drawn by a generator of 64 bits (Steele and others, "Fast splittable
+/// pseudorandom number generators", 2014). Its value is not known beforehand: it is not to be run.
+pub(crate) fn random(calc: &Path, tasks: usize, round: usize) -> Result<Shape, BenchError> {
+    let mut shape = Calc::new(calc)?;
+    let mut state = round as u64;
+    let mut draw = |below: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 31)) % below as u64) as usize
+    };
+    let mut made: Vec<Task> = (0..tasks / 10).map(|i| shape.leaf(i, round)).collect();
+    for i in made.len()..tasks {
+        let (first, second) = (made[draw(i)].clone(), made[draw(i)].clone());
+        let add = shape.add.clone();
+        made.push(shape.graph.call_named(&format!("node{round:04}{i:08}"), &add, args![&first, &second]));
+    }
+    let used: Vec<Task> = made.split_off(tasks - tasks / 10);
+    used.iter().for_each(|task| shape.graph.output(task));
+    let last = used[used.len() - 1].clone();
+    Ok(Shape { output: last.key().to_owned(), expected: 0, tasks: shape.graph.len() as u64, graph: shape.graph })
+}
+
 /// Tasks that need nothing, all of them outputs.
 pub(crate) fn flat(calc: &Path, tasks: usize, round: usize) -> Result<Graph, BenchError> {
     let mut shape = Calc::new(calc)?;

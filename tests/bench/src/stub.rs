@@ -1,8 +1,12 @@
 //! A worker that runs nothing and answers at once: what is left is the scheduler's own work.
 
 use crate::error::BenchError;
+use crate::fleet::Scheduler;
 use bytes::Bytes;
+use serde_json::Value as Json;
 use std::net::SocketAddr;
+use std::time::Instant;
+use wasm_tasks::{Query, blocking};
 use wasm_tasks_protocol::ContentDigest;
 use wasm_tasks_protocol::message::{AttemptFinished, FromWorker, ToWorker, WorkerOffer};
 use wasm_tasks_protocol::time::Duration;
@@ -11,8 +15,58 @@ use wasm_tasks_transport::{Credentials, Dialer, Link, LinkError, Role};
 /// What every task returns: 16 bytes, a `bin` of 14.
 const RESULT: &[u8; 16] = b"\xc4\x0eresult of 16!!";
 
+/// Stub workers that run beside the benchmark.
+pub(crate) struct Stubs {
+    runtime: tokio::runtime::Runtime,
+    running: Vec<tokio::task::JoinHandle<Result<(), BenchError>>>,
+}
+
+impl Stubs {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 2;
+
+    /// Starts them.
+    pub(crate) fn start(scheduler: &Scheduler) -> Result<Stubs, BenchError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(Stubs::COUNT)
+            .enable_all()
+            .build()
+            .map_err(BenchError::at("starting stub workers"))?;
+        let address: SocketAddr = scheduler.address.parse().map_err(BenchError::at("reading the scheduler's address"))?;
+        let credentials = Credentials::load(&scheduler.credentials).map_err(BenchError::at("reading credentials"))?;
+        let running = (1..=Stubs::COUNT)
+            .map(|number| {
+                let credentials = credentials.clone();
+                runtime.spawn(async move { serve(address, credentials, &format!("stub-{number}")).await })
+            })
+            .collect();
+        Ok(Stubs { runtime, running })
+    }
+
+    /// Waits until all of them have joined.
+    pub(crate) fn joined(&self, client: &blocking::Client) -> Result<(), BenchError> {
+        let until = Instant::now() + std::time::Duration::from_secs(10);
+        while Instant::now() < until {
+            let workers = client.ask(Query::Workers).map_err(BenchError::at("asking for the workers"))?;
+            if workers.as_array().map_or(0, Vec::len) == Stubs::COUNT {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        Err(BenchError::Failed {
+            what: "starting stub workers",
+            reason: format!("{:?}", client.ask(Query::Workers).unwrap_or(Json::Null)),
+        })
+    }
+
+    /// Waits for their end, which is that of their scheduler. The error of a stub explains that of a measurement.
+    pub(crate) fn end(self) -> Result<(), BenchError> {
+        self.running.into_iter().try_for_each(|stub| self.runtime.block_on(stub).map_err(BenchError::at("a stub worker"))?)
+    }
+}
+
 /// Joins a scheduler and answers until the scheduler is gone.
-pub(crate) async fn serve(address: SocketAddr, credentials: Credentials, name: &str) -> Result<(), BenchError> {
+async fn serve(address: SocketAddr, credentials: Credentials, name: &str) -> Result<(), BenchError> {
     let dialer = Dialer::new(&credentials, Role::Worker).map_err(BenchError::at("making a stub worker"))?;
     let link: Link<FromWorker, ToWorker> =
         dialer.dial(address, Role::Scheduler).await.map_err(BenchError::at("dialling the scheduler"))?;

@@ -7,45 +7,28 @@ use crate::fleet::Scheduler;
 use crate::median::median;
 use crate::report::{Bar, Report, Row};
 use crate::shapes;
-use crate::stub;
-use serde_json::Value as Json;
-use std::time::{Duration, Instant};
-use wasm_tasks::{Query, blocking};
-use wasm_tasks_transport::Credentials;
+use crate::stub::Stubs;
+use std::time::Instant;
+use wasm_tasks::blocking;
 
 const LEAVES: usize = 100_000;
 const ROUNDS: usize = 5;
-const WORKERS: usize = 2;
+const WORKERS: usize = Stubs::COUNT;
 
 /// CPU time and memory.
 pub(crate) fn run(context: &Context, report: &mut Report) -> Result<(), BenchError> {
     let scheduler = Scheduler::start(context)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()
-        .map_err(BenchError::at("starting stub workers"))?;
-    let address = scheduler.address.parse().map_err(BenchError::at("reading the scheduler's address"))?;
-    let credentials = Credentials::load(&scheduler.credentials).map_err(BenchError::at("reading credentials"))?;
-    let stubs: Vec<_> = (1..=WORKERS)
-        .map(|number| {
-            let credentials = credentials.clone();
-            runtime.spawn(async move { stub::serve(address, credentials, &format!("stub-{number}")).await })
-        })
-        .collect();
+    let stubs = Stubs::start(&scheduler)?;
     let client = blocking::Client::connect(&scheduler.address, &scheduler.credentials).map_err(BenchError::at("connecting"))?;
-    let measured = joined(&client).and_then(|()| measure(context, &scheduler, &client));
+    let measured = stubs.joined(&client).and_then(|()| measure(context, &scheduler, &client));
     drop((client, scheduler));
-    for stub in stubs {
-        // The error of a stub explains that of the measurement.
-        runtime.block_on(stub).map_err(BenchError::at("a stub worker"))??;
-    }
+    stubs.end()?;
     let (cpu, wall, memory) = measured?;
     report.add(Row {
         name: "zero-worker".to_owned(),
         value: cpu,
         unit: "µs CPU",
-        bar: Some(Bar::AtMost(10.0)),
+        bar: Some(Bar::AtMost(4.0)),
         note: format!(
             "a task of a merge of {LEAVES}, {WORKERS} stub workers, {wall:.2} µs of wall time a task, median of {ROUNDS}"
         ),
@@ -60,22 +43,6 @@ pub(crate) fn run(context: &Context, report: &mut Report) -> Result<(), BenchErr
         ..Row::default()
     });
     Ok(())
-}
-
-/// Waits until all stubs are there.
-fn joined(client: &blocking::Client) -> Result<(), BenchError> {
-    let until = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < until {
-        let workers = client.ask(Query::Workers).map_err(BenchError::at("asking for the workers"))?;
-        if workers.as_array().map_or(0, Vec::len) == WORKERS {
-            return Ok(());
-        }
-        std::thread::yield_now();
-    }
-    Err(BenchError::Failed {
-        what: "starting stub workers",
-        reason: format!("{:?}", client.ask(Query::Workers).unwrap_or(Json::Null)),
-    })
 }
 
 /// Microseconds of CPU and of wall time, and bytes a task.
