@@ -8,7 +8,12 @@ use crate::values::Format;
 use bytes::Bytes;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use wasm_tasks::{ClientError, Outcome, Output, OutputError, Submission, Upload};
+
+/// How long nothing moves before the scheduler is asked whether anything can.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Where outputs go.
 #[derive(Clone, Debug)]
@@ -47,12 +52,27 @@ pub(crate) async fn until_end(
 ) -> Result<(Outcome, bool), Failure> {
     let mut events = submission.events();
     let mut is_interrupted = false;
+    let mut patience = PATIENCE;
+    let mut told: Vec<String> = Vec::new();
     loop {
         tokio::select! {
             event = events.next() => match event.map_err(|error| lost(submission, error))? {
-                Some(_) => bar.progress(&submission.progress()),
+                Some(_) => {
+                    patience = PATIENCE;
+                    bar.progress(&submission.progress());
+                }
                 None => break,
             },
+            () = tokio::time::sleep(patience) => {
+                // Nothing moves: it may be that nobody can run what is left. Whoever lost the scheduler hears so elsewhere.
+                patience = (patience * 2).min(PATIENCE_MAX);
+                for (key, text) in submission.stuck().await.unwrap_or_default() {
+                    if !told.contains(&key) {
+                        bar.line(format!("waiting: `{key}`: {text}"));
+                        told.push(key);
+                    }
+                }
+            }
             () = interrupts.next() => {
                 if is_interrupted {
                     return Err(Failure::interrupted("interrupted twice; the graph may not have been cancelled everywhere"));

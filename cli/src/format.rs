@@ -71,26 +71,25 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     if bytes >= 1.0 && bytes < 2f64.powi(63) { Ok(bytes as u64) } else { Err(format!("{text} is no possible number of bytes")) }
 }
 
-/// A time as people write it: `250ms`, `10s`, `1.5 min`, `2h`.
+/// A length of time as people write it: `1h`, `90 s`, `1.5 days`.
 pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    const HINT: &str = "a length of time is such as `90s`, `30m` or `1.5h`";
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = (text[..digits].trim(), text[digits..].trim());
-    let factor = match unit {
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "" => return Err(format!("`{text}` has no unit; write such as `250ms`, `10s`, `5min` or `2h`")),
-        _ => return Err(format!("`{unit}` is no unit of time; write such as `250ms`, `10s`, `5min` or `2h`")),
+    let seconds = match text[digits..].trim() {
+        "ms" => 0.001,
+        "s" | "sec" | "seconds" => 1.0,
+        "m" | "min" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3_600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return Err(HINT.to_owned()),
     };
-    let number: f64 = number.parse().map_err(|_| "a time is such as `250ms`, `10s`, `5min` or `2h`".to_owned())?;
-    let seconds = number * factor;
-    // A millisecond is the least that options can say, a year more than any graph may take.
-    if (0.001..=3.2e7).contains(&seconds) {
-        Ok(std::time::Duration::from_secs_f64(seconds))
+    let number: f64 = text[..digits].parse().map_err(|_| HINT.to_owned())?;
+    let length = number * seconds;
+    if (0.001..=3.2e9).contains(&length) {
+        Ok(std::time::Duration::from_secs_f64(length))
     } else {
-        Err(format!("{text} is no possible time"))
+        Err(format!("{text} is not between a millisecond and a century"))
     }
 }
 

@@ -17,7 +17,7 @@ mod write;
 
 pub use exchange::join;
 pub use fragment::{Append, Extent, Fragment, GraphFile, readdress};
-pub use options::{Grant, LabelRule, Options, Resource, Settings};
+pub use options::{Alternative, Grant, LabelRule, Options, Resource, Settings};
 pub use read::{GraphError, Place};
 pub use reference::{PathStep, Reference};
 pub use replay::ReplayError;

@@ -62,6 +62,10 @@ pub const HANDLES_MAX: usize = 1_000;
 pub const RETRIES_MAX: u32 = 100;
 /// Names under which a scheduler has graphs published.
 pub const PUBLISHED_MAX: usize = 10_000;
+/// Alternatives of a task. Each is tried in every search for a worker.
+pub const ALTERNATIVES_MAX: usize = 8;
+/// Rules for labels in one list. Each is compared with the labels of every worker that is looked at.
+pub const LABEL_RULES_MAX: usize = 64;
 /// Deaths of workers after which the task that ran on each of them is stopped.
 pub const WORKER_DEATHS_MAX: u32 = 3;
 
@@ -156,6 +160,12 @@ pub const TABLE: &[Limit] = &[
     Limit { name: "handles_max", value: HANDLES_MAX as u64, reason: "component handles are host memory" },
     Limit { name: "retries_max", value: RETRIES_MAX as u64, reason: "more would hide that a task cannot succeed" },
     Limit { name: "published_max", value: PUBLISHED_MAX as u64, reason: "what is published is kept until it is withdrawn" },
+    Limit { name: "alternatives_max", value: ALTERNATIVES_MAX as u64, reason: "each is tried in every search for a worker" },
+    Limit {
+        name: "label_rules_max",
+        value: LABEL_RULES_MAX as u64,
+        reason: "each is compared with the labels of every worker that is looked at",
+    },
     Limit {
         name: "worker_deaths_max",
         value: WORKER_DEATHS_MAX as u64,

@@ -50,7 +50,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
     })
 }
 
-/// `[{id, name, slots, memory_bytes, labels, pools, assigned, is_leaving, is_paused, drain: {assigned, unmoved, is_stuck, moved, moved_bytes}, stored_bytes, spilled_bytes, resident_bytes, instantiations,
+/// `[{id, name, slots, memory_bytes, labels, pools, leaves_in_ms, assigned, is_leaving, is_paused, drain: {assigned, unmoved, is_stuck, moved, moved_bytes}, stored_bytes, spilled_bytes, resident_bytes, instantiations,
 /// round_trip_us, addresses, pid}]`
 pub(crate) fn workers(actor: &Actor) -> Json {
     let joined = actor.workers.iter().filter_map(|(id, link)| link.offer.as_ref().map(|offer| (id, link, offer)));
@@ -77,6 +77,7 @@ pub(crate) fn workers(actor: &Actor) -> Json {
                 "memory_bytes": offer.memory_bytes,
                 "labels": labels,
                 "pools": pools,
+                "leaves_in_ms": actor.core.worker_leaves_at(*id).map(|at| at.since(actor.now()).0 / 1_000),
                 "assigned": assigned,
                 "is_leaving": !takes_new,
                 "drain": drain,
@@ -152,18 +153,29 @@ pub(crate) fn explain(actor: &Actor, id: GraphId, key: Option<&str>) -> Result<J
         .collect();
     json["failures_dropped"] = json!(graph.failures_dropped);
     let mut by_state = serde_json::Map::new();
-    let mut unrunnable = Vec::new();
     for task in graph.parts.tasks() {
-        let Some(explanation) = actor.core.explain(TaskId { graph: graph.index, task: task.index() }) else { continue };
-        let count = by_state.entry(explanation.state.as_str()).or_insert(json!(0));
+        let Some(state) = actor.core.state_of(TaskId { graph: graph.index, task: task.index() }) else { continue };
+        let count = by_state.entry(state.as_str()).or_insert(json!(0));
         *count = json!(count.as_u64().unwrap_or(0) + 1);
-        if explanation.is_unrunnable && unrunnable.len() < 20 {
-            unrunnable.push(json!(task.key()));
-        }
     }
     json["by_state"] = Json::Object(by_state);
-    json["unrunnable"] = Json::Array(unrunnable);
+    json["unrunnable"] = unrunnable(actor, graph).map(|task| json!(graph.key(task))).collect();
     Ok(json)
+}
+
+fn unrunnable(actor: &Actor, graph: &ShellGraph) -> impl Iterator<Item = TaskIndex> + use<> {
+    actor.core.unrunnable(graph.index).into_iter().map(|id| id.task)
+}
+
+/// What a client should hear when nothing of its graph moves: `[{key, text}]` of tasks that no worker can run, the first few.
+pub(crate) fn stuck(actor: &Actor, id: GraphId) -> Result<Json, Refusal> {
+    let graph = find(actor, id)?;
+    let explain = |task: TaskIndex| {
+        let explanation = actor.core.explain(TaskId { graph: graph.index, task })?;
+        let json = task_json(actor, graph, task, &explanation);
+        Some(json!({"key": json["key"], "text": json["text"]}))
+    };
+    Ok(unrunnable(actor, graph).filter_map(explain).collect())
 }
 
 fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &Explanation) -> Json {
@@ -173,8 +185,16 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
     let key = |task: &TaskIndex| graph.key(*task).to_owned();
     let workers: Vec<String> = explanation.workers.iter().map(|worker| actor.worker_name(*worker)).collect();
     let missing: Vec<String> = explanation.missing.iter().map(key).collect();
-    let fits: Vec<Json> =
-        explanation.fits.iter().map(|fit| json!({"worker": actor.worker_name(fit.worker), "lacks": fit.lacks})).collect();
+    let fits: Vec<Json> = explanation
+        .fits
+        .iter()
+        .map(|fit| {
+            let held_for = fit.held_for.map(|held| any_key(actor, held));
+            json!({"worker": actor.worker_name(fit.worker), "lacks": fit.lacks, "held_for": held_for})
+        })
+        .collect();
+    let reserved = explanation.reserved.map(|(worker, wait)| (actor.worker_name(worker), wait));
+    let held = explanation.fits.iter().find_map(|fit| Some((fit.worker, fit.held_for?)));
     let wait = explanation.until.map(|until| until.since(actor.now()));
     let text = match explanation.state {
         StateName::Idle => "no output needs it now, so it does not run and no result is kept".to_owned(),
@@ -184,7 +204,17 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
             let nearest = &explanation.fits[0];
             format!("no worker can run it; the nearest is `{}`: {}", actor.worker_name(nearest.worker), nearest.lacks.join("; "))
         }
-        StateName::Queued => "it is ready and waits for a worker that has room".to_owned(),
+        StateName::Queued => match (&reserved, held) {
+            (Some((worker, wait)), _) => {
+                format!("it is ready; `{worker}` is held for it, and is expected to have room in {:.1} s", wait.as_secs_f64())
+            }
+            (None, Some((worker, task))) => format!(
+                "it is ready and waits for a worker that has room; `{}` is held for the more urgent `{}`",
+                actor.worker_name(worker),
+                any_key(actor, task)
+            ),
+            (None, None) => "it is ready and waits for a worker that has room".to_owned(),
+        },
         StateName::Assigned => format!("it is at {}", list(&workers)),
         StateName::Resting => format!("it failed and runs again in {:.1} s", wait.map_or(0.0, |wait| wait.as_secs_f64())),
         StateName::Done => format!("its result is at {}", list(&workers)),
@@ -212,8 +242,15 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         "error": error.map(|error| json!({"code": error.code.as_str(), "message": error.message, "stderr_tail": error.stderr_tail, "backtrace": error.backtrace})),
         "retry_in_ms": wait.map(|wait| wait.0 / 1_000),
         "fits": fits,
+        "reserved": reserved.map(|(worker, wait)| json!({"worker": worker, "in_ms": wait.0 / 1_000})),
         "is_unrunnable": explanation.is_unrunnable,
     })
+}
+
+/// The key of a task of any graph.
+fn any_key(actor: &Actor, task: TaskId) -> String {
+    let graph = actor.graphs.get(task.graph.slot()).and_then(Option::as_ref).filter(|graph| graph.index == task.graph);
+    graph.map_or_else(|| "a task of another graph".to_owned(), |graph| graph.key(task.task).to_owned())
 }
 
 fn list(names: &[String]) -> String {

@@ -2,18 +2,15 @@
 //!
 //! Parts never change and are shared; knows nothing of what became of tasks.
 
-use crate::dense_hash::DenseMap;
 use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_protocol::graph::{Component, DataEntry, Extent, Function, Graph, Options, Reference, Task, join};
 use wasm_tasks_protocol::ids::TaskIndex;
 
-/// One file, and what its tasks have in common.
+/// One file.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) graph: Graph,
-    /// Position among all settings, by what tasks of this part share.
-    pub(crate) settings_by_key: DenseMap<(u32, u32), u32>,
 }
 
 /// All parts, in their order. Cheap to clone while there are few.

@@ -64,10 +64,10 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     outputs_by_task.sort_unstable();
     let functions = function_specs(&graph, |component| graph.components()[component as usize].digest);
     let data = data_specs(&graph);
-    let (plan, settings_by_key) = plan(&graph, &[], |function| levels(&graph, function, None));
+    let plan = plan(&graph, &[], |function| levels(&graph, function, None));
     let settings = plan.settings.clone();
     let bytes = graph.file().len();
-    let part = Arc::new(Part { graph, settings_by_key });
+    let part = Arc::new(Part { graph });
     let known = Known::new(Addition { part, interfaces, types: checked.into_types(), settings: settings.clone(), bytes });
     Ok(Prepared { known, tables: Tables { functions, data, settings }, outputs_by_task, plan })
 }
@@ -111,10 +111,10 @@ pub(crate) fn prepare_fragment(
         None => known.parts.component(component).digest,
     });
     let data = data_specs(&graph);
-    let (plan, settings_by_key) = plan(&graph, &known.settings, |function| levels(&graph, function, Some(known)));
+    let plan = plan(&graph, &known.settings, |function| levels(&graph, function, Some(known)));
     let settings = plan.settings.clone();
     let bytes = graph.file().len() + FRAGMENT_BYTES;
-    let part = Arc::new(Part { graph, settings_by_key });
+    let part = Arc::new(Part { graph });
     let addition =
         Addition { part: Arc::clone(&part), interfaces, types: checked.into_types(), settings: settings.clone(), bytes };
     Ok((Extension { part, tables: Tables { functions, data, settings }, plan }, addition))
@@ -222,11 +222,7 @@ fn check_data(graph: &Graph) -> Result<(), Refusal> {
 const SETTINGS_COMPARED_MAX: usize = 64;
 
 /// Tasks and edges as numbers. Settings of the plan are those that are not among the last of `known`.
-fn plan<'a>(
-    graph: &Graph,
-    known: &[Settings],
-    levels: impl Fn(u32) -> [Option<&'a Options>; 3],
-) -> (GraphPlan, DenseMap<(u32, u32), u32>) {
+fn plan<'a>(graph: &Graph, known: &[Settings], levels: impl Fn(u32) -> [Option<&'a Options>; 3]) -> GraphPlan {
     let n = graph.len();
     let mut plan = GraphPlan {
         dependency_starts: Vec::with_capacity(n + 1),
@@ -259,13 +255,9 @@ fn plan<'a>(
             let [function, fragment, graph] = levels;
             let settings = Settings::merge([task.own_options(), function, fragment, graph]);
             let earlier = known[compared_from..].iter().position(|known| *known == settings);
-            let own = || plan.settings.iter().position(|known| *known == settings).map(|own| known.len() + own);
-            earlier.map(|at| compared_from + at).or_else(own).unwrap_or_else(|| {
-                plan.settings.push(settings);
-                known.len() + plan.settings.len() - 1
-            }) as u32
+            earlier.map_or_else(|| known.len() as u32 + plan.intern(settings), |at| (compared_from + at) as u32)
         });
         plan.task_settings.push(settings);
     }
-    (plan, by_key)
+    plan
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Instant;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::message::WorkerOffer;
 use wasm_tasks_worker_core::CoreSettings;
@@ -23,7 +24,10 @@ pub struct WorkerSettings {
     pub spill_at: u8,
     /// One task runs at a time while results in memory take more than this many hundredths of `memory_bytes`.
     pub pause_at: u8,
-    /// Where they are written; a folder of its own is made in it, mode
+    /// When it will leave, where that is known: tasks that ask for more time are not given to it. Whoever runs the worker
+    /// drains it then.
+    pub leaves_at: Option<Instant>,
+    /// Where results are written; a folder of its own is made in it, mode
     /// 0700. None: they stay in memory.
     pub spill_dir: Option<PathBuf>,
     /// Bytes that are kept of all tasks' output together.
@@ -41,6 +45,7 @@ impl WorkerSettings {
             pools: Vec::new(),
             spill_at: 60,
             pause_at: 80,
+            leaves_at: None,
             spill_dir: None,
             log_bytes_max: 64 << 20,
         }
@@ -74,6 +79,7 @@ impl WorkerSettings {
             memory_bytes: self.memory_bytes,
             labels: self.all_labels(),
             pools: self.pools.clone(),
+            lifetime: self.leaves_at.map(|at| at.saturating_duration_since(Instant::now()).into()),
             addresses,
             pid: std::process::id(),
         }

@@ -4,7 +4,7 @@ mod drain;
 
 use crate::Ended;
 use crate::failure::{Exit, Failure};
-use crate::format::parse_bytes;
+use crate::format::{parse_bytes, parse_duration};
 use crate::output::print_line;
 use crate::place::Trust;
 use crate::signals::Interrupts;
@@ -36,6 +36,7 @@ const DRAIN_SLACK: Duration = Duration::from_secs(5);
   wasm-tasks worker 127.0.0.1:7077
   wasm-tasks worker scheduler.internal:7077 --slots 8 --memory '24 GiB' --label gpu=yes --name rack3
   wasm-tasks worker 10.0.0.1:7077 --listen 10.0.0.7:7100
+  wasm-tasks worker 10.0.0.1:7077 --lifetime 55m
 
 Prints `worker NAME` when it is connected. It dials the scheduler and needs no open port. With `--listen`, other
 workers fetch results from it directly; without, they come through the scheduler. Ctrl-C or SIGTERM lets it drain: it
@@ -59,6 +60,10 @@ pub(crate) struct Worker {
     /// A named resource and how much of it there is; may be given several times
     #[arg(long, value_name = "NAME=AMOUNT", value_parser = parse_resource)]
     resource: Vec<Resource>,
+    /// Leave after this time, such as `1h`: take nothing new, finish what runs. Tasks that ask for more time than is left
+    /// (`time-request-ms`) go elsewhere
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    lifetime: Option<Duration>,
     /// Name, for people [default: the machine's]
     #[arg(long)]
     name: Option<String>,
@@ -134,10 +139,13 @@ impl Worker {
                 print_line(format!("worker {}", settings.name))?;
             }
             tracing::info!(name = settings.name, slots = settings.slots, scheduler = %address, "connected");
-            match follow(handle, &mut interrupts, self.drain_timeout).await {
+            match follow(handle, settings.leaves_at, &mut interrupts, self.drain_timeout).await {
                 Ok(()) => return Ok(Exit::Done),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "lost the scheduler; dialling it again"),
                 Err(error) => return Err(Failure::new(Exit::NoConnection, ErrorCode::Unreachable, error)),
+            }
+            if settings.leaves_at.is_some_and(|at| at <= Instant::now()) {
+                return Ok(Exit::Done);
             }
             link = redial(&dialer, address, &mut interrupts).await?;
         }
@@ -151,6 +159,7 @@ impl Worker {
         settings.labels.clone_from(&self.label);
         settings.pools.clone_from(&self.resource);
         (settings.spill_at, settings.pause_at) = (self.spill_at, self.pause_at);
+        settings.leaves_at = self.lifetime.map(|lifetime| Instant::now() + lifetime);
         settings.spill_dir = Some(self.spill.clone().unwrap_or_else(|| home.spill()));
         settings
     }
@@ -163,11 +172,23 @@ impl Worker {
     }
 }
 
-/// Waits for the worker to end. The first interrupt lets it drain, the second ends at once.
-async fn follow(mut handle: WorkerHandle, interrupts: &mut Interrupts, within: Duration) -> Result<(), WorkerError> {
+/// Waits for the worker to end. The first interrupt, or the end of its time, lets it drain; another interrupt ends it at once.
+async fn follow(
+    mut handle: WorkerHandle,
+    leaves_at: Option<Instant>,
+    interrupts: &mut Interrupts,
+    within: Duration,
+) -> Result<(), WorkerError> {
+    let end = async {
+        match leaves_at {
+            Some(at) => tokio::time::sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         ended = handle.ended() => return ended,
         () = interrupts.next() => {}
+        () = end => tracing::info!("its time is over"),
     }
     tracing::info!(
         seconds = within.as_secs_f64(),

@@ -29,7 +29,10 @@ impl Workers {
             print_json(&answer)?;
             return Ok(Exit::Done);
         }
-        let workers: Vec<Json> = answer.as_array().into_iter().flatten().map(row).collect();
+        let workers = answer.as_array().map_or(&[][..], Vec::as_slice);
+        // Few workers know when they leave.
+        let has_ends = workers.iter().any(|worker| !worker["leaves_in_ms"].is_null());
+        let workers: Vec<Json> = workers.iter().map(|worker| row(worker, has_ends)).collect();
         if workers.is_empty() {
             note("no worker is connected");
         }
@@ -38,11 +41,24 @@ impl Workers {
     }
 }
 
-fn row(worker: &Json) -> Json {
-    const COLUMNS: [&str; 10] =
-        ["id", "name", "state", "slots", "assigned", "memory_bytes", "stored_bytes", "resident_bytes", "labels", "pid"];
+fn row(worker: &Json, has_ends: bool) -> Json {
+    const COLUMNS: [&str; 12] = [
+        "id",
+        "name",
+        "state",
+        "slots",
+        "assigned",
+        "memory_bytes",
+        "stored_bytes",
+        "resident_bytes",
+        "labels",
+        "pools",
+        "leaves_in_ms",
+        "pid",
+    ];
     let cell = |name: &str| if name == "state" { state(worker).into() } else { worker[name].clone() };
-    Json::Object(COLUMNS.iter().map(|name| ((*name).to_owned(), cell(name))).collect())
+    let is_shown = |name: &&&str| has_ends || **name != "leaves_in_ms";
+    Json::Object(COLUMNS.iter().filter(is_shown).map(|name| ((*name).to_owned(), cell(name))).collect())
 }
 
 /// One word for what a worker does.

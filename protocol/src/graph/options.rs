@@ -85,9 +85,24 @@ pub struct Resource {
     pub milli: u64,
 }
 
+/// One of several ways in which a task may run, as `any-of` has it. What it leaves open is as the other options say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alternative {
+    /// Rules for labels, beside those of the option `labels`.
+    pub labels: Option<Vec<LabelRule>>,
+    /// Slots, in thousandths.
+    pub slots_milli: Option<u64>,
+    /// Linear memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Named pools, beside those of the option `resources`.
+    pub pools: Option<Vec<Resource>>,
+}
+
 /// Options as one of the three levels has them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
+    /// Ways in which the task may run, the preferred first.
+    pub any_of: Option<Vec<Alternative>>,
     /// Wait before the first retry, in milliseconds.
     pub backoff_ms: Option<u64>,
     /// Whether results may be reused.
@@ -106,6 +121,8 @@ pub struct Options {
     pub labels: Option<Vec<LabelRule>>,
     /// The graph's name.
     pub name: Option<String>,
+    /// Rules that workers should satisfy, the most important first.
+    pub prefer: Option<Vec<LabelRule>>,
     /// Higher runs first.
     pub priority: Option<i32>,
     /// Slots, in thousandths.
@@ -120,8 +137,25 @@ pub struct Options {
     pub retries: Option<u32>,
     /// Part of the seed.
     pub seed: Option<u64>,
+    /// How long a worker must stay at least, in milliseconds.
+    pub time_request_ms: Option<u64>,
     /// Wall time of one attempt, in milliseconds.
     pub timeout_ms: Option<u64>,
+}
+
+/// What a task takes of a worker, and where it may run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Request {
+    /// Rules for labels.
+    pub labels: Vec<LabelRule>,
+    /// Slots, in thousandths.
+    pub slots_milli: u64,
+    /// Limit on linear memory, in bytes.
+    pub memory_bytes: u64,
+    /// Whether the task said itself how much memory it needs.
+    pub memory_declared: bool,
+    /// Named pools, sorted by name.
+    pub pools: Vec<Resource>,
 }
 
 /// Options of a task after merging: nothing is open any more.
@@ -137,6 +171,8 @@ pub struct Settings {
     pub grants: Vec<Grant>,
     /// Rules for labels.
     pub labels: Vec<LabelRule>,
+    /// Rules that workers should satisfy, the most important first.
+    pub prefer: Vec<LabelRule>,
     /// Higher runs first.
     pub priority: i32,
     /// Slots, in thousandths.
@@ -153,8 +189,34 @@ pub struct Settings {
     pub retries: u32,
     /// Part of the seed.
     pub seed: u64,
+    /// How long a worker must stay at least; zero: any time.
+    pub time_request: Duration,
     /// Wall time of one attempt.
     pub timeout: Duration,
+    /// Other ways in which the task may run, the preferred first; the first of all stands in the fields above.
+    pub fallbacks: Vec<Request>,
+}
+
+impl Request {
+    /// This request, with what an alternative says.
+    fn with(&self, alternative: &Alternative) -> Request {
+        let mut request = self.clone();
+        for rule in alternative.labels.iter().flatten() {
+            if !request.labels.contains(rule) {
+                request.labels.push(rule.clone());
+            }
+        }
+        if let Some(bytes) = alternative.memory_bytes {
+            (request.memory_bytes, request.memory_declared) = (bytes, true);
+        }
+        request.slots_milli = alternative.slots_milli.unwrap_or(request.slots_milli);
+        for pool in alternative.pools.iter().flatten() {
+            request.pools.retain(|known| known.name != pool.name);
+            request.pools.push(pool.clone());
+        }
+        request.pools.sort_unstable();
+        request
+    }
 }
 
 impl Default for Settings {
@@ -174,21 +236,48 @@ impl Settings {
         grants.sort_unstable();
         let mut pools = first(&levels, |options| &options.pools).unwrap_or_default();
         pools.sort_unstable();
+        let base = Request {
+            labels: first(&levels, |options| &options.labels).unwrap_or_default(),
+            slots_milli: first(&levels, |options| &options.slots_milli).unwrap_or(1_000),
+            memory_bytes: memory.unwrap_or(TASK_MEMORY_BYTES_DEFAULT),
+            memory_declared: memory.is_some(),
+            pools,
+        };
+        let any_of = first(&levels, |options| &options.any_of).unwrap_or_default();
+        let mut requests = any_of.iter().map(|alternative| base.with(alternative));
+        let first_request = requests.next().unwrap_or_else(|| base.clone());
         Settings {
             backoff: Duration::from_millis(first(&levels, |options| &options.backoff_ms).unwrap_or(100)),
             cache: first(&levels, |options| &options.cache).unwrap_or(true),
             fuel: first(&levels, |options| &options.fuel),
             grants,
-            labels: first(&levels, |options| &options.labels).unwrap_or_default(),
+            labels: first_request.labels,
+            prefer: first(&levels, |options| &options.prefer).unwrap_or_default(),
             priority: first(&levels, |options| &options.priority).unwrap_or(0),
-            slots_milli: first(&levels, |options| &options.slots_milli).unwrap_or(1_000),
-            memory_bytes: memory.unwrap_or(TASK_MEMORY_BYTES_DEFAULT),
-            memory_declared: memory.is_some(),
-            pools,
+            slots_milli: first_request.slots_milli,
+            memory_bytes: first_request.memory_bytes,
+            memory_declared: first_request.memory_declared,
+            pools: first_request.pools,
             result_bytes_max: first(&levels, |options| &options.result_bytes_max).unwrap_or(RESULT_BYTES_MAX_DEFAULT),
             retries: first(&levels, |options| &options.retries).unwrap_or(0),
             seed: first(&levels, |options| &options.seed).unwrap_or(0),
+            time_request: Duration::from_millis(first(&levels, |options| &options.time_request_ms).unwrap_or(0)),
             timeout: Duration::from_millis(first(&levels, |options| &options.timeout_ms).unwrap_or(TIMEOUT_MS_DEFAULT)),
+            fallbacks: requests.collect(),
         }
+    }
+
+    /// These settings for each way in which the task may run, the preferred first: each has those after it as fallbacks.
+    pub fn ways(&self) -> impl Iterator<Item = Settings> + '_ {
+        let others = self.fallbacks.iter().enumerate().map(|(at, request)| Settings {
+            labels: request.labels.clone(),
+            slots_milli: request.slots_milli,
+            memory_bytes: request.memory_bytes,
+            memory_declared: request.memory_declared,
+            pools: request.pools.clone(),
+            fallbacks: self.fallbacks[at + 1..].to_vec(),
+            ..self.clone()
+        });
+        std::iter::once(self.clone()).chain(others)
     }
 }

@@ -105,7 +105,7 @@ fn kept_options(task: &Task<'_>) -> Options {
     Options {
         fuel: first(&levels, |options| &options.fuel),
         grants: first(&levels, |options| &options.grants).filter(|grants| !grants.is_empty()),
-        memory_bytes: first(&levels, |options| &options.memory_bytes),
+        memory_bytes: Some(task.settings()).filter(|settings| settings.memory_declared).map(|settings| settings.memory_bytes),
         result_bytes_max: first(&levels, |options| &options.result_bytes_max),
         seed: first(&levels, |options| &options.seed),
         timeout_ms: first(&levels, |options| &options.timeout_ms),

@@ -1,5 +1,8 @@
 //! Writes graphs in canonical form.
 
+mod options;
+
+pub(super) use self::options::write_options;
 use super::{Append, Component, DataEncoding, DataEntry, Dynamic, Extent, Graph, Options, Reference, Source};
 use crate::ids::{ComponentDigest, ContentDigest, TaskIndex};
 use crate::msgpack::{EXT_DATA, Writer};
@@ -320,55 +323,6 @@ fn write_dynamic(out: &mut Writer, dynamic: &Dynamic) {
     });
     map.some("result", dynamic.result.as_ref(), |out, ty| out.str(&ty.to_string()));
     out.raw(&map.finish());
-}
-
-/// Thousandths as the shortest number: an integer where it is one.
-fn write_milli(out: &mut Writer, milli: u64) {
-    if milli.is_multiple_of(1000) { out.uint(milli / 1000) } else { out.f64(milli as f64 / 1000.0) }
-}
-
-/// A map sorted by key; nothing when there is no option.
-pub(super) fn write_options(options: &Options) -> Option<Vec<u8>> {
-    let mut map = MapWriter::default();
-    map.some("backoff-ms", options.backoff_ms, Writer::uint);
-    map.some("cache", options.cache, |out, cache| out.str(if cache { "auto" } else { "never" }));
-    map.some("deadline-ms", options.deadline_ms, Writer::uint);
-    map.some("expected-ms", options.expected_us, write_milli);
-    map.some("expected-result-bytes", options.expected_result_bytes, Writer::uint);
-    map.some("fuel", options.fuel, Writer::uint);
-    map.some("grants", options.grants.as_ref(), |out, grants| {
-        out.array(grants.len());
-        grants.iter().for_each(|grant| out.str(grant.as_str()));
-    });
-    map.some("labels", options.labels.as_ref(), |out, labels| {
-        out.array(labels.len());
-        labels.iter().for_each(|rule| out.str(&rule.to_string()));
-    });
-    map.some("name", options.name.as_ref(), |out, name| out.str(name));
-    map.some("priority", options.priority, |out, priority| out.int(i64::from(priority)));
-    let mut resources: Vec<(&str, Box<dyn Fn(&mut Writer)>)> = Vec::new();
-    if let Some(bytes) = options.memory_bytes {
-        resources.push(("memory", Box::new(move |out| out.uint(bytes))));
-    }
-    if let Some(milli) = options.slots_milli {
-        resources.push(("slots", Box::new(move |out| write_milli(out, milli))));
-    }
-    for pool in options.pools.iter().flatten() {
-        resources.push((&pool.name, Box::new(|out| write_milli(out, pool.milli))));
-    }
-    resources.sort_by_key(|(name, _)| *name);
-    map.some("resources", (!resources.is_empty()).then_some(resources), |out, resources| {
-        out.map(resources.len());
-        for (name, write) in resources {
-            out.str(name);
-            write(out);
-        }
-    });
-    map.some("result-bytes-max", options.result_bytes_max, Writer::uint);
-    map.some("retries", options.retries, |out, retries| out.uint(u64::from(retries)));
-    map.some("seed", options.seed, Writer::uint);
-    map.some("timeout-ms", options.timeout_ms, Writer::uint);
-    (map.count > 0).then(|| map.finish())
 }
 
 impl Graph {

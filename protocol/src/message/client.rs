@@ -72,6 +72,11 @@ pub enum Query {
         /// The task.
         key: Option<String>,
     },
+    /// Which tasks of a graph no worker can run, and why: the first few. For clients that see nothing move.
+    Stuck {
+        /// The graph.
+        graph: GraphId,
+    },
     /// What a task wrote to its standard output and error.
     Logs {
         /// The graph.

@@ -21,6 +21,8 @@ pub struct WorkerOffer {
     pub labels: Vec<(String, String)>,
     /// Named pools.
     pub pools: Vec<Resource>,
+    /// How long from now it stays, where it knows.
+    pub lifetime: Option<Duration>,
     /// Where other workers may reach it; empty when they cannot, and then the scheduler relays.
     pub addresses: Vec<SocketAddr>,
     /// Process id, for people.

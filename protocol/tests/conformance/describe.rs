@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value as Json;
 use wasm_tasks_protocol::graph::{
-    Append, Argument, Arguments, DataEncoding, Dynamic, Extent, Grant, GraphBuilder, LabelRule, Options, PathStep, Reference,
-    Resource, Source,
+    Alternative, Append, Argument, Arguments, DataEncoding, Dynamic, Extent, Grant, GraphBuilder, LabelRule, Options, PathStep,
+    Reference, Resource, Source,
 };
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
 use wasm_tasks_protocol::msgpack::Packed;
@@ -177,9 +177,8 @@ fn milli(json: &Json) -> u64 {
     if json.is_f64() { (float(json) * 1000.0).round() as u64 } else { uint(json) * 1000 }
 }
 
-fn options(json: &Json) -> Options {
-    let number = |name: &str| json.get(name).map(uint);
-    let texts = |name: &str| json.get(name).map(|texts| list(texts).iter().map(text).collect::<Vec<_>>());
+/// Slots, memory and pools.
+fn amounts(json: &Json) -> Alternative {
     let resources = json.get("resources").and_then(Json::as_object);
     let pools: Vec<Resource> = resources
         .into_iter()
@@ -187,23 +186,42 @@ fn options(json: &Json) -> Options {
         .filter(|(name, _)| !matches!(name.as_str(), "slots" | "memory"))
         .map(|(name, amount)| Resource { name: name.clone(), milli: milli(amount) })
         .collect();
+    Alternative {
+        labels: rules(json, "labels"),
+        slots_milli: resources.and_then(|map| map.get("slots")).map(milli),
+        memory_bytes: resources.and_then(|map| map.get("memory")).map(uint),
+        pools: (!pools.is_empty()).then_some(pools),
+    }
+}
+
+fn rules(json: &Json, name: &str) -> Option<Vec<LabelRule>> {
+    json.get(name).map(|rules| list(rules).iter().map(|rule| LabelRule::parse(text(rule)).expect("a rule")).collect())
+}
+
+fn options(json: &Json) -> Options {
+    let number = |name: &str| json.get(name).map(uint);
+    let texts = |name: &str| json.get(name).map(|texts| list(texts).iter().map(text).collect::<Vec<_>>());
+    let amounts = amounts(json);
     Options {
+        any_of: json.get("any-of").map(|any_of| list(any_of).iter().map(self::amounts).collect()),
         backoff_ms: number("backoff-ms"),
         cache: json.get("cache").map(|cache| cache == "auto"),
         expected_us: json.get("expected-ms").map(milli),
         expected_result_bytes: number("expected-result-bytes"),
         fuel: number("fuel"),
         grants: texts("grants").map(|names| names.into_iter().map(|name| Grant::from_name(name).expect("a grant")).collect()),
-        labels: texts("labels").map(|rules| rules.into_iter().map(|rule| LabelRule::parse(rule).expect("a rule")).collect()),
+        labels: amounts.labels,
         name: json["name"].as_str().map(str::to_owned),
+        prefer: rules(json, "prefer"),
         priority: json.get("priority").map(|priority| integer(priority) as i32),
-        slots_milli: resources.and_then(|map| map.get("slots")).map(milli),
-        memory_bytes: resources.and_then(|map| map.get("memory")).map(uint),
-        pools: (!pools.is_empty()).then_some(pools),
+        slots_milli: amounts.slots_milli,
+        memory_bytes: amounts.memory_bytes,
+        pools: amounts.pools,
         result_bytes_max: number("result-bytes-max"),
         retries: number("retries").map(|retries| retries as u32),
         seed: number("seed"),
         deadline_ms: number("deadline-ms"),
+        time_request_ms: number("time-request-ms"),
         timeout_ms: number("timeout-ms"),
     }
 }

@@ -25,6 +25,8 @@ pub enum Action {
         task: TaskId,
         /// The new attempt.
         attempt: Attempt,
+        /// Position in the plan's settings: its own, or one of its fallbacks.
+        settings: u32,
         /// When to run it.
         priority: Priority,
         /// Where its inputs are, in the order of the plan's dependencies.

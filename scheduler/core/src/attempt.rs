@@ -1,5 +1,6 @@
 //! Live attempts: a slab whose index is part of the attempt's number.
 
+use crate::queue::ShapeIndex;
 use crate::task::TaskId;
 use crate::worker::WorkerIndex;
 use wasm_tasks_protocol::ids::Attempt;
@@ -13,6 +14,15 @@ const INDEX_BITS: u32 = 20;
 
 /// Live attempts at once, at most.
 pub(crate) const ATTEMPTS_MAX: usize = 1 << INDEX_BITS;
+
+/// One of the ways in which a task may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// What it takes.
+    pub(crate) shape: ShapeIndex,
+    /// Position of its settings in the graph's plan.
+    pub(crate) settings: u32,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveAttempt {
@@ -31,6 +41,8 @@ pub(crate) struct LiveAttempt {
     pub(crate) is_started: bool,
     /// What it is expected to take of memory beyond what its task declared, in bytes.
     pub(crate) memory_bytes: u64,
+    /// How it runs.
+    pub(crate) way: Way,
     /// Sent before all inputs existed.
     pub(crate) is_ahead: bool,
     /// Asked back, no answer yet.

@@ -75,6 +75,8 @@ pub struct SchedulerCore {
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
     pub(crate) reservations: Reservations,
+    /// Where the search for workers that are liked goes on.
+    pub(crate) liked_cursor: usize,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
     pub(crate) drains: Drains,
     /// Graphs that have a deadline which has not passed.
@@ -107,6 +109,7 @@ impl SchedulerCore {
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
             reservations: Reservations::default(),
+            liked_cursor: 0,
             resting: BTreeSet::new(),
             drains: Drains::default(),
             deadlines: BTreeSet::new(),
@@ -217,6 +220,11 @@ impl SchedulerCore {
     pub fn worker_load(&self, worker: WorkerId) -> Option<(usize, bool)> {
         let worker = self.worker(*self.worker_ids.get(&worker)?);
         Some((worker.attempts.len(), !worker.is_leaving))
+    }
+
+    /// When a worker will leave, if that is known.
+    pub fn worker_leaves_at(&self, worker: WorkerId) -> Option<Time> {
+        self.worker(*self.worker_ids.get(&worker)?).plan.leaves_at
     }
 
     /// The task of a live attempt that this very worker has; none for a stale or invented number.

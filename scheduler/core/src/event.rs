@@ -3,7 +3,7 @@
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::graph::{Resource, Settings};
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
-use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_protocol::time::{Duration, Time};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +178,7 @@ pub struct GraphPlan {
     pub functions: Vec<u32>,
     /// The settings of each task: a position in `settings`.
     pub task_settings: Vec<u32>,
-    /// The different settings.
+    /// The different settings, as [`GraphPlan::intern`] adds them: those with fallbacks are followed by these.
     pub settings: Vec<Settings>,
     /// The tasks whose results are wanted.
     pub outputs: Vec<TaskIndex>,
@@ -207,6 +207,19 @@ impl Expected {
     pub const NOTHING: Expected = Expected { run_us: Expected::NOT_SAID, result_bytes: Expected::NOT_SAID };
 }
 
+impl GraphPlan {
+    /// The position of settings, which are added unless they are there already, with the other ways in which such tasks
+    /// may run behind them.
+    pub fn intern(&mut self, settings: Settings) -> u32 {
+        let known = self.settings.iter().position(|known| *known == settings);
+        known.unwrap_or_else(|| {
+            let position = self.settings.len();
+            self.settings.extend(settings.ways());
+            position
+        }) as u32
+    }
+}
+
 /// What a worker offers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerPlan {
@@ -220,4 +233,6 @@ pub struct WorkerPlan {
     pub pools: Vec<Resource>,
     /// Round trip to it, as far as it is known.
     pub round_trip: Duration,
+    /// When it will leave, if that is known.
+    pub leaves_at: Option<Time>,
 }

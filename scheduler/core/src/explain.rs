@@ -1,10 +1,11 @@
 //! Why a task is in the state it is in.
 
 use crate::core::SchedulerCore;
-use crate::task::{State, StateName, TaskId};
-use crate::worker::WorkerIndex;
+use crate::queue::{ShapeIndex, ShapeKey};
+use crate::task::{GraphIndex, State, StateName, TaskId};
+use crate::worker::{Worker, WorkerIndex};
 use wasm_tasks_protocol::ids::{TaskIndex, WorkerId};
-use wasm_tasks_protocol::time::Time;
+use wasm_tasks_protocol::time::{Duration, Time};
 
 /// What is known of a task.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Explanation {
     pub fits: Vec<WorkerFit>,
     /// Whether no worker could run it, whatever else ends.
     pub is_unrunnable: bool,
+    /// The worker that is held for it, and how long from now it is expected to take until there is room.
+    pub reserved: Option<(WorkerId, Duration)>,
 }
 
 /// What a worker lacks to run a task.
@@ -36,6 +39,8 @@ pub struct WorkerFit {
     pub worker: WorkerId,
     /// One sentence for each thing that it lacks; none: it only has no room now.
     pub lacks: Vec<String>,
+    /// The more urgent task that it is held for.
+    pub held_for: Option<TaskId>,
 }
 
 const SHOWN_MAX: usize = 8;
@@ -67,38 +72,99 @@ impl SchedulerCore {
             until: if let State::Resting { until } = task.state { Some(until) } else { None },
             is_unrunnable: task.state == State::Queued && fits.iter().all(|fit| !fit.lacks.is_empty()),
             fits,
+            reserved: self.reservations.of_task(id).map(|index| {
+                let held = self.reservations.at(index);
+                (self.worker(held.worker).id, held.start.since(self.now))
+            }),
         })
     }
 
+    /// Tasks of a graph that are ready and that no worker could run, whatever else ends: the first few.
+    ///
+    /// Looks at one task of each request that waits, and at its workers; for questions of people.
+    pub fn unrunnable(&self, graph: GraphIndex) -> Vec<TaskId> {
+        let mut found: Vec<TaskId> = Vec::new();
+        for (shape, tasks) in self.queues.waiting() {
+            if self.worker_ids.values().any(|worker| self.could_run(*worker, shape)) {
+                continue;
+            }
+            let is_waiting = |id: &TaskId| id.graph == graph && self.graph(graph).task(id.task).state == State::Queued;
+            if self.graph_at(graph).is_some() {
+                found.extend(tasks.filter(is_waiting).take(SHOWN_MAX));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.truncate(SHOWN_MAX);
+        found
+    }
+
+    /// Whether a worker could run tasks of a shape in one of their ways.
+    fn could_run(&self, worker: WorkerIndex, shape: ShapeIndex) -> bool {
+        let worker = self.worker(worker);
+        let mut ways = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.iter().copied());
+        !worker.is_leaving && ways.any(|way| worker.could_ever(self.queues.key(way), self.now))
+    }
+
+    /// The state of a task; none when it is not known.
+    pub fn state_of(&self, id: TaskId) -> Option<StateName> {
+        Some(self.graph_at(id.graph)?.tasks.get(id.task.0 as usize)?.state.name())
+    }
+
     fn fits(&self, id: TaskId) -> Vec<WorkerFit> {
-        let shape = self.queues.key(self.graph(id.graph).profile_of(id.task).shape);
+        let graph = self.graph(id.graph);
+        let shape = graph.profile_of(id.task).shape;
+        let ways: Vec<&ShapeKey> = std::iter::once(shape)
+            .chain(self.queues.key(shape).fallbacks.iter().copied())
+            .map(|way| self.queues.key(way))
+            .collect();
         let mut fits: Vec<WorkerFit> = Vec::new();
         for index in self.worker_ids.values() {
             let worker = self.worker(*index);
-            let mut lacks = Vec::new();
-            if worker.plan.slots_milli < shape.slots_milli {
-                lacks.push(format!("has {} slots, {} are needed", milli(worker.plan.slots_milli), milli(shape.slots_milli)));
-            }
-            if worker.plan.memory_bytes < shape.memory_bytes {
-                lacks.push(format!("has {} bytes of memory, {} are needed", worker.plan.memory_bytes, shape.memory_bytes));
-            }
-            for rule in shape.labels.iter().filter(|rule| !rule.is_satisfied(&worker.plan.labels)) {
-                lacks.push(format!("its labels do not satisfy `{rule}`"));
-            }
-            for need in &shape.pools {
-                let has: u64 = worker.plan.pools.iter().filter(|pool| pool.name == need.name).map(|pool| pool.milli).sum();
-                if has < need.milli {
-                    lacks.push(format!("has {} of `{}`, {} are needed", milli(has), need.name, milli(need.milli)));
-                }
-            }
+            let mut by_way: Vec<Vec<String>> = ways.iter().map(|way| worker.lacks(way, self.now)).collect();
+            let mut lacks = match by_way.iter().position(Vec::is_empty) {
+                Some(_) => Vec::new(),
+                None if by_way.len() == 1 => by_way.remove(0),
+                None => (1..).zip(by_way).map(|(at, lacks)| format!("alternative {at}: {}", lacks.join(" and "))).collect(),
+            };
             if worker.is_leaving {
                 lacks.push("is leaving".to_owned());
             }
-            fits.push(WorkerFit { worker: worker.id, lacks });
+            let held = worker.hold.map(|hold| self.reservations.at(hold));
+            let held_for = held.filter(|held| held.task != id && held.priority < graph.priority(id.task)).map(|held| held.task);
+            fits.push(WorkerFit { worker: worker.id, lacks, held_for });
         }
         fits.sort_by_key(|fit| fit.lacks.len());
         fits.truncate(SHOWN_MAX);
         fits
+    }
+}
+
+impl Worker {
+    /// What it has too little of for a shape even when nothing runs, a sentence for each.
+    fn lacks(&self, shape: &ShapeKey, now: Time) -> Vec<String> {
+        let mut lacks = Vec::new();
+        let plan = &self.plan;
+        if plan.slots_milli < shape.slots_milli {
+            lacks.push(format!("has {} slots, {} are needed", milli(plan.slots_milli), milli(shape.slots_milli)));
+        }
+        if plan.memory_bytes < shape.memory_bytes {
+            lacks.push(format!("has {} bytes of memory, {} are needed", plan.memory_bytes, shape.memory_bytes));
+        }
+        for rule in shape.labels.iter().filter(|rule| !rule.is_satisfied(&plan.labels)) {
+            lacks.push(format!("its labels do not satisfy `{rule}`"));
+        }
+        for need in &shape.pools {
+            let has: u64 = plan.pools.iter().filter(|pool| pool.name == need.name).map(|pool| pool.milli).sum();
+            if has < need.milli {
+                lacks.push(format!("has {} of `{}`, {} are needed", milli(has), need.name, milli(need.milli)));
+            }
+        }
+        if !self.stays_for(shape, now) {
+            let left = plan.leaves_at.map_or(0.0, |leaves| leaves.since(now).as_secs_f64());
+            lacks.push(format!("leaves in {left:.1} s, {} s are needed", shape.time_request.as_secs_f64()));
+        }
+        lacks
     }
 }
 

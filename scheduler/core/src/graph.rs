@@ -80,6 +80,20 @@ pub(crate) struct Profile {
     pub(crate) shape: ShapeIndex,
 }
 
+fn profiles(settings: Vec<Settings>, shape: &mut impl FnMut(ShapeKey) -> ShapeIndex) -> Vec<Profile> {
+    let plain: Vec<ShapeIndex> = settings.iter().map(|settings| shape(ShapeKey::of(settings))).collect();
+    let profile = |(position, settings): (usize, Settings)| {
+        let fallbacks = &plain[position + 1..];
+        let fallbacks = fallbacks.get(..settings.fallbacks.len()).expect("a plan has the fallbacks of its settings");
+        let shape = match fallbacks {
+            [] => plain[position],
+            fallbacks => shape(ShapeKey { fallbacks: fallbacks.to_vec(), ..ShapeKey::of(&settings) }),
+        };
+        Profile { shape, settings }
+    };
+    settings.into_iter().enumerate().map(profile).collect()
+}
+
 #[derive(Debug)]
 pub(crate) struct Graph {
     pub(crate) index: GraphIndex,
@@ -128,8 +142,7 @@ impl Graph {
             ranks = levels::order(&edges, &Edges { starts, list }, &plan.expected, ranks, memory_bytes);
         }
         let tasks = (0..n).map(|position| idle_task(&plan, position, ranks[position])).collect();
-        let profiles =
-            plan.settings.into_iter().map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings }).collect();
+        let profiles = profiles(plan.settings, &mut shape);
         let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
         let mut graph = Graph {
             index,
@@ -177,8 +190,7 @@ impl Graph {
         self.dependency_starts.extend(plan.dependency_starts[1..].iter().map(|start| start + edges));
         self.dependencies.extend_from_slice(&plan.dependencies);
         let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
-        let settings = plan.settings.into_iter();
-        self.profiles.extend(settings.map(|settings| Profile { shape: shape(ShapeKey::of(&settings)), settings }));
+        self.profiles.extend(profiles(plan.settings, &mut shape));
         if functions > self.functions.len() {
             self.functions.resize(functions, FunctionStatistics::default());
         }

@@ -106,11 +106,15 @@ impl SchedulerCore {
         assert!(worker.plans.is_empty(), "plans last for one round of placement");
         let (mut slots, mut memory, mut occupancy, mut suspects) = (0, 0, 0, 0);
         let (mut ahead, mut retracting) = (0, 0);
+        let mut pools = vec![0; worker.plan.pools.len()];
         for attempt in &worker.attempts {
             let live = self.attempts.at(*attempt);
             let graph = self.graph(live.task.graph);
-            let shape: &ShapeKey = self.queues.key(graph.profile_of(live.task.task).shape);
+            let shape: &ShapeKey = self.queues.key(live.way.shape);
             slots += shape.slots_milli;
+            for (sum, need) in pools.iter_mut().zip(&worker.amounts_of(shape).pools) {
+                *sum += need;
+            }
             memory += shape.memory_bytes;
             occupancy += shape.occupancy_us(live.expected_us);
             suspects += u32::from(graph.task(live.task.task).deaths > 0);
@@ -122,6 +126,7 @@ impl SchedulerCore {
             (slots, memory, occupancy, suspects),
             "a worker's use is the sum of its attempts'"
         );
+        assert_eq!(worker.used().pools, pools, "what is used of pools is the sum of what attempts take");
         assert_eq!((worker.ahead, worker.retracting), (ahead, retracting), "a worker's special attempts are counted");
         let surplus = Some(worker.surplus()).filter(|surplus| *surplus > 0);
         assert!(self.free_workers.holds(index, worker.load()), "workers with room are indexed by their load");

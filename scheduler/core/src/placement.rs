@@ -6,12 +6,13 @@ mod link;
 pub(crate) mod reserve;
 mod steal;
 mod timeline;
+mod ways;
 
 pub(crate) use link::{BANDWIDTH_GUESS, Inputs, Link};
 pub(crate) use timeline::Stretch;
 
 use crate::action::{Action, Actions, InputAt};
-use crate::attempt::LiveAttempt;
+use crate::attempt::{LiveAttempt, Way};
 use crate::core::SchedulerCore;
 use crate::queue::ShapeIndex;
 use crate::small_set::SmallSet;
@@ -62,11 +63,12 @@ impl SchedulerCore {
             if self.attempts.is_full() {
                 break;
             }
-            if self.is_worth_care(id) {
+            if !self.queues.key(shape).has_choice() && self.is_worth_care(id) {
                 match self.choose_carefully(id, shape, &mut care) {
                     Choice::Now(worker) => {
                         self.queues.pop(shape);
-                        self.assign(id, worker, false, out);
+                        let settings = self.graph(id.graph).task(id.task).profile;
+                        self.assign(id, worker, Way { shape, settings }, false, out);
                         self.placed(id, worker);
                     }
                     // Only a reservation binds tasks that are placed without care.
@@ -80,11 +82,11 @@ impl SchedulerCore {
                 }
                 continue;
             }
-            let chosen = if self.queues.is_full(shape) { None } else { self.choose_worker(id, shape) };
+            let chosen = if self.queues.is_full(shape) { None } else { self.choose_way(id, shape) };
             match chosen {
-                Some(worker) => {
+                Some((worker, way)) => {
                     self.queues.pop(shape);
-                    self.assign(id, worker, false, out);
+                    self.assign(id, worker, way, false, out);
                     self.placed(id, worker);
                     self.send_ahead(id, worker, out);
                 }
@@ -102,7 +104,7 @@ impl SchedulerCore {
     }
 
     /// The worker where the task can start first; none when nobody has room.
-    fn choose_worker(&mut self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
+    fn choose_worker(&self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
         let least_loaded = self.least_loaded(id, shape)?;
         let graph = self.graph(id.graph);
         let mut best = (self.start_us(id, least_loaded), least_loaded);
@@ -146,10 +148,10 @@ impl SchedulerCore {
         if self.graph(id.graph).task(id.task).deaths > 0 && !worker.attempts.is_empty() {
             return false;
         }
-        let is_length_known = self.length_us(id).is_some();
+        let length_us = self.length_us(id);
         let has_room = match key.is_ordinary() {
-            true => worker.has_room(is_length_known),
-            false => worker.could_ever(key) && worker.has_room_for(key, is_length_known),
+            true => worker.has_room(length_us.is_some()),
+            false => worker.could_ever(key, self.now) && worker.has_room_for(key, length_us),
         };
         has_room && self.has_memory(index, id) && self.respects_hold(index, id, key)
     }
@@ -176,20 +178,20 @@ impl SchedulerCore {
         round_trip + link::micros(bytes, self.bandwidth)
     }
 
-    fn assign(&mut self, id: TaskId, worker: WorkerIndex, is_ahead: bool, out: &mut Actions) {
+    fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {
         let inputs: Vec<_> = {
             let graph = self.graph(id.graph);
             let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
             graph.dependencies(id.task).iter().map(input).collect()
         };
         let expected_us = self.length_or_guess_us(id).min(u64::from(u32::MAX)) as u32;
-        let starts = self.now + Duration(self.book(id, worker));
+        let starts = self.now + Duration(self.book(id, worker, way.shape));
         let graph = self.graph(id.graph);
-        let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
+        let priority = graph.priority(id.task);
         let is_suspect = graph.task(id.task).deaths > 0;
         let assigned_at = self.now;
         let memory_bytes = self.learnt_memory(id);
-        let key = self.queues.key(shape);
+        let key = self.queues.key(way.shape);
         let target = self.workers[worker.0 as usize].as_mut().expect("only workers that are there are chosen");
         let position = target.attempts.len() as u32;
         let index = self.attempts.insert(|number| LiveAttempt {
@@ -202,6 +204,7 @@ impl SchedulerCore {
             starts,
             is_started: false,
             memory_bytes,
+            way,
             is_ahead,
             is_retracting: false,
             kept_until: wasm_tasks_protocol::time::Time::default(),
@@ -233,6 +236,6 @@ impl SchedulerCore {
             graph.tasks[family].home = worker.0;
         }
         let attempt = self.attempts.at(index).number;
-        out.push(Action::Assign { worker: worker_id, task: id, attempt, priority, inputs });
+        out.push(Action::Assign { worker: worker_id, task: id, attempt, settings: way.settings, priority, inputs });
     }
 }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use wasm_tasks_protocol::graph::{LabelRule, Resource, Settings};
 use wasm_tasks_protocol::message::Priority;
+use wasm_tasks_protocol::time::Duration;
 
 /// What tasks ask of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,11 +15,21 @@ pub(crate) struct ShapeKey {
     pub(crate) memory_bytes: u64,
     pub(crate) pools: Vec<Resource>,
     pub(crate) labels: Vec<LabelRule>,
+    /// Rules that workers should satisfy.
+    pub(crate) prefer: Vec<LabelRule>,
+    /// How long a worker must stay at least.
+    pub(crate) time_request: Duration,
+    /// Shapes that do as well, the preferred first.
+    pub(crate) fallbacks: Vec<ShapeIndex>,
 }
 
 impl ShapeKey {
+    /// Without fallbacks.
     pub(crate) fn of(settings: &Settings) -> ShapeKey {
         ShapeKey {
+            prefer: settings.prefer.clone(),
+            time_request: settings.time_request,
+            fallbacks: Vec::new(),
             slots_milli: settings.slots_milli,
             memory_bytes: if settings.memory_declared { settings.memory_bytes } else { 0 },
             pools: settings.pools.clone(),
@@ -28,11 +39,20 @@ impl ShapeKey {
 
     /// One slot, any worker: such tasks may be sent before a slot is free.
     pub(crate) fn is_ordinary(&self) -> bool {
-        self.slots_milli == 1_000 && self.memory_bytes == 0 && self.pools.is_empty() && self.labels.is_empty()
+        self.takes_one_slot()
+            && self.labels.is_empty()
+            && self.prefer.is_empty()
+            && self.time_request == Duration::ZERO
+            && self.fallbacks.is_empty()
     }
 }
 
 impl ShapeKey {
+    /// Whether there are several ways to run, or workers that are liked better.
+    pub(crate) fn has_choice(&self) -> bool {
+        !self.prefer.is_empty() || !self.fallbacks.is_empty()
+    }
+
     /// One slot of certain workers: as many may wait at a worker as ordinary tasks.
     pub(crate) fn takes_one_slot(&self) -> bool {
         self.slots_milli == 1_000 && self.memory_bytes == 0 && self.pools.is_empty()
@@ -50,6 +70,8 @@ impl ShapeKey {
             && self.memory_bytes >= other.memory_bytes
             && other.pools.iter().all(has)
             && other.labels.iter().all(|rule| self.labels.contains(rule))
+            && self.time_request >= other.time_request
+            && self.fallbacks.is_empty()
     }
 }
 
@@ -87,6 +109,12 @@ impl Queues {
 
     pub(crate) fn push(&mut self, shape: ShapeIndex, priority: Priority, task: TaskId) {
         self.shapes[shape.0 as usize].queue.push(Reverse((priority, task)));
+    }
+
+    /// Shapes that have entries, and these, in no order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (ShapeIndex, impl Iterator<Item = TaskId> + '_)> {
+        let shapes = (0..).map(ShapeIndex).zip(&self.shapes).filter(|(_, shape)| !shape.queue.is_empty());
+        shapes.map(|(index, shape)| (index, shape.queue.iter().map(|Reverse((_, task))| *task)))
     }
 
     /// Removes the first entry of a shape.

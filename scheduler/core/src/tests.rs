@@ -8,4 +8,5 @@ mod plain;
 mod random;
 mod reserve;
 mod stops;
+mod ways;
 mod world;

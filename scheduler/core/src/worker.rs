@@ -8,7 +8,7 @@ use crate::queue::ShapeKey;
 use crate::task::TaskId;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::WorkerId;
-use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_protocol::time::{Duration, Time};
 
 /// A worker in the core; never reused while anything refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,10 @@ const PREFILL_US_MIN: u64 = 2_000;
 const PREFILL_TASKS_MAX: u64 = 512;
 /// Tasks that a slot is given while it is not known how long they take.
 const PREFILL_UNKNOWN: u64 = 2;
+
+/// A task that asks for other than one slot waits at a worker only if it takes less than so many times the prefill's
+/// time: for a longer one the way there does not matter, and elsewhere there may be room sooner.
+const PREFILL_SHORT: u64 = 10;
 
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -134,9 +138,10 @@ impl Worker {
             && self.wait_us() < self.prefill_us()
     }
 
-    /// Whether it could run a task of the shape if it had nothing else to do.
-    pub(crate) fn could_ever(&self, shape: &ShapeKey) -> bool {
-        shape.slots_milli <= self.plan.slots_milli
+    /// Whether it could run a task of the shape if it had nothing else to do. Fallbacks are not looked at.
+    pub(crate) fn could_ever(&self, shape: &ShapeKey, now: Time) -> bool {
+        self.stays_for(shape, now)
+            && shape.slots_milli <= self.plan.slots_milli
             && shape.memory_bytes <= self.plan.memory_bytes
             && shape.labels.iter().all(|rule| rule.is_satisfied(&self.plan.labels))
             && shape.pools.iter().all(|need| amount(&self.plan.pools, &need.name) >= need.milli)
@@ -161,15 +166,16 @@ impl Worker {
     }
 
     /// Whether it could be given a task of the shape: there is room, or room is expected soon.
-    pub(crate) fn has_room_for(&self, shape: &ShapeKey, is_length_known: bool) -> bool {
+    pub(crate) fn has_room_for(&self, shape: &ShapeKey, length_us: Option<u64>) -> bool {
         if shape.takes_one_slot() {
-            return self.has_room(is_length_known);
+            return self.has_room(length_us.is_some());
         }
         let may_wait = |need: &Resource| {
-            amount(&self.pools_used, &need.name) + need.milli <= amount(&self.plan.pools, &need.name) * PREFILL_UNKNOWN
+            amount(&self.pools_used, &need.name) + need.milli
+                <= amount(&self.plan.pools, &need.name).saturating_mul(PREFILL_UNKNOWN)
         };
         self.is_available(shape)
-            || (is_length_known
+            || (length_us.is_some_and(|length| length < PREFILL_SHORT * self.prefill_us())
                 && !self.is_leaving
                 && self.suspects == 0
                 && self.memory_used + shape.memory_bytes <= self.plan.memory_bytes
@@ -208,6 +214,16 @@ impl Worker {
         let mut both = used.clone();
         both.take(&self.amounts_of(shape));
         self.left(&both)
+    }
+
+    /// Whether it stays for as long as a task of the shape asks for, when that starts at a time.
+    pub(crate) fn stays_for(&self, shape: &ShapeKey, start: Time) -> bool {
+        shape.time_request == Duration::ZERO || self.plan.leaves_at.is_none_or(|leaves| start + shape.time_request <= leaves)
+    }
+
+    /// Which of the rules that the shape prefers it does not satisfy, as bits: less is better.
+    pub(crate) fn dislike(&self, shape: &ShapeKey) -> u64 {
+        shape.prefer.iter().fold(0, |bits, rule| bits << 1 | u64::from(!rule.is_satisfied(&self.plan.labels)))
     }
 
     /// Takes or gives back what a task of the shape needs.

@@ -191,6 +191,7 @@ impl Actor {
             Query::Extent { graph } => answers::extent(self, graph),
             Query::Published { name } => Ok(answers::published(self, name.as_deref())),
             Query::Explain { graph, key } => answers::explain(self, graph, key.as_deref()),
+            Query::Stuck { graph } => answers::stuck(self, graph),
             Query::Logs { graph, key } => return self.on_logs_question(session, number, graph, key.as_deref()),
         };
         self.answer(session, number, answer.map(|json| json.to_string()));

@@ -10,6 +10,14 @@ use wasm_tasks_protocol::message::{
 };
 use wasm_tasks_scheduler_core::{Action, AssignedInput, GraphCounts, GraphIndex, InputAt, OutputOutcome, TaskId};
 
+/// What the core says of an assignment, besides who gets which task.
+struct Assigned<'a> {
+    attempt: Attempt,
+    settings: u32,
+    priority: Priority,
+    inputs: &'a [AssignedInput],
+}
+
 impl Actor {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
@@ -23,7 +31,9 @@ impl Actor {
                     self.graphs[slot] = Some(ShellGraph::new(graph, index, prepared, session));
                 }
             }
-            Action::Assign { worker, task, attempt, priority, inputs } => self.assign(worker, task, attempt, priority, &inputs),
+            Action::Assign { worker, task, attempt, settings, priority, inputs } => {
+                self.assign(worker, task, Assigned { attempt, settings, priority, inputs: &inputs });
+            }
             Action::Cancel { worker, attempt } => {
                 self.to_worker(worker, |last| match last {
                     Some(ToWorker::CancelAttempts(list)) => {
@@ -85,7 +95,7 @@ impl Actor {
         }
     }
 
-    fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
+    fn assign(&mut self, worker: WorkerId, id: TaskId, assigned: Assigned<'_>) {
         let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
         let Some(link) = self.workers.get_mut(&worker) else { return };
         define(graph, worker, link);
@@ -93,12 +103,12 @@ impl Actor {
         let task = part.graph.task(id.task);
         let assignment = Assignment {
             task: id.task,
-            attempt,
+            attempt: assigned.attempt,
             function: task.function_index(),
-            settings: part.settings_by_key[&task.settings_key()],
-            priority,
+            settings: assigned.settings,
+            priority: assigned.priority,
             args: part.graph.file().slice(task.args_range()),
-            inputs: wire_inputs(graph, inputs),
+            inputs: wire_inputs(graph, assigned.inputs),
         };
         let id = graph.id;
         let bytes = assignment_bytes(&assignment);

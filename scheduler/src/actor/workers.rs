@@ -63,6 +63,7 @@ impl Actor {
     }
 
     fn on_joined(&mut self, worker: WorkerId, mut offer: WorkerOffer) {
+        let now = self.now();
         let Some(link) = self.workers.get_mut(&worker) else { return };
         // A worker that listens on every interface is reached where its link comes from.
         let peer = link.outbox.peer().clone();
@@ -80,6 +81,7 @@ impl Actor {
             labels: offer.labels.clone(),
             pools: offer.pools.clone(),
             round_trip: peer.round_trip().into(),
+            leaves_at: offer.lifetime.map(|lifetime| now + lifetime),
         };
         link.outbox.push(ToWorker::Welcome { worker, heartbeat: self.settings.heartbeat });
         let address = PeerAddress { worker, addresses: offer.addresses.clone() };

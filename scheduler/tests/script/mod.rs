@@ -136,6 +136,7 @@ impl Cluster {
             memory_bytes: 1 << 30,
             labels: vec![],
             pools: vec![],
+            lifetime: None,
             addresses: vec![],
             pid: 1,
         }))

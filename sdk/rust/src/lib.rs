@@ -32,7 +32,7 @@ pub use home::{Home, NoHome, create_private};
 pub use json::{from_json, msgpack_to_json, to_json};
 pub use report::{failure_to_json, progress_to_json, state_of, summary_to_json};
 pub use upload::{Upload, UploadError, component_bytes, folder_of, read_graph_file};
-pub use wasm_tasks_protocol::graph::{Argument, Arguments, Grant, LabelRule, Options, Resource};
+pub use wasm_tasks_protocol::graph::{Alternative, Argument, Arguments, Grant, LabelRule, Options, Resource};
 pub use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, Query, Refusal, TaskFailure};
 pub use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskError, Type, Value};
 

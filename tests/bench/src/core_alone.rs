@@ -113,6 +113,7 @@ impl Cluster {
                 memory_bytes: 1 << 30,
                 labels: Vec::new(),
                 pools: Vec::new(),
+                leaves_at: None,
                 round_trip: Duration(100),
             };
             cluster.event(Event::WorkerJoined { worker: WorkerId(worker + 1), plan });

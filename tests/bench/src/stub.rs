@@ -85,6 +85,7 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
         memory_bytes: 8 << 30,
         labels: Vec::new(),
         pools: Vec::new(),
+        lifetime: None,
         addresses: Vec::new(),
         pid: std::process::id(),
     };

@@ -153,7 +153,9 @@ impl CoreShell {
                 let (defined_at, inline) = (BTreeMap::new(), BTreeMap::new());
                 self.graphs[slot] = Some(ShellGraph { id: graph, index, work, plan, functions, pieces: 1, defined_at, inline });
             }
-            Action::Assign { worker, task, attempt, priority, inputs } => self.assign(worker, task, attempt, priority, &inputs),
+            Action::Assign { worker, task, attempt, settings, priority, inputs } => {
+                self.assign(worker, task, attempt, settings, priority, &inputs);
+            }
             Action::Cancel { worker, attempt } => self.send(worker, ToWorker::CancelAttempts(vec![attempt])),
             Action::Retract { worker, attempts } => self.send(worker, ToWorker::RetractAttempts(attempts)),
             Action::UpdateInput { worker, attempt, input, graph } => {
@@ -240,7 +242,15 @@ impl CoreShell {
         }
     }
 
-    fn assign(&mut self, worker: WorkerId, id: TaskId, attempt: Attempt, priority: Priority, inputs: &[AssignedInput]) {
+    fn assign(
+        &mut self,
+        worker: WorkerId,
+        id: TaskId,
+        attempt: Attempt,
+        settings: u32,
+        priority: Priority,
+        inputs: &[AssignedInput],
+    ) {
         self.define(worker, id.graph);
         let graph = self.graphs[id.graph.slot()].as_mut().expect("tasks are of graphs that are there");
         let Some(outbox) = self.workers.get_mut(&worker) else { return };
@@ -252,7 +262,7 @@ impl CoreShell {
             task: id.task,
             attempt,
             function: graph.plan.functions[position],
-            settings: graph.plan.task_settings[position],
+            settings,
             priority,
             args: Bytes::new(),
             inputs: inputs.iter().map(|input| wire_input(graph, input)).collect(),
@@ -359,6 +369,7 @@ impl Scheduler for CoreShell {
             labels: offer.labels.clone(),
             pools: offer.pools.clone(),
             round_trip: offer.round_trip,
+            leaves_at: offer.lifetime.map(|lifetime| now + lifetime),
         };
         self.event(now, Event::WorkerJoined { worker, plan });
     }

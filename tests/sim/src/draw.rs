@@ -5,7 +5,7 @@ use crate::scheduler::Offer;
 use crate::store::Room;
 use crate::work::{Fate, Work, WorkTask};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::Resource;
+use wasm_tasks_protocol::graph::{Alternative, LabelRule, Options, Resource, Settings};
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::time::Duration;
 
@@ -20,6 +20,7 @@ pub fn offer(random: &mut Random) -> Offer {
         round_trip: Duration(random.between(50, 5_000)),
         memory_bytes,
         room: Room { spill_above: memory_bytes / 4, memory_max: memory_bytes, disk_rate: 1 << random.between(26, 31) },
+        lifetime: random.chance(100).then(|| Duration(random.below(2_000_000))),
     }
 }
 
@@ -75,16 +76,35 @@ fn draw_task(random: &mut Random, lengths: &[u64; 3], is_short: bool) -> WorkTas
         2..=19 => Fate::FailsFirst(random.between(1, 3) as u32, ErrorCode::GuestError),
         _ => Fate::Fine,
     };
-    match random.below(20) {
-        0 => task.settings.slots_milli = 500,
-        1 => task.settings.slots_milli = 2_000,
-        2 => task.settings.pools = vec![gpu(1_000)],
-        3 => task.settings.priority = random.below(5) as i32 - 2,
-        4 => {
-            task.settings.memory_declared = true;
-            task.settings.memory_bytes = 1 << random.between(20, 28);
+    ask(random, &mut task.settings);
+    task
+}
+
+/// What a task asks for besides the ordinary.
+fn ask(random: &mut Random, settings: &mut Settings) {
+    let rules = |text: &str| vec![LabelRule::parse(text).expect("a rule")];
+    match random.below(32) {
+        0 => settings.slots_milli = 500,
+        1 => settings.slots_milli = 2_000,
+        2 => settings.slots_milli = random.between(0, 8) * 500,
+        3 => settings.pools = vec![gpu(1_000)],
+        4 => settings.pools = vec![gpu(random.between(1, 20) * 100)],
+        5 => settings.priority = random.below(5) as i32 - 2,
+        6 => {
+            settings.memory_declared = true;
+            settings.memory_bytes = 1 << random.between(20, 28);
+        }
+        7 => settings.prefer = rules("zone=z1"),
+        8 => settings.time_request = Duration(random.below(2_000_000)),
+        9 => {
+            let wide = Alternative { slots_milli: Some(random.between(1, 4) * 1_000), ..Alternative::default() };
+            let special =
+                Alternative { pools: Some(vec![gpu(1_000)]), labels: Some(rules("zone!=z0")), ..Alternative::default() };
+            let any_of = if random.chance(500) { vec![special, wide] } else { vec![wide, special] };
+            let options = Options { any_of: Some(any_of), ..Options::default() };
+            let (retries, backoff) = (settings.retries, settings.backoff);
+            *settings = Settings { retries, backoff, ..Settings::merge([Some(&options), None, None]) };
         }
         _ => {}
     }
-    task
 }

@@ -25,12 +25,22 @@ pub struct Offer {
     pub memory_bytes: u64,
     /// Room for results.
     pub room: Room,
+    /// How long it says that it stays.
+    pub lifetime: Option<Duration>,
 }
 
 impl Offer {
     /// A worker with slots only, and no limits.
     pub fn of_slots(slots: u32, round_trip: Duration) -> Offer {
-        Offer { slots, pools: Vec::new(), labels: Vec::new(), round_trip, memory_bytes: MEMORY_BYTES, room: Room::ENDLESS }
+        Offer {
+            slots,
+            pools: Vec::new(),
+            labels: Vec::new(),
+            round_trip,
+            memory_bytes: MEMORY_BYTES,
+            room: Room::ENDLESS,
+            lifetime: None,
+        }
     }
 }
 

@@ -179,9 +179,9 @@ impl Work {
             plan.dependencies.extend_from_slice(dependencies);
             plan.dependency_starts.push(plan.dependencies.len() as u32);
             plan.functions.push(task.function);
-            let next = positions.len() as u32;
+            let next = plan.settings.len() as u32;
             let position = *positions.entry(&task.settings).or_insert_with(|| {
-                plan.settings.push(task.settings.clone());
+                plan.settings.extend(task.settings.ways());
                 next
             });
             plan.task_settings.push(position);

@@ -1,12 +1,13 @@
 //! Reads the `options` of the three levels.
 
 use super::fields::{Field, Fields, Known};
-use super::{GraphError, NAME_BYTES_MAX};
-use crate::graph::{Grant, LabelRule, Options, Resource};
-use crate::limits::{RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX};
+use super::{GraphError, NAME_BYTES_MAX, Place, limited};
+use crate::graph::{Alternative, Grant, LabelRule, Options, Resource};
+use crate::limits::{ALTERNATIVES_MAX, LABEL_RULES_MAX, RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX};
 
 const FIELDS: Known = Known::new(
     &[
+        "any-of",
         "backoff-ms",
         "cache",
         "deadline-ms",
@@ -16,15 +17,19 @@ const FIELDS: Known = Known::new(
         "grants",
         "labels",
         "name",
+        "prefer",
         "priority",
         "resources",
         "result-bytes-max",
         "retries",
         "seed",
+        "time-request-ms",
         "timeout-ms",
     ],
-    &[],
+    &["gang"],
 );
+
+const ALTERNATIVE_FIELDS: Known = Known::new(&["labels", "resources"], &[]);
 
 /// `is_graph`: whether these are the graph's own options, which alone have a name and a deadline.
 pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphError> {
@@ -46,6 +51,7 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
         result_bytes_max: number("result-bytes-max", 0, RESULT_BYTES_MAX)?,
         retries: number("retries", 0, u64::from(RETRIES_MAX))?.map(|retries| retries as u32),
         seed: number("seed", 0, u64::MAX)?,
+        time_request_ms: number("time-request-ms", 1, TIMEOUT_MS_MAX)?,
         timeout_ms: number("timeout-ms", 1, TIMEOUT_MS_MAX)?,
         ..Options::default()
     };
@@ -71,13 +77,15 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
         };
         options.grants = Some(grants.list()?.iter().map(grant).collect::<Result<_, _>>()?);
     }
-    if let Some(labels) = fields.optional("labels") {
-        let rule = |field: &Field<'_>| {
-            let text = field.name(NAME_BYTES_MAX)?;
-            LabelRule::parse(text).ok_or_else(|| field.bad("a label rule is `key=value`, `key!=value` or `key in (a, b)`"))
-        };
-        options.labels = Some(labels.list()?.iter().map(rule).collect::<Result<_, _>>()?);
+    if let Some(any_of) = fields.optional("any-of") {
+        let list = any_of.list()?;
+        limited(list.len(), ALTERNATIVES_MAX, any_of.place(), "alternatives")?;
+        let place = |at: usize| Place::named(format!("{}[{at}]", any_of.place()));
+        let alternatives = list.iter().enumerate().map(|(at, entry)| alternative(&Field::new(entry.reader(), place(at), "")));
+        options.any_of = Some(alternatives.collect::<Result<_, _>>()?);
     }
+    options.labels = fields.optional("labels").map(|labels| rules(&labels)).transpose()?;
+    options.prefer = fields.optional("prefer").map(|labels| rules(&labels)).transpose()?;
     if let Some(name) = fields.optional("name") {
         if !is_graph {
             return Err(name.bad("only the graph's own options have a name"));
@@ -95,29 +103,47 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
         options.priority = Some(value as i32);
     }
     if let Some(resources) = fields.optional("resources") {
-        resources_into(&mut options, &resources)?;
+        let amounts = amounts(&resources)?;
+        (options.slots_milli, options.memory_bytes, options.pools) = (amounts.slots_milli, amounts.memory_bytes, amounts.pools);
     }
     Ok(options)
 }
 
-fn resources_into(options: &mut Options, field: &Field<'_>) -> Result<(), GraphError> {
+fn rules(field: &Field<'_>) -> Result<Vec<LabelRule>, GraphError> {
+    let list = field.list()?;
+    limited(list.len(), LABEL_RULES_MAX, field.place(), "rules for labels")?;
+    let rule = |field: &Field<'_>| {
+        let text = field.name(NAME_BYTES_MAX)?;
+        LabelRule::parse(text).ok_or_else(|| field.bad("a label rule is `key=value`, `key!=value` or `key in (a, b)`"))
+    };
+    list.iter().map(rule).collect()
+}
+
+fn alternative(field: &Field<'_>) -> Result<Alternative, GraphError> {
+    let fields = Fields::read(field, &ALTERNATIVE_FIELDS)?;
+    let labels = fields.optional("labels").map(|labels| rules(&labels)).transpose()?;
+    let amounts = fields.optional("resources").map(|resources| amounts(&resources)).transpose()?.unwrap_or_default();
+    Ok(Alternative { labels, ..amounts })
+}
+
+/// The map `resources`; without labels.
+fn amounts(field: &Field<'_>) -> Result<Alternative, GraphError> {
+    let mut amounts = Alternative::default();
     let mut pools = Vec::new();
     for (name, amount) in field.map()? {
         match name {
             "" => return Err(field.bad("a resource has no name")),
-            "slots" => options.slots_milli = Some(amount.milli()?),
+            "slots" => amounts.slots_milli = Some(amount.milli()?),
             "memory" => {
                 let bytes = amount.uint()?;
                 if bytes > TASK_MEMORY_BYTES_MAX {
                     return Err(amount.bad(format!("{bytes} bytes; a task can have at most {TASK_MEMORY_BYTES_MAX}")));
                 }
-                options.memory_bytes = Some(bytes);
+                amounts.memory_bytes = Some(bytes);
             }
             name => pools.push(Resource { name: name.to_owned(), milli: amount.milli()? }),
         }
     }
-    if !pools.is_empty() {
-        options.pools = Some(pools);
-    }
-    Ok(())
+    amounts.pools = (!pools.is_empty()).then_some(pools);
+    Ok(amounts)
 }

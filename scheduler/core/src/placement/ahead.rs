@@ -5,6 +5,7 @@
 //! would wait for more.
 
 use crate::action::Actions;
+use crate::attempt::Way;
 use crate::core::SchedulerCore;
 use crate::task::{State, TaskId};
 use crate::worker::WorkerIndex;
@@ -50,12 +51,14 @@ impl SchedulerCore {
                 .collect();
             for dependent in candidates {
                 let id = TaskId { graph: first.graph, task: dependent };
-                if self.attempts.is_full() || !self.has_room(worker, id, self.graph(id.graph).profile_of(dependent).shape) {
+                let graph = self.graph(id.graph);
+                let way = Way { shape: graph.profile_of(dependent).shape, settings: graph.task(dependent).profile };
+                if self.attempts.is_full() || !self.has_room(worker, id, way.shape) {
                     stack.push(task);
                     self.stop_ahead(worker, stack.into_iter().map(|task| TaskId { graph: first.graph, task }));
                     return;
                 }
-                self.assign(id, worker, true, out);
+                self.assign(id, worker, way, true, out);
                 self.placed(id, worker);
                 stack.push(dependent);
             }

@@ -149,6 +149,6 @@ impl SchedulerCore {
     /// Whether a worker could run a task of the shape once slots are free.
     fn could_take(&self, worker: &Worker, shape: ShapeIndex) -> bool {
         let key = self.queues.key(shape);
-        !worker.is_leaving && worker.suspects == 0 && worker.could_ever(key) && worker.is_available_but_slots(key)
+        !worker.is_leaving && worker.suspects == 0 && worker.could_ever(key, self.now) && worker.is_available_but_slots(key)
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of the way of bytes to a worker and from it.
 
 use crate::core::SchedulerCore;
+use crate::queue::ShapeIndex;
 use crate::task::{State, TaskId};
 use crate::worker::WorkerIndex;
 use std::collections::BTreeMap;
@@ -143,7 +144,7 @@ impl SchedulerCore {
     }
 
     /// Books the inputs of a task that is being assigned on the links. Returns the microseconds until it can start.
-    pub(crate) fn book(&mut self, id: TaskId, index: WorkerIndex) -> u64 {
+    pub(crate) fn book(&mut self, id: TaskId, index: WorkerIndex, shape: ShapeIndex) -> u64 {
         if !self.is_worth_care(id) {
             return self.worker(index).wait_us();
         }
@@ -169,7 +170,7 @@ impl SchedulerCore {
             }
         }
         self.put_back(inputs);
-        let slots_milli = self.queues.key(self.graph(id.graph).profile_of(id.task).shape).slots_milli;
+        let slots_milli = self.queues.key(shape).slots_milli;
         self.slots_free_us(index, arrival, self.length_or_guess_us(id), slots_milli)
     }
 

@@ -25,7 +25,10 @@ pub(crate) struct HoldIndex(u8);
 #[derive(Clone, Debug)]
 pub(crate) struct Reservation {
     pub(crate) task: TaskId,
+    /// Where it is queued.
     pub(crate) shape: ShapeIndex,
+    /// What is held for it: that shape, or one of its fallbacks.
+    way: ShapeIndex,
     pub(crate) priority: Priority,
     pub(crate) worker: WorkerIndex,
     /// When the task is expected to have room there.
@@ -94,7 +97,7 @@ impl SchedulerCore {
             if is_queued {
                 self.queues.push(held.shape, held.priority, held.task);
             }
-            let can_keep = is_queued && self.can_hold(held.worker, held.task, held.shape);
+            let can_keep = is_queued && self.can_hold(held.worker, held.way);
             if can_keep {
                 self.renew_hold(held.worker);
             } else {
@@ -159,11 +162,17 @@ impl SchedulerCore {
             let Some((least, _)) = least else { return false };
             self.give_up(least);
         }
-        let Some((start, worker)) = self.first_to_drain(id, shape, priority) else { return false };
+        let ways = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.clone());
+        let starts = ways.enumerate().filter_map(|(at, way)| {
+            let (start, worker) = self.first_to_drain(id, way, priority)?;
+            Some((start, at, way, worker))
+        });
+        let Some((start, _, way, worker)) = starts.min_by_key(|(start, at, ..)| (*start, *at)) else { return false };
         if let Some(index) = self.worker(worker).hold {
             self.give_up(index);
         }
-        let reservation = Reservation { task: id, shape, priority, worker, start, spare: None, round };
+        let reservation = Reservation { task: id, shape, way, priority, worker, start, spare: None, round };
+        self.reservations.cursor = worker.0 as usize + 1;
         self.worker_mut(worker).hold = Some(self.reservations.insert(reservation));
         self.reindex(worker);
         self.renew_hold(worker);
@@ -178,42 +187,42 @@ impl SchedulerCore {
     }
 
     /// The worker where a task has room first, among those that are not held for something more urgent.
-    fn first_to_drain(&mut self, id: TaskId, shape: ShapeIndex, priority: Priority) -> Option<(Time, WorkerIndex)> {
+    fn first_to_drain(&self, id: TaskId, shape: ShapeIndex, priority: Priority) -> Option<(Time, WorkerIndex)> {
         let count = self.workers.len();
         let begin = self.reservations.cursor;
+        let key = self.queues.key(shape);
         let mut best: Option<(Time, WorkerIndex)> = None;
         let mut seen = 0;
         for step in 0..count {
             let index = WorkerIndex(((begin + step) % count) as u32);
             let Some(worker) = &self.workers[index.0 as usize] else { continue };
             let is_free = worker.hold.is_none_or(|hold| self.reservations.at(hold).priority > priority);
-            if !is_free || !self.can_hold(index, id, shape) {
+            if !is_free || !self.can_hold(index, shape) {
                 continue;
             }
             let start = self.drains(worker, id, shape).0.max(self.now + Duration(self.transfer_us(id, index)));
-            if best.is_none_or(|(earliest, _)| start < earliest) {
+            if worker.stays_for(key, start) && best.is_none_or(|(earliest, _)| start < earliest) {
                 best = Some((start, index));
             }
             seen += 1;
             if seen == WORKERS_SEEN_MAX {
-                self.reservations.cursor = (begin + step + 1) % count;
                 break;
             }
         }
         best
     }
 
-    fn can_hold(&self, worker: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {
+    fn can_hold(&self, worker: WorkerIndex, shape: ShapeIndex) -> bool {
         let key = self.queues.key(shape);
         let worker = self.workers[worker.0 as usize].as_ref();
-        worker.is_some_and(|worker| !worker.is_leaving && worker.could_ever(key)) && self.graph_at(id.graph).is_some()
+        worker.is_some_and(|worker| !worker.is_leaving && worker.could_ever(key, self.now))
     }
 
     /// Makes the estimate of a held worker anew, after something was placed there or ended.
     fn renew_hold(&mut self, worker: WorkerIndex) {
         let Some(index) = self.worker(worker).hold else { return };
         let held = self.reservations.at(index);
-        let (start, spare) = self.drains(self.worker(worker), held.task, held.shape);
+        let (start, spare) = self.drains(self.worker(worker), held.task, held.way);
         if let Some(held) = &mut self.reservations.list[usize::from(index.0)] {
             (held.start, held.spare) = (start, spare);
         }
@@ -239,8 +248,7 @@ impl SchedulerCore {
                 break;
             }
             start = end;
-            let task = self.attempts.at(attempt).task;
-            used.give_back(&worker.amounts_of(self.queues.key(self.graph(task.graph).profile_of(task.task).shape)));
+            used.give_back(&worker.amounts_of(self.queues.key(self.attempts.at(attempt).way.shape)));
         }
         (start, (!runs_alone).then(|| worker.spare_beside(&used, key)))
     }

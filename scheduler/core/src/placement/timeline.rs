@@ -52,7 +52,7 @@ impl SchedulerCore {
     /// When an attempt holds its slots, as far as it is known.
     fn stretch_of(&self, attempt: u32) -> Stretch {
         let live = self.attempts.at(attempt);
-        let slots_milli = self.queues.key(self.graph(live.task.graph).profile_of(live.task.task).shape).slots_milli;
+        let slots_milli = self.queues.key(live.way.shape).slots_milli;
         // More may be known than when it was assigned.
         let expected = self.length_us(live.task).unwrap_or_else(|| u64::from(live.expected_us));
         let waits = live.starts.0.saturating_sub(self.now.0);

@@ -80,6 +80,7 @@ fn offer(numbers: [u64; 4]) -> WorkerPlan {
         // Named twice: a sum of both would overflow.
         pools: vec![pool(milli), pool(u64::MAX)],
         round_trip: Duration(round_trip),
+        leaves_at: None,
     }
 }
 
@@ -214,6 +215,7 @@ fn run_through(plan: GraphPlan) -> u64 {
         labels: Vec::new(),
         pools: Vec::new(),
         round_trip: Duration(100),
+        leaves_at: None,
     };
     core.handle(now, Event::WorkerJoined { worker: WorkerId(1), plan: worker }, &mut actions);
     core.handle(now, Event::GraphSubmitted { graph: GRAPH, plan }, &mut actions);

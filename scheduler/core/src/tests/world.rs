@@ -52,12 +52,11 @@ pub(super) fn plan_with(edges: &[&[u32]], outputs: &[u32], settings: graph::Sett
 /// A plan of tasks, each with what it needs, its function and its settings.
 pub(super) fn plan_of(tasks: &[(&[u32], u32, u32)], outputs: &[u32], settings: &[graph::Settings]) -> GraphPlan {
     let edges: Vec<&[u32]> = tasks.iter().map(|(needs, ..)| *needs).collect();
-    GraphPlan {
-        functions: tasks.iter().map(|(_, function, _)| *function).collect(),
-        task_settings: tasks.iter().map(|(.., settings)| *settings).collect(),
-        settings: settings.to_vec(),
-        ..plan(&edges, outputs)
-    }
+    let mut plan = GraphPlan { settings: Vec::new(), ..plan(&edges, outputs) };
+    let positions: Vec<u32> = settings.iter().map(|settings| plan.intern(settings.clone())).collect();
+    plan.functions = tasks.iter().map(|(_, function, _)| *function).collect();
+    plan.task_settings = tasks.iter().map(|(.., settings)| positions[*settings as usize]).collect();
+    plan
 }
 
 impl World {
@@ -79,12 +78,24 @@ impl World {
     }
 
     pub(super) fn join(&mut self, worker: u64, slots: u64) {
+        self.join_with(worker, slots, &[("zone", &format!("z{worker}"))], &[], None);
+    }
+
+    pub(super) fn join_with(
+        &mut self,
+        worker: u64,
+        slots: u64,
+        labels: &[(&str, &str)],
+        pools: &[graph::Resource],
+        leaves_at: Option<Time>,
+    ) {
         let plan = WorkerPlan {
             slots_milli: slots * 1_000,
             memory_bytes: 1 << 30,
-            labels: vec![("zone".into(), format!("z{worker}"))],
-            pools: Vec::new(),
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            pools: pools.to_vec(),
             round_trip: Duration(100),
+            leaves_at,
         };
         self.handle(Event::WorkerJoined { worker: WorkerId(worker), plan });
     }
@@ -157,7 +168,7 @@ impl World {
     fn note(&mut self, action: Action) {
         let text = match action {
             Action::GraphAccepted { .. } => return,
-            Action::Assign { worker, task, attempt, inputs, .. } => {
+            Action::Assign { worker, task, attempt, settings, inputs, .. } => {
                 self.assigned.entry(worker).or_default().push((task.task, attempt));
                 let inputs: Vec<String> = inputs
                     .iter()
@@ -172,7 +183,9 @@ impl World {
                     })
                     .collect();
                 let inputs = if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join(", ")) };
-                format!("{} -> w{}{inputs}", self.name(task), worker.0)
+                let way = settings - self.core.graph(task.graph).task(task.task).profile;
+                let way = if way == 0 { String::new() } else { format!(" way {way}") };
+                format!("{} -> w{}{way}{inputs}", self.name(task), worker.0)
             }
             Action::Cancel { worker, attempt } => {
                 let list = self.assigned.entry(worker).or_default();

@@ -82,7 +82,7 @@ impl SchedulerCore {
     pub(crate) fn end_attempt(&mut self, index: u32) -> LiveAttempt {
         let ended = self.attempts.remove(index);
         let (graph, task) = (ended.task.graph, ended.task.task);
-        let shape = self.graph(graph).profile_of(task).shape;
+        let shape = ended.way.shape;
         let is_suspect = self.graph(graph).task(task).deaths > 0;
         let worker = self.workers[ended.worker.0 as usize].as_mut().expect("attempts end before their worker goes");
         worker.attempts.swap_remove(ended.position as usize);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from .errors import GraphError
 from .names import kebab
@@ -17,6 +17,10 @@ _MS_MAX = 30 * 24 * 3_600_000
 _RESULT_BYTES_MAX = 1 << 30
 _MEMORY_BYTES_MAX = 4 << 30
 _AMOUNT_MAX = 10**15
+_ALTERNATIVES_MAX = 8
+_RULES_MAX = 64
+#: Names that later versions of the format may use.
+_RESERVED = ("gang",)
 _WORD = r"\s*[\w.:/-]+\s*"
 _RULE = re.compile(rf"{_WORD}(!=|=){_WORD}|{_WORD} in \({_WORD}(,{_WORD})*\)\s*")
 
@@ -65,6 +69,7 @@ def _grants(value: Any) -> Optional[str]:
 
 
 _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
+    "any-of": _any,
     "backoff-ms": _integer(0, _MS_MAX),
     "cache": _one_of("auto", "never"),
     "deadline-ms": _integer(1, _MS_MAX),
@@ -74,11 +79,13 @@ _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
     "grants": _grants,
     "labels": _labels,
     "name": _text,
+    "prefer": _labels,
     "priority": _integer(-1_000_000, 1_000_000),
     "resources": _any,
     "result-bytes-max": _integer(0, _RESULT_BYTES_MAX),
     "retries": _integer(0, 100),
     "seed": _integer(0, _U64_MAX),
+    "time-request-ms": _integer(1, _MS_MAX),
     "timeout-ms": _integer(1, _MS_MAX),
 }
 
@@ -91,6 +98,8 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
     out: Dict[str, Any] = {}
     for given, value in options.items():
         name = kebab(given)
+        if name in _RESERVED:
+            raise GraphError("reserved-field", f"the option `{name}` is reserved", f".{name}")
         check = _CHECKS.get(name)
         if check is None:
             raise GraphError("unknown-field", f"there is no option `{name}`{_hint(name)}", f".{name}")
@@ -102,8 +111,12 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
             value = _resources(value)
             if not value:
                 continue
+        elif name == "any-of":
+            value = _alternatives(value)
         elif isinstance(value, (tuple, set, frozenset)):
             value = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
+        if name in ("labels", "prefer") and isinstance(value, list) and len(value) > _RULES_MAX:
+            raise GraphError("limit-exceeded", f"has {len(value)} rules; at most {_RULES_MAX} are allowed", f".{name}")
         expected = check(value)
         if expected is not None:
             raise GraphError("bad-field", f"must be {expected}, not {value!r}", f".{name}")
@@ -114,6 +127,27 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
 def _hint(name: str) -> str:
     near = difflib.get_close_matches(name, _CHECKS, 1)
     return f"; did you mean `{near[0]}`?" if near else f"; options are {', '.join(_CHECKS)}"
+
+
+def _alternatives(value: Any) -> List[Dict[str, Any]]:
+    """Ways in which a task may run, the preferred first: maps with `labels` and `resources`."""
+    if not isinstance(value, (list, tuple)):
+        raise GraphError("bad-field", f"must be a list of alternatives, not {value!r}", ".any-of")
+    if len(value) > _ALTERNATIVES_MAX:
+        raise GraphError("limit-exceeded", f"has {len(value)} alternatives; at most {_ALTERNATIVES_MAX} are allowed", ".any-of")
+    out: List[Dict[str, Any]] = []
+    for position, alternative in enumerate(value):
+        where = f".any-of[{position}]"
+        if not isinstance(alternative, Mapping):
+            raise GraphError("bad-field", f"must be a map with `labels` and `resources`, not {alternative!r}", where)
+        for name in alternative:
+            if name not in ("labels", "resources"):
+                raise GraphError("unknown-field", f"an alternative has `labels` and `resources`, not `{name}`", f"{where}.{name}")
+        try:
+            out.append(checked(alternative))
+        except GraphError as error:
+            raise error.inside(where) from None
+    return out
 
 
 def _resources(value: Any) -> Dict[str, Any]:

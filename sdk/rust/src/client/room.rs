@@ -38,7 +38,17 @@ impl Room {
         Err(ClientError::Refused(Refusal { code: ErrorCode::Unrunnable, messages }))
     }
 
+    /// What is missing for all ways in which a task may run.
     fn lacks(&self, settings: &Settings) -> Option<String> {
+        let lacks: Option<Vec<String>> = settings.ways().map(|way| self.lacks_for(&way)).collect();
+        let lacks = lacks?;
+        Some(match &lacks[..] {
+            [only] => only.clone(),
+            all => (1..).zip(all).map(|(at, lacks)| format!("alternative {at}: {lacks}")).collect::<Vec<_>>().join("; "),
+        })
+    }
+
+    fn lacks_for(&self, settings: &Settings) -> Option<String> {
         let slots = |milli: u64| milli as f64 / 1_000.0;
         if settings.slots_milli > self.slots_milli {
             return Some(format!("it has {} slots, {} are needed", slots(self.slots_milli), slots(settings.slots_milli)));

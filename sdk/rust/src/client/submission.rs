@@ -6,6 +6,7 @@ use super::outcome::{Outcome, Output, OutputError};
 use crate::error::ClientError;
 use crate::upload::Upload;
 use bytes::Bytes;
+use serde_json::Value as Json;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -178,6 +179,16 @@ impl Submission {
             Ok(()) | Err(ClientError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Tasks that wait and that no worker can run, and why: the first few. Worth asking when nothing moves.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn stuck(&self) -> Result<Vec<(String, String)>, ClientError> {
+        let answer = self.inner.client.ask(Query::Stuck { graph: self.inner.id }).await?;
+        let text = |task: &Json, name: &str| task[name].as_str().unwrap_or_default().to_owned();
+        Ok(answer.as_array().into_iter().flatten().map(|task| (text(task, "key"), text(task, "text"))).collect())
     }
 
     /// Stops it.
