@@ -15,6 +15,7 @@ mod cluster {
     mod outputs;
     mod polyglot;
     mod replay;
+    mod resources;
     mod run;
     mod sessions;
     mod sharing;
