@@ -64,7 +64,15 @@ impl SchedulerCore {
                 break;
             }
             if !self.queues.key(shape).has_choice() && self.is_worth_care(id) {
-                match self.choose_carefully(id, shape, &mut care) {
+                let choice = match self.choose_carefully(id, shape, &mut care) {
+                    // Nothing runs whose end would be a reason to look again: only a link is busy.
+                    Choice::Later(worker) if self.attempts.len() == 0 => {
+                        self.worker_mut(worker).plans.clear();
+                        Choice::Now(worker)
+                    }
+                    choice => choice,
+                };
+                match choice {
                     Choice::Now(worker) => {
                         self.queues.pop(shape);
                         let settings = self.graph(id.graph).task(id.task).profile;
