@@ -5,7 +5,7 @@ use crate::graph::{Alternative, LabelRule, Options, Resource};
 use crate::msgpack::Writer;
 
 /// A map sorted by key; nothing when there is no option.
-pub(super) fn write_options(options: &Options) -> Option<Vec<u8>> {
+pub(in crate::graph) fn write_options(options: &Options) -> Option<Vec<u8>> {
     let mut map = MapWriter::default();
     map.some("any-of", options.any_of.as_ref(), |out, alternatives| {
         out.array(alternatives.len());
