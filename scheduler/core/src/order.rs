@@ -144,13 +144,17 @@ impl Best<'_> {
         }
         for round in 0..(VARIED_WORK / work.max(1)).min(VARIED_MAX) as u64 {
             let varied = Visits::by_varied_weight(dag, weights, round);
-            let nearest = if round % 2 == 1 && targets.len() > 1 { Nearest::new(dag, &targets) } else { None };
+            // How far retirement looks differs too, and where it goes.
+            let (is_nearest, tasks_max, rises) =
+                [(false, 16, false), (true, 64, false), (false, 4, false), (true, 4, false), (false, 16, true)]
+                    [round as usize % 5];
+            let nearest = if is_nearest && targets.len() > 1 { Nearest::new(dag, &targets) } else { None };
             let order = match nearest {
                 Some(nearest) => {
-                    let settings = retire::Settings { tasks_max: 64, rises: false };
+                    let settings = retire::Settings { tasks_max, rises };
                     retire::order(dag, &varied, retire::Targets::Nearest(nearest), settings)
                 }
-                None => retire(&varied, &targets, 16, false),
+                None => retire(&varied, &targets, tasks_max, rises),
             };
             targets.sort_by_key(|target| walk::noise(*target, round));
             let pushed = improve::push(dag, &order);
