@@ -4,7 +4,7 @@
 use crate::coverage::Coverage;
 use crate::reference::Estimates;
 use crate::scheduler::{Offer, Relay, Scheduler};
-use crate::work::Work;
+use crate::work::{Work, settings_of};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,8 +36,8 @@ impl ShellGraph {
     /// How many functions and settings the tasks have that were submitted so far.
     fn tables(&self) -> [usize; 2] {
         let tasks = self.work.end_of(self.pieces - 1);
-        let count = |list: &[u32]| list[..tasks].iter().max().map_or(0, |last| *last as usize + 1);
-        [count(&self.plan.functions), count(&self.plan.task_settings)]
+        let functions = self.plan.functions[..tasks].iter().max().map_or(0, |last| *last as usize + 1);
+        [functions, settings_of(&self.plan, tasks)]
     }
 }
 

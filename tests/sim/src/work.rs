@@ -233,13 +233,12 @@ impl Work {
         let from = if piece == 0 { 0 } else { self.end_of(piece - 1) };
         let to = self.end_of(piece);
         let starts = &whole.dependency_starts[from..=to];
-        let settings = |to: usize| whole.task_settings[..to].iter().max().map_or(0, |last| *last as usize + 1);
         GraphPlan {
             dependency_starts: starts.iter().map(|start| start - starts[0]).collect(),
             dependencies: whole.dependencies[starts[0] as usize..starts[to - from] as usize].to_vec(),
             functions: whole.functions[from..to].to_vec(),
             task_settings: whole.task_settings[from..to].to_vec(),
-            settings: whole.settings[settings(from)..settings(to)].to_vec(),
+            settings: whole.settings[settings_of(whole, from)..settings_of(whole, to)].to_vec(),
             expected: part(&whole.expected, from..to),
             edge_bytes: part(&whole.edge_bytes, starts[0] as usize..starts[to - from] as usize),
             outputs: whole.outputs.iter().copied().filter(|output| self.piece_of_output(*output) == piece).collect(),
@@ -319,4 +318,10 @@ pub enum WorkError {
     /// Tasks need each other.
     #[error("tasks need each other in a circle")]
     Cycle,
+}
+
+/// How many settings the first tasks of a plan bring: their own, and those of the other ways in which they may run.
+pub(crate) fn settings_of(plan: &GraphPlan, tasks: usize) -> usize {
+    let end = |position: &u32| *position as usize + 1 + plan.settings[*position as usize].fallbacks.len();
+    plan.task_settings[..tasks].iter().map(end).max().unwrap_or(0)
 }
