@@ -9,6 +9,9 @@ use clap::Args;
 
 /// Lists the graphs of a fleet that are published
 #[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks published
+  wasm-tasks published --json | jq -r '.[].name'")]
 pub(crate) struct Published {
     /// Print JSON
     #[arg(long)]

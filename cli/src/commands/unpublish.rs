@@ -8,6 +8,8 @@ use clap::Args;
 
 /// Withdraws the name of a published graph
 #[derive(Args)]
+#[command(after_help = "Examples:
+  wasm-tasks unpublish prices                   its results go once no client needs them")]
 pub(crate) struct Unpublish {
     /// The name
     name: String,
