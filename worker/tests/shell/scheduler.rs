@@ -129,7 +129,7 @@ impl Scheduler {
         self.say(ToWorker::AssignTasks { graph: GRAPH, tasks }).await;
     }
 
-    /// The next message, finished attempts one at a time.
+    /// The next message, finished attempts one at a time. What runs and how much memory is left is passed over.
     pub(crate) async fn hear(&mut self) -> FromWorker {
         loop {
             if let Some(message) = self.heard.pop_front() {
@@ -140,7 +140,7 @@ impl Scheduler {
                     FromWorker::AttemptsFinished(reports) => {
                         self.heard.extend(reports.into_iter().map(|report| FromWorker::AttemptsFinished(vec![report])));
                     }
-                    FromWorker::AttemptsStarted(_) => {}
+                    FromWorker::AttemptsStarted(_) | FromWorker::MemoryShort(_) => {}
                     other => self.heard.push_back(other),
                 }
             }
