@@ -151,7 +151,7 @@ async fn data_is_fetched_once_and_only_when_needed() {
 async fn results_beyond_the_memory_are_spilled_used_served_and_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
     let spill_dir = Some(folder.path().to_owned());
-    let mut scheduler = Scheduler::start(WorkerSettings { memory_bytes: 1 << 20, spill_dir, ..settings(1) });
+    let mut scheduler = Scheduler::start(WorkerSettings { memory_bytes: 1 << 20, spill_at: 50, spill_dir, ..settings(1) });
     scheduler.open().await;
     scheduler.assign((0..8).map(|at| task(at, "bytes", args(&[300_000]), vec![])).collect()).await;
     let mut digests = Vec::new();
