@@ -122,6 +122,12 @@ fn an_idle_worker_steals_what_waits_and_never_a_chain() {
         assert!(!text.contains("retract") && !text.contains("cancel"), "{text}");
     }
     // Independent tasks that turn out to be long are asked back for a worker that joins.
+    let mut world = asked_back();
+    assert_eq!(world.settle(), "", "asked once");
+}
+
+/// A worker with tasks that turned out to be long, just asked for some of them because another joined.
+fn asked_back() -> World {
     let mut world = World::new(&[1]);
     world.run = wasm_tasks_protocol::Duration(10);
     let edges: Vec<&[u32]> = vec![&[]; 20];
@@ -132,20 +138,12 @@ fn an_idle_worker_steals_what_waits_and_never_a_chain() {
     world.join(2, 1);
     let text = world.finish(1, 2, 8);
     assert!(text.contains("retract"), "{text}");
-    assert_eq!(world.settle(), "", "asked once");
+    world
 }
 
 #[test]
 fn a_worker_that_keeps_what_it_was_asked_for_is_not_asked_again_at_once() {
-    let mut world = World::new(&[1]);
-    world.run = wasm_tasks_protocol::Duration(10);
-    let edges: Vec<&[u32]> = vec![&[]; 20];
-    world.submit(plan(&edges, &(0..20).collect::<Vec<_>>()));
-    world.finish(1, 0, 8);
-    world.run = wasm_tasks_protocol::Duration(10_000_000);
-    world.finish(1, 1, 8);
-    world.join(2, 1);
-    assert!(world.finish(1, 2, 8).contains("retract"));
+    let mut world = asked_back();
     let worker = wasm_tasks_protocol::ids::WorkerId(1);
     let all: Vec<_> = world.assigned[&worker].iter().map(|(_, attempt)| *attempt).collect();
     for _ in 0..3 {
