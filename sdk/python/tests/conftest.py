@@ -2,12 +2,23 @@
 
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from wasm_tasks import BinaryNotFound, find_binary
+
 CONFORMANCE = Path(__file__).resolve().parents[2] / "conformance"
+
+
+def is_program_built():
+    """Whether there is the real `wasm-tasks` to run tests on."""
+    try:
+        return b"wasm-tasks" in subprocess.run([find_binary(), "--version"], stdout=subprocess.PIPE, check=False).stdout
+    except (BinaryNotFound, OSError):
+        return False
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 import concurrent.futures
 import gc
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
+from conftest import is_program_built
 
 from wasm_tasks import (
     FIRST_COMPLETED,
     BadInput,
-    BinaryNotFound,
     Client,
     ExecutionError,
     GraphError,
@@ -20,20 +19,12 @@ from wasm_tasks import (
     as_completed,
     component,
     data,
-    find_binary,
     wait,
 )
 
 GUESTS = Path(__file__).resolve().parents[3] / "target" / "guests"
 #: Nothing here waits this long unless it is broken.
 PATIENCE = 60
-
-
-def is_program_built():
-    try:
-        return b"wasm-tasks" in subprocess.run([find_binary(), "--version"], stdout=subprocess.PIPE, check=False).stdout
-    except (BinaryNotFound, OSError):
-        return False
 
 
 pytestmark = pytest.mark.skipif(

@@ -1,21 +1,14 @@
 """The real program and a real component, where both have been built: `cargo xtask guests`, `cargo build -p wasm-tasks-cli`."""
 
 import array
-import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import is_program_built
 
-from wasm_tasks import BadInput, BinaryNotFound, NoConnection, TaskFailed, component, compute, data, find_binary
+from wasm_tasks import BadInput, NoConnection, TaskFailed, component, compute, data
 
 CALC = Path(__file__).resolve().parents[3] / "target" / "guests" / "calc.wasm"
-
-
-def is_program_built():
-    try:
-        return b"wasm-tasks" in subprocess.run([find_binary(), "--version"], stdout=subprocess.PIPE, check=False).stdout
-    except (BinaryNotFound, OSError):
-        return False
 
 
 pytestmark = pytest.mark.skipif(
