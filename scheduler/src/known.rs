@@ -2,14 +2,14 @@
 //!
 //! All of it is bounded by the limits of a graph. Who takes it in turns is the shell's; whether a fragment is right, `extend`'s.
 
-use crate::parts::{Part, Parts};
+use crate::parts::Parts;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use wasm_tasks_interface::{Earlier, EarlierData, FoundTypes, FunctionSignature, Interface};
 use wasm_tasks_protocol::Type;
-use wasm_tasks_protocol::graph::{Extent, Settings};
+use wasm_tasks_protocol::graph::{Extent, Graph, Settings};
 use wasm_tasks_protocol::ids::TaskIndex;
 
 /// An accepted graph, for checks.
@@ -30,7 +30,7 @@ pub(crate) struct Known {
 /// What a part adds.
 #[derive(Debug)]
 pub(crate) struct Addition {
-    pub(crate) part: Arc<Part>,
+    pub(crate) part: Arc<Graph>,
     pub(crate) interfaces: Vec<Arc<Interface>>,
     pub(crate) types: FoundTypes,
     pub(crate) settings: Vec<Settings>,
@@ -41,7 +41,7 @@ impl Known {
     /// Of a graph of its own.
     pub(crate) fn new(first: Addition) -> Known {
         let Addition { part, interfaces, types, settings, bytes } = first;
-        let edges = part.graph.edge_count();
+        let edges = part.edge_count();
         Known {
             parts: Parts::new(part),
             interfaces,
@@ -59,7 +59,7 @@ impl Known {
         let Addition { part, interfaces, types, settings, bytes } = addition;
         let keys = self.keys.get_or_insert_with(|| Keys::of(&self.parts));
         self.parts.push(Arc::clone(&part));
-        part.graph.tasks().for_each(|task| keys.insert(task.key(), task.index(), &self.parts));
+        part.tasks().for_each(|task| keys.insert(task.key(), task.index(), &self.parts));
         self.interfaces.extend(interfaces);
         self.signatures.extend(types.functions);
         self.data_types.extend(types.data);
@@ -67,7 +67,7 @@ impl Known {
             self.data_types[position as usize].extend(more);
         }
         self.settings.extend(settings);
-        self.edges += part.graph.edge_count();
+        self.edges += part.edge_count();
         self.bytes += bytes;
     }
 

@@ -7,29 +7,23 @@ use std::sync::Arc;
 use wasm_tasks_protocol::graph::{Component, DataEntry, Extent, Function, Graph, Options, Reference, Task, join};
 use wasm_tasks_protocol::ids::TaskIndex;
 
-/// One file.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) graph: Graph,
-}
-
 /// All parts, in their order. Cheap to clone while there are few.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
-    parts: Vec<Arc<Part>>,
+    parts: Vec<Arc<Graph>>,
     extent: Extent,
 }
 
 impl Parts {
-    pub(crate) fn new(first: Arc<Part>) -> Parts {
-        let extent = first.graph.extent();
+    pub(crate) fn new(first: Arc<Graph>) -> Parts {
+        let extent = first.extent();
         Parts { parts: vec![first], extent }
     }
 
     /// Adds a part whose positions follow those of the last.
-    pub(crate) fn push(&mut self, part: Arc<Part>) {
-        assert_eq!(part.graph.base(), self.extent, "a part was checked to continue the others");
-        self.extent = self.extent.plus(part.graph.extent());
+    pub(crate) fn push(&mut self, part: Arc<Graph>) {
+        assert_eq!(part.base(), self.extent, "a part was checked to continue the others");
+        self.extent = self.extent.plus(part.extent());
         self.parts.push(part);
     }
 
@@ -37,8 +31,8 @@ impl Parts {
     pub(crate) fn file(&self) -> Bytes {
         let (first, fragments) = self.parts.split_first().expect("there is a first part");
         match fragments {
-            [] => first.graph.file().clone(),
-            fragments => join(&first.graph, fragments.iter().map(|part| &part.graph)).into(),
+            [] => first.file().clone(),
+            fragments => join(first, fragments.iter().map(|part| &**part)).into(),
         }
     }
 
@@ -49,42 +43,42 @@ impl Parts {
 
     /// Options for every task of the graph.
     pub(crate) fn options(&self) -> &Options {
-        self.parts[0].graph.options()
+        self.parts[0].options()
     }
 
     /// The part that an entry of a table is in. `base` gives where that table starts in a part.
-    fn part_at(&self, position: u32, base: impl Fn(&Extent) -> u32) -> &Arc<Part> {
+    fn part_at(&self, position: u32, base: impl Fn(&Extent) -> u32) -> &Arc<Graph> {
         let at = match self.parts.len() {
             1 => 1,
-            _ => self.parts.partition_point(|part| base(&part.graph.base()) <= position),
+            _ => self.parts.partition_point(|part| base(&part.base()) <= position),
         };
         &self.parts[at - 1]
     }
 
-    pub(crate) fn part_of(&self, task: TaskIndex) -> &Part {
+    pub(crate) fn part_of(&self, task: TaskIndex) -> &Graph {
         self.part_at(task.0, |base| base.tasks)
     }
 
     pub(crate) fn task(&self, task: TaskIndex) -> Task<'_> {
-        self.part_of(task).graph.task(task)
+        self.part_of(task).task(task)
     }
 
     pub(crate) fn tasks(&self) -> impl Iterator<Item = Task<'_>> {
-        self.parts.iter().flat_map(|part| part.graph.tasks())
+        self.parts.iter().flat_map(|part| part.tasks())
     }
 
     pub(crate) fn function(&self, position: u32) -> &Function {
         let part = self.part_at(position, |base| base.functions);
-        part.graph.function(position).expect("positions of functions were checked")
+        part.function(position).expect("positions of functions were checked")
     }
 
     pub(crate) fn component(&self, position: u32) -> &Component {
-        let graph = &self.part_at(position, |base| base.components).graph;
+        let graph = self.part_at(position, |base| base.components);
         &graph.components()[(position - graph.base().components) as usize]
     }
 
     fn entry(&self, position: u32) -> Option<(&Graph, &DataEntry)> {
-        let graph = &self.part_at(position, |base| base.data).graph;
+        let graph = self.part_at(position, |base| base.data);
         Some((graph, graph.data().get((position - graph.base().data) as usize)?))
     }
 
@@ -101,12 +95,12 @@ impl Parts {
     }
 
     pub(crate) fn output(&self, position: u32) -> Option<&Reference> {
-        let graph = &self.part_at(position, |base| base.outputs).graph;
+        let graph = self.part_at(position, |base| base.outputs);
         graph.outputs().get((position - graph.base().outputs) as usize)
     }
 
     pub(crate) fn outputs(&self) -> impl Iterator<Item = &Reference> {
-        self.parts.iter().flat_map(|part| part.graph.outputs())
+        self.parts.iter().flat_map(|part| part.outputs())
     }
 
     /// What an output is called: the task's key, followed by its path.

@@ -3,7 +3,6 @@
 use crate::components::Components;
 use crate::dense_hash::DenseMap;
 use crate::known::{Addition, Known};
-use crate::parts::Part;
 use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_interface::{Interface, check, check_fragment};
@@ -36,7 +35,7 @@ pub(crate) struct Prepared {
 /// A fragment that may be added.
 #[derive(Debug)]
 pub(crate) struct Extension {
-    pub(crate) part: Arc<Part>,
+    pub(crate) part: Arc<Graph>,
     pub(crate) tables: Tables,
     pub(crate) plan: GraphPlan,
 }
@@ -67,7 +66,7 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let plan = plan(&graph, &[], |function| levels(&graph, function, None));
     let settings = plan.settings.clone();
     let bytes = graph.file().len();
-    let part = Arc::new(Part { graph });
+    let part = Arc::new(graph);
     let known = Known::new(Addition { part, interfaces, types: checked.into_types(), settings: settings.clone(), bytes });
     Ok(Prepared { known, tables: Tables { functions, data, settings }, outputs_by_task, plan })
 }
@@ -114,7 +113,7 @@ pub(crate) fn prepare_fragment(
     let plan = plan(&graph, &known.settings, |function| levels(&graph, function, Some(known)));
     let settings = plan.settings.clone();
     let bytes = graph.file().len() + FRAGMENT_BYTES;
-    let part = Arc::new(Part { graph });
+    let part = Arc::new(graph);
     let addition =
         Addition { part: Arc::clone(&part), interfaces, types: checked.into_types(), settings: settings.clone(), bytes };
     Ok((Extension { part, tables: Tables { functions, data, settings }, plan }, addition))

@@ -100,14 +100,14 @@ impl Actor {
         let Some(link) = self.workers.get_mut(&worker) else { return };
         define(graph, worker, link);
         let part = graph.parts.part_of(id.task);
-        let task = part.graph.task(id.task);
+        let task = part.task(id.task);
         let assignment = Assignment {
             task: id.task,
             attempt: assigned.attempt,
             function: task.function_index(),
             settings: assigned.settings,
             priority: assigned.priority,
-            args: part.graph.file().slice(task.args_range()),
+            args: part.file().slice(task.args_range()),
             inputs: wire_inputs(graph, assigned.inputs),
         };
         let id = graph.id;
