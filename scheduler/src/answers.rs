@@ -44,6 +44,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
         "dependents_failed": counts.dependents_failed,
         "assigned": counts.assigned,
         "attempts": counts.attempts,
+        "copies": counts.copies,
         "bytes_moved": counts.bytes_moved,
         "memory_peak_bytes": counts.memory_peak_bytes,
         "elapsed_ms": elapsed.0 / 1_000,
@@ -215,7 +216,16 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
             ),
             (None, None) => "it is ready and waits for a worker that has room".to_owned(),
         },
-        StateName::Assigned => format!("it is at {}", list(&workers)),
+        StateName::Assigned => {
+            let runs = explanation.running.map_or_else(String::new, |(ran, expected)| {
+                format!(", and runs for {:.1} s of {:.1} s expected", ran.as_secs_f64(), expected.as_secs_f64())
+            });
+            let copy = explanation.copy.map_or_else(String::new, |worker| {
+                let worker = actor.worker_name(worker);
+                format!("; that is long, so a second attempt was begun at `{worker}`: whichever ends first counts")
+            });
+            format!("it is at {}{runs}{copy}", list(&workers))
+        }
         StateName::Resting => format!("it failed and runs again in {:.1} s", wait.map_or(0.0, |wait| wait.as_secs_f64())),
         StateName::Done => format!("its result is at {}", list(&workers)),
         StateName::Failed => match &explanation.cause {
@@ -238,6 +248,7 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         "needed_by": explanation.needed_by,
         "missing": missing,
         "workers": workers,
+        "copy": explanation.copy.map(|worker| actor.worker_name(worker)),
         "cause": explanation.cause.as_ref().map(key),
         "error": error.map(|error| json!({"code": error.code.as_str(), "message": error.message, "stderr_tail": error.stderr_tail, "backtrace": error.backtrace})),
         "retry_in_ms": wait.map(|wait| wait.0 / 1_000),

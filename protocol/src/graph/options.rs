@@ -137,6 +137,8 @@ pub struct Options {
     pub retries: Option<u32>,
     /// Part of the seed.
     pub seed: Option<u64>,
+    /// Whether a second attempt may be begun beside one that takes too long.
+    pub speculate: Option<bool>,
     /// How long a worker must stay at least, in milliseconds.
     pub time_request_ms: Option<u64>,
     /// Wall time of one attempt, in milliseconds.
@@ -189,6 +191,8 @@ pub struct Settings {
     pub retries: u32,
     /// Part of the seed.
     pub seed: u64,
+    /// Whether a second attempt may be begun beside one that takes too long.
+    pub speculate: bool,
     /// How long a worker must stay at least; zero: any time.
     pub time_request: Duration,
     /// Wall time of one attempt.
@@ -261,10 +265,17 @@ impl Settings {
             result_bytes_max: first(&levels, |options| &options.result_bytes_max).unwrap_or(RESULT_BYTES_MAX_DEFAULT),
             retries: first(&levels, |options| &options.retries).unwrap_or(0),
             seed: first(&levels, |options| &options.seed).unwrap_or(0),
+            speculate: first(&levels, |options| &options.speculate).unwrap_or(true),
             time_request: Duration::from_millis(first(&levels, |options| &options.time_request_ms).unwrap_or(0)),
             timeout: Duration::from_millis(first(&levels, |options| &options.timeout_ms).unwrap_or(TIMEOUT_MS_DEFAULT)),
             fallbacks: requests.collect(),
         }
+    }
+
+    /// Whether a second attempt may run beside one that takes too long: the author did not forbid it, and the task is pure, or
+    /// may be repeated by the author's own word.
+    pub fn may_speculate(&self) -> bool {
+        self.speculate && (self.grants.is_empty() || self.retries > 0)
     }
 
     /// These settings for each way in which the task may run, the preferred first: each has those after it as fallbacks.

@@ -220,6 +220,7 @@ fn options(json: &Json) -> Options {
         result_bytes_max: number("result-bytes-max"),
         retries: number("retries").map(|retries| retries as u32),
         seed: number("seed"),
+        speculate: json.get("speculate").map(|speculate| speculate == "auto"),
         deadline_ms: number("deadline-ms"),
         time_request_ms: number("time-request-ms"),
         timeout_ms: number("timeout-ms"),

@@ -1,6 +1,7 @@
 //! Live attempts: a slab whose index is part of the attempt's number.
 
 use crate::queue::ShapeIndex;
+use crate::stragglers::Watch;
 use crate::task::TaskId;
 use crate::worker::WorkerIndex;
 use wasm_tasks_protocol::ids::Attempt;
@@ -49,6 +50,12 @@ pub(crate) struct LiveAttempt {
     pub(crate) is_retracting: bool,
     /// Its worker kept it when it was asked for: it is not asked for again before this.
     pub(crate) kept_until: Time,
+    /// Whether it was begun beside another that takes too long.
+    pub(crate) is_copy: bool,
+    /// Whether it took much longer than was expected.
+    pub(crate) is_late: bool,
+    /// Where it stands in the index of those that may take too long.
+    pub(crate) watch: Watch,
     /// Its worker has an older copy of the result, of which it was not told to let it go.
     pub(crate) has_copy: bool,
 }

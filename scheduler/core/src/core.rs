@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::load_index::LoadIndex;
 use crate::placement::reserve::Reservations;
 use crate::queue::Queues;
+use crate::stragglers::Stragglers;
 use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub enum TimerName {
     Drain,
     /// A graph must have ended.
     Deadline,
+    /// An attempt runs so long that it is looked at.
+    Straggler,
 }
 
 /// What happened so far, for statistics and tests.
@@ -47,6 +50,10 @@ pub struct Counters {
     pub retracted: u64,
     /// Results that were moved from workers that left.
     pub moved: u64,
+    /// Attempts that were begun beside others that took too long.
+    pub copies: u64,
+    /// Of these, those that ended first.
+    pub copies_won: u64,
     /// Steps of tasks, by the position of the transition in [`TRANSITIONS`](crate::TRANSITIONS).
     pub transitions: [u64; crate::TRANSITIONS.len()],
 }
@@ -78,6 +85,9 @@ pub struct SchedulerCore {
     /// Where the search for workers that are liked goes on.
     pub(crate) liked_cursor: usize,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
+    pub(crate) stragglers: Stragglers,
+    /// Slots of all workers, in thousandths.
+    pub(crate) fleet_slots_milli: u64,
     pub(crate) drains: Drains,
     /// Graphs that have a deadline which has not passed.
     pub(crate) deadlines: BTreeSet<(Time, GraphIndex)>,
@@ -111,6 +121,8 @@ impl SchedulerCore {
             reservations: Reservations::default(),
             liked_cursor: 0,
             resting: BTreeSet::new(),
+            stragglers: Stragglers::default(),
+            fleet_slots_milli: 0,
             drains: Drains::default(),
             deadlines: BTreeSet::new(),
             counters: Counters::default(),
@@ -183,6 +195,7 @@ impl SchedulerCore {
             Event::Tick => {
                 self.on_tick(now, out);
                 self.end_overdue_drains(now, out);
+                self.look_for_stragglers();
             }
         }
         self.is_unsettled = true;
@@ -193,7 +206,8 @@ impl SchedulerCore {
         let retry = self.resting.first().map(|(at, _)| (*at, TimerName::Retry));
         let drain = self.drains.next_deadline().map(|at| (at, TimerName::Drain));
         let deadline = self.deadlines.first().map(|(at, _)| (*at, TimerName::Deadline));
-        [retry, drain, deadline].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let straggler = self.stragglers.next_look().map(|at| (at, TimerName::Straggler));
+        [retry, drain, deadline, straggler].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// What happened so far.

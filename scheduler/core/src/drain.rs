@@ -401,10 +401,7 @@ impl SchedulerCore {
                 if let Some(drain) = self.drains.by_worker.get_mut(&index) {
                     drain.summary.stopped += 1;
                 }
-                if self.graph(id.graph).task(id.task).attempts_live().is_empty() {
-                    self.requeue(id);
-                    self.withdraw_dependents(id, out);
-                }
+                self.go_on_without(id, index, out);
             }
             if let Some(drain) = self.drains.by_worker.get_mut(&index).filter(|drain| !drain.is_dismissed) {
                 drain.summary.is_timed_out = true;

@@ -18,6 +18,10 @@ pub struct Explanation {
     pub missing: Vec<TaskIndex>,
     /// Workers that have it, or its result.
     pub workers: Vec<WorkerId>,
+    /// Of the workers, the one that has a second attempt because the first takes too long.
+    pub copy: Option<WorkerId>,
+    /// How long it runs, as far as its worker told, and what was expected.
+    pub running: Option<(Duration, Duration)>,
     /// Tasks that still need its result, and one more for an output.
     pub needed_by: u32,
     /// The task whose failure this one shares.
@@ -59,6 +63,7 @@ impl SchedulerCore {
         };
         let is_missing = |input: &&TaskIndex| !graph.task(**input).is_done();
         let fits = if task.state == State::Queued { self.fits(id) } else { Vec::new() };
+        let live = task.attempts_live().iter().map(|attempt| self.attempts.at(*attempt));
         Some(Explanation {
             state: task.state.name(),
             attempts: u32::from(task.attempts),
@@ -67,6 +72,15 @@ impl SchedulerCore {
                 false => Vec::new(),
             },
             workers,
+            copy: live
+                .clone()
+                .find(|live| live.is_copy && task.attempts_live().len() > 1)
+                .map(|live| self.worker(live.worker).id),
+            running: live
+                .filter(|live| live.is_started)
+                .map(|live| live.starts)
+                .min()
+                .map(|starts| (self.now.since(starts), Duration(self.length_or_guess_us(id)))),
             needed_by: task.needed,
             cause: if let State::Failed { cause } = task.state { Some(cause) } else { None },
             until: if let State::Resting { until } = task.state { Some(until) } else { None },
@@ -100,7 +114,7 @@ impl SchedulerCore {
     }
 
     /// Whether a worker could run tasks of a shape in one of their ways.
-    fn could_run(&self, worker: WorkerIndex, shape: ShapeIndex) -> bool {
+    pub(crate) fn could_run(&self, worker: WorkerIndex, shape: ShapeIndex) -> bool {
         let worker = self.worker(worker);
         let mut ways = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.iter().copied());
         !worker.is_leaving && ways.any(|way| worker.could_ever(self.queues.key(way), self.now))

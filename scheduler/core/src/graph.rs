@@ -28,6 +28,8 @@ pub struct GraphCounts {
     pub assigned: u64,
     /// Assignments so far.
     pub attempts: u64,
+    /// Of these, those that were begun beside others that took too long.
+    pub copies: u64,
     /// Bytes of results that assignments had to move.
     pub bytes_moved: u64,
     /// Largest peak of a task's linear memory.
@@ -47,12 +49,20 @@ pub struct FunctionStatistics {
     pub memory_peak_bytes: u64,
     /// Exponential moving average of the wall time, in microseconds.
     pub mean_us: Option<f64>,
+    /// Attempts whose length was foreseen.
+    pub(crate) foreseen: u64,
+    /// How far they were off, as parts of what was foreseen: an exponential moving average.
+    pub(crate) spread: f64,
     /// Of attempts whose length was expected: the sum of what was, in microseconds, the older the less.
     pub(crate) expected_us: f64,
     /// And of what they took.
     pub(crate) taken_us: f64,
 }
 
+/// Weight of the newest attempt in the average of how far attempts were off: that of deviations in RFC 6298.
+const SPREAD_WEIGHT: f64 = 0.25;
+/// No single attempt is taken to be further off than this many times what was foreseen.
+const OFF_MAX: f64 = 10.0;
 /// How much the sums of earlier attempts count beside the newest.
 const OLDER_WEIGHT: f64 = 0.98;
 
@@ -65,6 +75,14 @@ impl FunctionStatistics {
         }
         self.expected_us = self.expected_us * OLDER_WEIGHT + expected_us as f64;
         self.taken_us = self.taken_us * OLDER_WEIGHT + taken.0 as f64;
+    }
+
+    /// Notes an attempt that was foreseen to take so many microseconds.
+    pub(crate) fn note_spread(&mut self, foreseen_us: u64, taken: Duration) {
+        let off = (taken.0 as f64 / foreseen_us.max(1) as f64 - 1.0).abs().min(OFF_MAX);
+        // RFC 6298 begins with half of the first measurement.
+        self.spread = if self.foreseen == 0 { off.max(0.5) } else { self.spread + SPREAD_WEIGHT * (off - self.spread) };
+        self.foreseen += 1;
     }
 
     /// What tasks take over what is expected of them.

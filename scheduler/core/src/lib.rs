@@ -26,6 +26,7 @@ mod order;
 mod placement;
 mod queue;
 mod small_set;
+mod stragglers;
 mod task;
 mod transitions;
 mod worker;

@@ -15,7 +15,7 @@ use crate::action::{Action, Actions, InputAt};
 use crate::attempt::{LiveAttempt, Way};
 use crate::core::SchedulerCore;
 use crate::queue::ShapeIndex;
-use crate::small_set::SmallSet;
+use crate::stragglers::Watch;
 use crate::task::{NONE, State, TaskId};
 use crate::worker::WorkerIndex;
 use careful::Choice;
@@ -108,6 +108,7 @@ impl SchedulerCore {
             self.queues.push(shape, priority, id);
         }
         self.steal(out);
+        self.copy_stragglers(out);
         self.drain(out);
     }
 
@@ -151,7 +152,7 @@ impl SchedulerCore {
         all.find(|worker| self.has_room(*worker, id, shape))
     }
 
-    fn has_room(&self, index: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {
+    pub(crate) fn has_room(&self, index: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {
         let (worker, key) = (self.worker(index), self.queues.key(shape));
         if self.graph(id.graph).task(id.task).deaths > 0 && !worker.attempts.is_empty() {
             return false;
@@ -165,7 +166,7 @@ impl SchedulerCore {
     }
 
     /// Expected microseconds until the task could start at a worker: the queue there, or the inputs' way, whichever is longer.
-    fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
+    pub(crate) fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
         self.worker(worker).wait_us().max(self.transfer_us(id, worker))
     }
 
@@ -186,7 +187,7 @@ impl SchedulerCore {
         round_trip + link::micros(bytes, self.bandwidth)
     }
 
-    fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {
+    pub(crate) fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {
         let inputs: Vec<_> = {
             let graph = self.graph(id.graph);
             let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
@@ -199,6 +200,8 @@ impl SchedulerCore {
         let is_suspect = graph.task(id.task).deaths > 0;
         let assigned_at = self.now;
         let memory_bytes = self.learnt_memory(id);
+        let mut others = self.graph(id.graph).task(id.task).attempts_set();
+        let is_copy = !others.is_empty();
         let key = self.queues.key(way.shape);
         let target = self.workers[worker.0 as usize].as_mut().expect("only workers that are there are chosen");
         let position = target.attempts.len() as u32;
@@ -216,6 +219,9 @@ impl SchedulerCore {
             is_ahead,
             is_retracting: false,
             kept_until: wasm_tasks_protocol::time::Time::default(),
+            is_copy,
+            is_late: false,
+            watch: Watch::No,
             has_copy: false,
         });
         target.attempts.push(index);
@@ -226,8 +232,11 @@ impl SchedulerCore {
         target.memory.begin(memory_bytes);
         let worker_id = target.id;
         self.reindex(worker);
-        self.change(id, State::Assigned(SmallSet::One(index)));
+        others.insert(index);
+        self.change(id, State::Assigned(others));
         self.counters.sent_ahead += u64::from(is_ahead);
+        self.counters.copies += u64::from(is_copy);
+        self.stragglers.copies += usize::from(is_copy);
         let moved: u64 = inputs
             .iter()
             .filter(|input| matches!(&input.at, InputAt::Workers(holders) if !holders.contains(&worker_id)))
@@ -236,10 +245,11 @@ impl SchedulerCore {
         let graph = self.graph_mut(id.graph);
         graph.workers.insert(worker.0);
         graph.counts.attempts += 1;
+        graph.counts.copies += u64::from(is_copy);
         graph.counts.bytes_moved += moved;
         let task = graph.task_mut(id.task);
         task.attempts = task.attempts.saturating_add(1);
-        if task.family != NONE {
+        if task.family != NONE && !is_copy {
             let family = task.family as usize;
             graph.tasks[family].home = worker.0;
         }

@@ -157,6 +157,16 @@ impl Task {
         if let State::Done { size, .. } = self.state { size } else { 0 }
     }
 
+    /// Its live attempts, as a set of its own.
+    pub(crate) fn attempts_set(&self) -> SmallSet {
+        match &self.state {
+            State::Assigned(attempts) => attempts.clone(),
+            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Done { .. } | State::Failed { .. } => {
+                SmallSet::Empty
+            }
+        }
+    }
+
     pub(crate) fn attempts_live(&self) -> &[u32] {
         match &self.state {
             State::Assigned(attempts) => attempts.as_slice(),

@@ -8,5 +8,6 @@ mod plain;
 mod random;
 mod reserve;
 mod stops;
+mod stragglers;
 mod ways;
 mod world;

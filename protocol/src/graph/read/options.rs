@@ -23,6 +23,7 @@ const FIELDS: Known = Known::new(
         "result-bytes-max",
         "retries",
         "seed",
+        "speculate",
         "time-request-ms",
         "timeout-ms",
     ],
@@ -55,13 +56,8 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
         timeout_ms: number("timeout-ms", 1, TIMEOUT_MS_MAX)?,
         ..Options::default()
     };
-    if let Some(cache) = fields.optional("cache") {
-        options.cache = Some(match cache.str()? {
-            "auto" => true,
-            "never" => false,
-            _ => return Err(cache.bad("`cache` is `auto` or `never`")),
-        });
-    }
+    options.cache = auto_or_never(&fields, "cache")?;
+    options.speculate = auto_or_never(&fields, "speculate")?;
     if let Some(expected) = fields.optional("expected-ms") {
         let micros = expected.milli()?;
         if micros > TIMEOUT_MS_MAX * 1_000 {
@@ -107,6 +103,15 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
         (options.slots_milli, options.memory_bytes, options.pools) = (amounts.slots_milli, amounts.memory_bytes, amounts.pools);
     }
     Ok(options)
+}
+
+fn auto_or_never(fields: &Fields<'_>, name: &str) -> Result<Option<bool>, GraphError> {
+    let Some(field) = fields.optional(name) else { return Ok(None) };
+    match field.str()? {
+        "auto" => Ok(Some(true)),
+        "never" => Ok(Some(false)),
+        _ => Err(field.bad(format!("`{name}` is `auto` or `never`"))),
+    }
 }
 
 fn rules(field: &Field<'_>) -> Result<Vec<LabelRule>, GraphError> {

@@ -12,7 +12,7 @@ pub(in crate::graph) fn write_options(options: &Options) -> Option<Vec<u8>> {
         alternatives.iter().for_each(|alternative| out.raw(&write_alternative(alternative)));
     });
     map.some("backoff-ms", options.backoff_ms, Writer::uint);
-    map.some("cache", options.cache, |out, cache| out.str(if cache { "auto" } else { "never" }));
+    map.some("cache", options.cache, write_auto);
     map.some("deadline-ms", options.deadline_ms, Writer::uint);
     map.some("expected-ms", options.expected_us, write_milli);
     map.some("expected-result-bytes", options.expected_result_bytes, Writer::uint);
@@ -30,9 +30,14 @@ pub(in crate::graph) fn write_options(options: &Options) -> Option<Vec<u8>> {
     map.some("result-bytes-max", options.result_bytes_max, Writer::uint);
     map.some("retries", options.retries, |out, retries| out.uint(u64::from(retries)));
     map.some("seed", options.seed, Writer::uint);
+    map.some("speculate", options.speculate, write_auto);
     map.some("time-request-ms", options.time_request_ms, Writer::uint);
     map.some("timeout-ms", options.timeout_ms, Writer::uint);
     (map.count > 0).then(|| map.finish())
+}
+
+fn write_auto(out: &mut Writer, is_auto: bool) {
+    out.str(if is_auto { "auto" } else { "never" });
 }
 
 fn write_rules(out: &mut Writer, rules: &[LabelRule]) {

@@ -72,6 +72,7 @@ impl SchedulerCore {
                 Some(index) => {
                     let live = self.attempts.at_mut(index);
                     (live.starts, live.is_started) = (now, true);
+                    self.watch(index);
                 }
                 None => self.counters.stale_reports += 1,
             }

@@ -31,6 +31,8 @@ impl SchedulerCore {
             let pause = pause(backoff, *used, ended.number.0);
             if task.attempts_live().is_empty() {
                 self.rest(id, now + pause, out);
+            } else {
+                self.withdraw_dependents_at(id, ended.worker, out);
             }
         } else {
             self.fail_for_good(id, code, Some(worker), out);

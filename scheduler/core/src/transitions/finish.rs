@@ -25,13 +25,14 @@ impl SchedulerCore {
     ) {
         let ended = self.end_attempt(index);
         let id = ended.task;
-        let others: Vec<u32> =
-            self.graph(id.graph).task(id.task).attempts_live().iter().copied().filter(|other| *other != index).collect();
-        for other in others {
-            self.cancel_attempt(other, out);
-        }
+        let others = self.graph(id.graph).task(id.task).attempts_set();
         let worker = self.worker(ended.worker).id;
+        let foreseen_us = self.length_us(id);
         self.change(id, State::Done { size, holders: SmallSet::One(ended.worker.0), is_inline });
+        self.counters.copies_won += u64::from(ended.is_copy && !others.is_empty());
+        for other in others.as_slice() {
+            self.cancel_loser(*other, out);
+        }
         self.count_held(ended.worker, size, true);
         let graph = self.graph_mut(id.graph);
         graph.open -= 1;
@@ -44,6 +45,9 @@ impl SchedulerCore {
         // More than a linear memory can have is a lie.
         let peak = memory_peak_bytes.min(TASK_MEMORY_BYTES_MAX);
         statistics.memory_peak_bytes = statistics.memory_peak_bytes.max(peak);
+        if let Some(foreseen_us) = foreseen_us {
+            statistics.note_spread(foreseen_us, run);
+        }
         let newest = run.0 as f64;
         statistics.mean_us = Some(statistics.mean_us.map_or(newest, |mean| mean + NEWEST_WEIGHT * (newest - mean)));
         if let Some(expected) = graph.expected.get(id.task.0 as usize).filter(|expected| expected.run_us != Expected::NOT_SAID) {
@@ -95,6 +99,7 @@ impl SchedulerCore {
         worker.retracting -= u32::from(ended.is_retracting);
         worker.account(self.queues.key(shape), false);
         worker.memory.end(ended.memory_bytes, worker.attempts.is_empty());
+        self.stragglers.forget(index, &ended);
         self.reindex(ended.worker);
         if let State::Assigned(attempts) = &mut self.graph_mut(graph).task_mut(task).state {
             attempts.remove(index);

@@ -22,6 +22,7 @@ impl SchedulerCore {
         self.vacant_workers.remove(index.0);
         self.workers[index.0 as usize] = Some(Worker::new(id, plan));
         self.worker_ids.insert(id, index);
+        self.fleet_slots_milli += self.worker(index).plan.slots_milli;
         self.reindex(index);
         self.drains.note_receivers();
     }
@@ -60,6 +61,7 @@ impl SchedulerCore {
             self.on_attempt_orphaned(attempt, waiting.contains(&attempt), index, out);
         }
         self.end_drain(index);
+        self.fleet_slots_milli -= self.worker(index).plan.slots_milli;
         self.workers[index.0 as usize] = None;
         self.vacant_workers.insert(index.0);
         for graph in graphs {
@@ -152,10 +154,7 @@ impl SchedulerCore {
             }
             None => {
                 self.cancel_attempt(index, out);
-                if self.graph(id.graph).task(id.task).attempts_live().is_empty() {
-                    self.requeue(id);
-                    self.withdraw_dependents(id, out);
-                }
+                self.go_on_without(id, worker, out);
             }
         }
     }
@@ -213,7 +212,7 @@ impl SchedulerCore {
     }
 
     /// The attempt of a task that a worker has.
-    fn attempt_at(&self, id: TaskId, worker: WorkerIndex) -> Option<u32> {
+    pub(crate) fn attempt_at(&self, id: TaskId, worker: WorkerIndex) -> Option<u32> {
         let live = self.graph(id.graph).task(id.task).attempts_live();
         live.iter().copied().find(|attempt| self.attempts.at(*attempt).worker == worker)
     }

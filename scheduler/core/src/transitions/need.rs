@@ -5,6 +5,7 @@ use crate::core::SchedulerCore;
 use crate::event::GraphPlan;
 use crate::graph::Graph;
 use crate::task::{GraphIndex, State, TaskId};
+use crate::worker::WorkerIndex;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
 
 impl SchedulerCore {
@@ -138,6 +139,28 @@ impl SchedulerCore {
         let worker = self.worker(ended.worker).id;
         out.push(Action::Cancel { worker, attempt: ended.number });
         self.release_copy(&ended, out);
+    }
+
+    /// An attempt ended at a worker without a result: unless another one of its task lives, the task is sent to where it belongs.
+    pub(crate) fn go_on_without(&mut self, id: TaskId, worker: WorkerIndex, out: &mut Actions) {
+        if self.graph(id.graph).task(id.task).attempts_live().is_empty() {
+            self.requeue(id);
+            self.withdraw_dependents(id, out);
+        } else {
+            self.withdraw_dependents_at(id, worker, out);
+        }
+    }
+
+    /// Takes back dependents that were sent to one worker ahead of a result that may come into being elsewhere.
+    pub(crate) fn withdraw_dependents_at(&mut self, first: TaskId, worker: WorkerIndex, out: &mut Actions) {
+        for position in 0..self.graph(first.graph).dependents(first.task).len() {
+            let id = TaskId { graph: first.graph, task: self.graph(first.graph).dependents(first.task)[position] };
+            let Some(attempt) = self.attempt_at(id, worker).filter(|attempt| self.attempts.at(*attempt).is_ahead) else {
+                continue;
+            };
+            self.cancel_attempt(attempt, out);
+            self.go_on_without(id, worker, out);
+        }
     }
 
     /// Takes back dependents that were sent ahead of a result that will not come into being there.

@@ -25,10 +25,7 @@ impl SchedulerCore {
             self.counters.retracted += 1;
             let task = self.graph_mut(returned.graph).task_mut(returned.task);
             task.steals = task.steals.saturating_add(1);
-            if self.graph(returned.graph).task(returned.task).attempts_live().is_empty() {
-                self.requeue(returned);
-                self.withdraw_dependents(returned, out);
-            }
+            self.go_on_without(returned, worker, out);
         }
         for attempt in asked {
             if let Some(index) = mine(self, attempt) {

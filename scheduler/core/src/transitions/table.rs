@@ -24,6 +24,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Waiting, Assigned, "sent ahead: its last inputs are being made at that worker"),
     row(Queued, Assigned, "a worker had room"),
     row(Queued, Waiting, "an input was lost"),
+    row(Assigned, Assigned, "it takes much longer than was expected, and a second attempt was begun elsewhere"),
     row(Assigned, Done, "an attempt finished"),
     row(Assigned, Waiting, "given back, its worker died, or an input was lost"),
     row(Assigned, Resting, "an attempt failed and may be repeated"),

@@ -85,6 +85,7 @@ _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
     "result-bytes-max": _integer(0, _RESULT_BYTES_MAX),
     "retries": _integer(0, 100),
     "seed": _integer(0, _U64_MAX),
+    "speculate": _one_of("auto", "never"),
     "time-request-ms": _integer(1, _MS_MAX),
     "timeout-ms": _integer(1, _MS_MAX),
 }
