@@ -38,7 +38,17 @@ struct State<R: Runner> {
     /// The shell wants to hear when no more than this many jobs are left.
     report_at: usize,
     has_reported: bool,
+    /// The shell was told that what is done should be taken.
+    is_due: bool,
     is_closing: bool,
+}
+
+impl<R: Runner> State<R> {
+    /// Wakes the shell, which takes what is done.
+    fn report(&mut self, shell: &Notify) {
+        self.is_due = true;
+        shell.notify_one();
+    }
 }
 
 impl<R: Runner> Shared<R> {
@@ -109,6 +119,7 @@ impl<R: Runner> Lanes<R> {
                 is_flag_raised: false,
                 report_at: 0,
                 has_reported: false,
+                is_due: false,
                 is_closing: false,
             };
             let shared = Arc::new(Shared { state: Mutex::new(state), work: Condvar::new(), shell: Arc::clone(&self.shell) });
@@ -137,7 +148,7 @@ impl<R: Runner> Lanes<R> {
             let job = state.queue.remove(at);
             job.iter().flat_map(|job| &job.follows).for_each(|(_, maker)| drop(state.links.take(*maker)));
             state.done.push(not_run(id));
-            shared.shell.notify_one();
+            state.report(&shared.shell);
         }
     }
 
@@ -148,14 +159,18 @@ impl<R: Runner> Lanes<R> {
         let State { queue, done, links, .. } = &mut *state;
         *links = Links::default();
         done.extend(queue.drain(..).map(|job| not_run(job.id)));
-        shared.shell.notify_one();
+        state.report(&shared.shell);
     }
 
-    /// Takes what lanes have ended.
-    pub(crate) fn drain(&self, mut each: impl FnMut(LaneId, Vec<Completion>)) {
+    /// Takes what lanes have ended, of those that said it is time, or of all. Whatever else woke the shell would otherwise make
+    /// it report two or three tasks at a time, and a report costs as much as ten of them.
+    pub(crate) fn drain(&self, of_all: bool, mut each: impl FnMut(LaneId, Vec<Completion>)) {
         for (id, lane) in (0u32..).map(LaneId).zip(&self.lanes) {
             let Some(lane) = lane else { continue };
-            let done = std::mem::take(&mut lane.shared.lock().done);
+            let mut state = lane.shared.lock();
+            let is_due = std::mem::take(&mut state.is_due);
+            let done = if is_due || of_all { std::mem::take(&mut state.done) } else { Vec::new() };
+            drop(state);
             if !done.is_empty() {
                 each(id, done);
             }
@@ -219,13 +234,13 @@ fn work<R: Runner>(runner: &R, shared: &Shared<R>) {
             if is_due && !state.done.is_empty() {
                 state.has_reported |= left <= state.report_at;
                 last_report = Instant::now();
-                shared.shell.notify_one();
+                state.report(&shared.shell);
             }
             loop {
                 if let Some(mut job) = state.queue.pop_front() {
                     if !state.links.fill(&mut job) {
                         state.done.push(not_run(job.id));
-                        shared.shell.notify_one();
+                        state.report(&shared.shell);
                         continue;
                     }
                     if std::mem::take(&mut state.is_flag_raised) {

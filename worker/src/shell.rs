@@ -153,8 +153,10 @@ impl<R: Runner> Shell<R> {
 
     fn take_completions(&mut self) {
         let now = self.now();
+        // What the core takes for late may have ended.
+        let of_all = self.core.next_timeout().is_some_and(|(at, _)| at <= now);
         let Shell { lanes, core, logs, out, .. } = self;
-        lanes.drain(|lane: LaneId, completions: Vec<Completion>| {
+        lanes.drain(of_all, |lane: LaneId, completions: Vec<Completion>| {
             let mut ended = Vec::with_capacity(completions.len());
             for completion in completions {
                 if let Some(written) = completion.logs {

@@ -82,6 +82,8 @@ struct Lane {
     report_at: usize,
     has_reported: bool,
     last_report: Time,
+    /// It is time to take what is done.
+    is_due: bool,
 }
 
 /// How often each task ran, wherever it did.
@@ -204,8 +206,10 @@ impl Process {
         loop {
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "the core wants more and more at one moment");
+            let is_late = self.core.next_timeout().is_some_and(|(at, _)| at <= now);
             for at in 0..self.lanes.len() {
-                let ended = std::mem::take(&mut self.lanes[at].done);
+                let is_due = std::mem::take(&mut self.lanes[at].is_due);
+                let ended = if is_due || is_late { std::mem::take(&mut self.lanes[at].done) } else { Vec::new() };
                 if !ended.is_empty() {
                     // From here on the core knows: nothing new follows what ended.
                     let Lane { made, queue, current, .. } = &mut self.lanes[at];
@@ -263,7 +267,8 @@ impl Process {
             }
             Action::Interrupt { lane, id } => self.interrupt(now, lane, id),
             Action::Recall(lane) => {
-                let Lane { queue, done, .. } = &mut self.lanes[lane.0 as usize];
+                let Lane { queue, done, is_due, .. } = &mut self.lanes[lane.0 as usize];
+                *is_due = true;
                 done.extend(queue.drain(..).map(|launch| Ended { id: launch.id, outcome: Outcome::NotRun }));
             }
             Action::LoadComponent { component, digest, .. } => {
@@ -364,6 +369,7 @@ impl Process {
 
     fn interrupt(&mut self, now: Time, lane: LaneId, id: AttemptId) {
         let entry = &mut self.lanes[lane.0 as usize];
+        entry.is_due = true;
         if entry.current.as_ref().is_some_and(|(launch, ..)| launch.id == id) {
             entry.serial += 1;
             self.end_current(now, lane, true);
@@ -384,6 +390,7 @@ impl Process {
                 break launch;
             }
             entry.done.push(Ended { id: launch.id, outcome: Outcome::NotRun });
+            entry.is_due = true;
         };
         assert!(self.components.contains(&launch.component), "the core launches what is loaded");
         let graph = self.graphs[&launch.graph];
@@ -413,6 +420,7 @@ impl Process {
         if is_due {
             entry.has_reported |= is_low;
             entry.last_report = now;
+            entry.is_due = true;
         }
         is_due || !self.wishes.is_empty()
     }

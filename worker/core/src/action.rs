@@ -248,7 +248,7 @@ impl CoreSettings {
             pools: Vec::new(),
             fetches_max: 32,
             fetch_bytes_max: 256 << 20,
-            run_target: Duration(500),
+            run_target: Duration(1_000),
             idle_components_max: 32,
         }
     }

@@ -12,7 +12,7 @@ use crate::{AttemptId, WorkerCore};
 use wasm_tasks_protocol::Time;
 
 /// Attempts of a run at most: more gain nothing, and would make a lane slow to hear that they are not wanted.
-pub(crate) const RUN_LEN_MAX: u32 = 64;
+pub(crate) const RUN_LEN_MAX: u32 = 256;
 
 impl WorkerCore {
     /// Hands out what fits.
@@ -169,8 +169,24 @@ impl WorkerCore {
         self.execute(id, run, out);
     }
 
+    /// With how many attempts left a lane wants more: see [`Lane::wants_more`].
+    fn low_water(&self, id: LaneId) -> u32 {
+        let mut left_us = self.settings.run_target.0 / 2;
+        let queue = &self.lanes[id.0 as usize].queue;
+        let fitting = queue.iter().rev().take_while(|id| match self.attempts[**id].state() {
+            State::Running(place) | State::Stopping(place) => {
+                let fits = u64::from(place.expected_us) <= left_us;
+                left_us = left_us.saturating_sub(u64::from(place.expected_us));
+                fits
+            }
+            State::New | State::Waiting { .. } | State::Ready | State::Gone => false,
+        });
+        // When only the last is left, there is room for another however long it takes.
+        fitting.count().max(1).min(queue.len() - 1) as u32
+    }
+
     fn execute(&mut self, id: LaneId, run: Vec<Launch>, out: &mut Actions) {
-        let report_at = self.lanes[id.0 as usize].queue.len() as u32 / 2;
+        let report_at = self.low_water(id);
         out.perform.push(Action::Execute { lane: id, run, report_at });
     }
 }

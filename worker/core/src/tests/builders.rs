@@ -15,7 +15,15 @@ pub(super) fn graph_id(graph: u8) -> GraphId {
 
 pub(super) fn core_settings(slots: u32) -> CoreSettings {
     let pools = vec![Resource { name: "gpu".into(), milli: 1_000 }];
-    CoreSettings { fetches_max: 2, fetch_bytes_max: 1_000, pools, idle_components_max: 1, ..CoreSettings::new(slots, 1_000) }
+    let run_target = Duration(500);
+    CoreSettings {
+        fetches_max: 2,
+        fetch_bytes_max: 1_000,
+        pools,
+        idle_components_max: 1,
+        run_target,
+        ..CoreSettings::new(slots, 1_000)
+    }
 }
 
 /// Function 0 and 1 in component 0, function 2 in component 1; data entry 0 is here, entry 1 is not.
