@@ -1,6 +1,5 @@
 //! The `wasm-tasks` command: reads the command line and hands it to one of `commands`.
 
-mod allocator;
 mod commands;
 mod componentize;
 mod failure;
@@ -21,6 +20,7 @@ use clap::Parser;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use wasm_tasks_allocator as _;
 
 /// Runs graphs of sandboxed WebAssembly tasks, in this process or on a fleet.
 #[derive(Parser)]
@@ -46,9 +46,6 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);
 
 fn main() -> ExitCode {
     let CommandLine { command } = CommandLine::parse();
-    if matches!(command, Command::Submit(_) | Command::Run(_) | Command::Replay(_) | Command::Session(_) | Command::Worker(_)) {
-        allocator::keep_memory();
-    }
     start_logging(command.default_log_level());
     let ended = start_runtime().and_then(|runtime| {
         let ended = runtime.block_on(async {

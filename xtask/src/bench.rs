@@ -20,8 +20,6 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         None => println!("   python3 (3.9 or newer) not found: no comparison with dask"),
     }
     command.env("WASM_TASKS_BIN", tools::cli());
-    // As the command sets them for itself where it runs tasks: cli/src/allocator.rs.
-    command.env("MALLOC_TRIM_THRESHOLD_", "268435456").env("MALLOC_MMAP_THRESHOLD_", "33554432");
     execute(command.args(args))
 }
 

@@ -75,6 +75,9 @@ impl ShapeKey {
     }
 }
 
+/// Entries for which an empty queue keeps room.
+const ROOM_KEPT: usize = 4_096;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ShapeIndex(pub(crate) u32);
 
@@ -117,9 +120,13 @@ impl Queues {
         shapes.map(|(index, shape)| (index, shape.queue.iter().map(|Reverse((_, task))| *task)))
     }
 
-    /// Removes the first entry of a shape.
+    /// Removes the first entry of a shape. What is left of a long queue does not keep the room that it had.
     pub(crate) fn pop(&mut self, shape: ShapeIndex) {
-        self.shapes[shape.0 as usize].queue.pop();
+        let queue = &mut self.shapes[shape.0 as usize].queue;
+        queue.pop();
+        if queue.capacity() > ROOM_KEPT && queue.len() < queue.capacity() / 8 {
+            queue.shrink_to((queue.len() * 2).max(ROOM_KEPT));
+        }
     }
 
     pub(crate) fn block(&mut self, shape: ShapeIndex) {
@@ -157,5 +164,29 @@ impl Queues {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.shapes.iter().all(|shape| shape.queue.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Queues, ROOM_KEPT, ShapeKey};
+    use crate::task::{GraphIndex, TaskId};
+    use wasm_tasks_protocol::graph::Settings;
+    use wasm_tasks_protocol::ids::TaskIndex;
+    use wasm_tasks_protocol::message::Priority;
+
+    #[test]
+    fn a_queue_that_was_long_gives_its_room_back() {
+        let mut queues = Queues::default();
+        let shape = queues.intern(ShapeKey::of(&Settings::default()));
+        let graph = GraphIndex { slot: 0, generation: 0 };
+        (0..100_000).for_each(|task| queues.push(shape, Priority::default(), TaskId { graph, task: TaskIndex(task) }));
+        for left in (0..100_000).rev() {
+            assert_eq!(queues.first().map(|(_, id)| id.task.0), Some(99_999 - left));
+            queues.pop(shape);
+            let room = queues.shapes[0].queue.capacity();
+            assert!(room <= (left as usize * 8).max(2 * ROOM_KEPT) + 8, "room for {room} with {left} left");
+        }
+        assert!(queues.is_empty());
     }
 }

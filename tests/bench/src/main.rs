@@ -29,6 +29,7 @@ use report::Report;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use wasm_tasks_allocator as _;
 
 /// Runs a benchmark and adds its rows.
 type Bench = fn(&Context, &mut Report) -> Result<(), BenchError>;

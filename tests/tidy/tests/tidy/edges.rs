@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use wasm_tasks_tidy::{Package, Packages, Repository};
 
 /// Every package of the workspace, and what of the workspace it may name (tests included).
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("wasm-tasks-protocol", &[]),
     ("wasm-tasks-interface", &["wasm-tasks-protocol"]),
     ("wasm-tasks-transport", &["wasm-tasks-protocol"]),
@@ -31,6 +31,7 @@ const EDGES: [(&str, &[&str]); 15] = [
         "wasm-tasks-cli",
         &[
             "wasm-tasks",
+            "wasm-tasks-allocator",
             "wasm-tasks-protocol",
             "wasm-tasks-interface",
             "wasm-tasks-transport",
@@ -46,6 +47,7 @@ const EDGES: [(&str, &[&str]); 15] = [
         "wasm-tasks-bench",
         &[
             "wasm-tasks",
+            "wasm-tasks-allocator",
             "wasm-tasks-protocol",
             "wasm-tasks-interface",
             "wasm-tasks-transport",
@@ -57,16 +59,18 @@ const EDGES: [(&str, &[&str]); 15] = [
             "wasm-tasks-sim",
         ],
     ),
+    ("wasm-tasks-allocator", &[]),
     ("xtask", &[]),
 ];
 
 /// Third-party packages that only one of ours may name, so that they can be replaced and audited in one place.
-const OWNERS: [(&str, &str); 5] = [
+const OWNERS: [(&str, &str); 6] = [
     ("wasmtime", "wasm-tasks-sandbox"),
     ("quinn", "wasm-tasks-transport"),
     ("rustls", "wasm-tasks-transport"),
     ("rcgen", "wasm-tasks-transport"),
     ("x509-parser", "wasm-tasks-transport"),
+    ("mimalloc", "wasm-tasks-allocator"),
 ];
 
 const PURE: [&str; 4] = ["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-scheduler-core", "wasm-tasks-worker-core"];
