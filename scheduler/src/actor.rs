@@ -12,9 +12,9 @@ mod workers;
 use self::drains::DrainAsk;
 use crate::graphs::ShellGraph;
 use crate::inbox::{Input, SessionId};
+use crate::links::Links;
 use crate::outbox::Outbox;
 use crate::scheduler::SchedulerSettings;
-use std::collections::{BTreeMap, HashMap};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
@@ -59,10 +59,12 @@ pub(crate) struct Actor {
     pub(crate) graphs: Vec<Option<ShellGraph>>,
     /// Submitted graphs between their event and the core's answer.
     arriving: Option<(GraphId, Box<crate::submit::Prepared>, SessionId)>,
-    pub(crate) workers: BTreeMap<WorkerId, WorkerLink>,
-    sessions: HashMap<SessionId, Session>,
+    pub(crate) workers: Links<WorkerId, WorkerLink>,
+    sessions: Links<SessionId, Session>,
     drain_asks: Vec<DrainAsk>,
     pub(crate) published: published::Published,
+    /// Graphs of which something happened since the last progress message; some may be gone.
+    changed: Vec<GraphIndex>,
     last_progress: Instant,
     last_sweep: Instant,
     is_stopping: Option<oneshot::Sender<()>>,
@@ -78,10 +80,11 @@ impl Actor {
             started: Instant::now(),
             graphs: Vec::new(),
             arriving: None,
-            workers: BTreeMap::new(),
-            sessions: HashMap::new(),
+            workers: Links::new(),
+            sessions: Links::new(),
             drain_asks: Vec::new(),
             published: published::Published::default(),
+            changed: Vec::new(),
             last_progress: Instant::now(),
             last_sweep: Instant::now(),
             is_stopping: None,
@@ -107,8 +110,7 @@ impl Actor {
     /// When the next turn is due without an input.
     fn wake_at(&self) -> Instant {
         let sweep = self.last_sweep + SWEEP_EVERY;
-        let is_watched = |graph: &ShellGraph| graph.is_changed && !graph.followers.is_empty();
-        let progress = self.graphs.iter().flatten().any(is_watched).then(|| self.last_progress + PROGRESS_EVERY);
+        let progress = (!self.changed.is_empty()).then(|| self.last_progress + PROGRESS_EVERY);
         let timer = self.core.next_timeout().map(|(at, _)| self.started + at.since(Time(0)).to_std());
         [Some(sweep), progress, timer].into_iter().flatten().min().unwrap_or(sweep)
     }
@@ -166,8 +168,8 @@ impl Actor {
             self.last_sweep = Instant::now();
             self.sweep();
         }
-        self.workers.values_mut().for_each(|worker| worker.outbox.flush());
-        self.sessions.values_mut().for_each(|session| session.outbox.flush());
+        self.workers.take_touched(|worker| worker.outbox.flush());
+        self.sessions.take_touched(|session| session.outbox.flush());
     }
 
     /// Lets go of what nobody came back for, and looks at round trips.
@@ -195,16 +197,25 @@ impl Actor {
     }
 
     fn stop(&mut self) {
-        for worker in self.workers.values_mut() {
+        self.workers.for_each_mut(|worker| {
             worker.outbox.push(ToWorker::Shutdown);
             worker.outbox.flush();
-        }
+        });
         // Outboxes send what they have before their links close.
         self.workers.clear();
         self.sessions.clear();
         if let Some(done) = self.is_stopping.take() {
             // Whoever asked may be gone.
             let _ = done.send(());
+        }
+    }
+
+    /// Something happened that those who follow a graph are told of.
+    pub(crate) fn note_change(&mut self, index: GraphIndex) {
+        if let Some(graph) = self.graph_of(index)
+            && !std::mem::replace(&mut graph.is_changed, true)
+        {
+            self.changed.push(index);
         }
     }
 

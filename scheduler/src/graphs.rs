@@ -74,7 +74,7 @@ impl ShellGraph {
             summary: None,
             finished: None,
             is_cancelled: false,
-            is_changed: true,
+            is_changed: false,
         }
     }
 
@@ -88,7 +88,6 @@ impl ShellGraph {
         self.owed.add(&plan.outputs);
         self.summary = None;
         self.finished = None;
-        self.is_changed = true;
         plan
     }
 

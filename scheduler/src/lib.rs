@@ -10,6 +10,7 @@ mod dense_hash;
 mod graphs;
 mod inbox;
 mod known;
+mod links;
 mod order;
 mod outbox;
 mod owed;

@@ -52,7 +52,9 @@ impl Actor {
             Err(refusal) => drop(accepted.send(Err(refusal))),
             Ok(graph) => {
                 let plan = graph.extend(extension);
+                let index = graph.index;
                 let _ = accepted.send(Ok(()));
+                self.note_change(index);
                 self.event(Event::GraphExtended { graph: id, plan });
             }
         }

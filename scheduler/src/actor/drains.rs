@@ -120,7 +120,7 @@ impl Actor {
             if is_done {
                 answered.push((ask.session, ask.number, Json::Array(std::mem::take(&mut ask.gone))));
             }
-            !is_done && sessions.contains_key(&ask.session)
+            !is_done && sessions.contains(&ask.session)
         });
         for (session, number, gone) in answered {
             self.answer(session, number, Ok(gone.to_string()));

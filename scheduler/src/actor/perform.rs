@@ -29,6 +29,7 @@ impl Actor {
                         self.graphs.resize_with(slot + 1, || None);
                     }
                     self.graphs[slot] = Some(ShellGraph::new(graph, index, prepared, session));
+                    self.note_change(index);
                 }
             }
             Action::Assign { worker, task, attempt, settings, priority, inputs } => {
@@ -226,8 +227,12 @@ impl Actor {
     }
 
     pub(super) fn send_progress(&mut self) {
-        for graph in self.graphs.iter_mut().flatten().filter(|graph| graph.is_changed) {
-            graph.is_changed = false;
+        for index in std::mem::take(&mut self.changed) {
+            let Some(graph) = self.graphs[index.slot()].as_mut().filter(|graph| graph.index == index) else { continue };
+            // Those who follow a graph that ended were told so.
+            if !std::mem::take(&mut graph.is_changed) {
+                continue;
+            }
             let Some(counts) = self.core.graph_counts(graph.index) else { continue };
             for follower in &graph.followers {
                 if let Some(session) = self.sessions.get_mut(follower) {

@@ -109,9 +109,7 @@ impl Actor {
         self.event(Event::WorkerLost(worker));
         self.workers.remove(&worker);
         self.answer_drains(worker, &farewell);
-        for link in self.workers.values_mut() {
-            link.outbox.push(ToWorker::RemovePeer(worker));
-        }
+        self.workers.for_each_mut(|link| link.outbox.push(ToWorker::RemovePeer(worker)));
         for graph in self.graphs.iter_mut().flatten() {
             graph.defined_at.remove(&worker);
         }
@@ -124,7 +122,6 @@ impl Actor {
         if let Some(id) = self.core.attempt_task(worker, attempt)
             && let Some(graph) = self.graph_of(id.graph)
         {
-            graph.is_changed = true;
             if let Some(bytes) = inline {
                 graph.inline.insert(id.task, bytes);
             }
@@ -134,6 +131,7 @@ impl Actor {
             if !graph.errors.is_empty() {
                 graph.errors.remove(&id.task);
             }
+            self.note_change(id.graph);
         }
         self.event(Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline });
     }
@@ -147,11 +145,11 @@ impl Actor {
         if let Some(id) = self.core.attempt_task(worker, attempt)
             && let Some(graph) = self.graph_of(id.graph)
         {
-            graph.is_changed = true;
             graph.errors.insert(id.task, error);
             if has_logs {
                 graph.note_log(id.task, worker);
             }
+            self.note_change(id.graph);
         }
         self.event(Event::AttemptFailed { worker, attempt, code, run });
     }
