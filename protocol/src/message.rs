@@ -16,4 +16,5 @@ pub use worker::{
 };
 
 /// Version of everything on the wire. It is part of the ALPN name, so that versions that do not know each other never talk.
-pub const PROTOCOL_VERSION: u32 = 1;
+/// Whoever changes a message, or anything that is in one, raises it.
+pub const PROTOCOL_VERSION: u32 = 2;

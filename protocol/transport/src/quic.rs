@@ -1,6 +1,7 @@
 //! Links over QUIC. Nothing outside this module and `credentials` names quinn or rustls.
 //!
-//! On the wire, version 1 of the protocol (ALPN `wasm-tasks/1`):
+//! On the wire, version N of the protocol (ALPN `wasm-tasks/N`,
+//! [`PROTOCOL_VERSION`](wasm_tasks_protocol::message::PROTOCOL_VERSION)):
 //! - The dialer opens a bidirectional stream, the *control stream*. Each side's first message on it is an
 //!   empty batch; when the dialer has the acceptor's, the link stands. Then batches follow, each a frame:
 //!   length as little-endian `u32`, postcard.

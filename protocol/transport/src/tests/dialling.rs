@@ -1,7 +1,7 @@
 //! Who may talk to whom, in which version, and what people are told when they may not.
 
 use super::cluster::{ANY, Cluster, credentials};
-use super::raw::{connect, raw_listener};
+use super::raw::{ALPN, connect, raw_listener};
 use crate::{DialError, Dialer, Link, LinkError, ListenError, Listener, Role};
 use quinn::{ConnectionError, Endpoint};
 use std::time::Duration;
@@ -60,7 +60,7 @@ async fn a_worker_is_not_taken_for_a_scheduler() {
 async fn a_client_cannot_listen_not_even_by_hand() {
     let (_directory, credentials) = credentials();
     assert!(matches!(Listener::bind(ANY, &credentials, Role::Client), Err(ListenError::RoleDoesNotListen(Role::Client))));
-    let listener = raw_listener(&credentials, Role::Client, &["wasm-tasks/1"]);
+    let listener = raw_listener(&credentials, Role::Client, &[ALPN]);
     let dialer = Dialer::new(&credentials, Role::Worker).expect("has a certificate");
     let address = listener.local_addr().expect("is bound");
     for expect in Role::ALL {
@@ -139,7 +139,7 @@ fn no_questions_asked(cluster: &Cluster, has_certificate: bool) -> quinn::Client
     } else {
         builder.with_no_client_auth()
     };
-    tls.alpn_protocols = vec![b"wasm-tasks/1".to_vec()];
+    tls.alpn_protocols = vec![ALPN.as_bytes().to_vec()];
     quinn::ClientConfig::new(std::sync::Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(tls).expect("fits QUIC")))
 }
 
@@ -147,20 +147,21 @@ fn no_questions_asked(cluster: &Cluster, has_certificate: bool) -> quinn::Client
 async fn versions_that_differ_are_both_named() {
     let cluster = Cluster::new();
     let newer = Dialer::speaking(&cluster.credentials, Role::Worker, 9).expect("has a certificate");
-    let error = dial(&cluster, &newer, Role::Scheduler).await.expect_err("speaks 1");
+    let error = dial(&cluster, &newer, Role::Scheduler).await.expect_err("speaks another");
     assert!(matches!(error, DialError::ProtocolVersion { .. }), "{error}");
     assert!(
         error.to_string().starts_with(&format!(
-            "the scheduler at {} speaks `wasm-tasks/1`, this program speaks `wasm-tasks/9`\nhint: ",
+            "the scheduler at {} speaks `{ALPN}`, this program speaks `wasm-tasks/9`\nhint: ",
             cluster.address()
         )),
         "{error}"
     );
     assert_eq!(error.code(), ErrorCode::ProtocolVersion);
 
-    let newer = Listener::bind_speaking(ANY, &cluster.credentials, Role::Scheduler, 2).expect("binds");
-    let error = cluster.dialer(Role::Client).dial::<(), ()>(newer.local_address(), Role::Scheduler).await.expect_err("speaks 2");
-    assert!(error.to_string().contains("speaks `wasm-tasks/2`, this program speaks `wasm-tasks/1`"), "{error}");
+    let newer = Listener::bind_speaking(ANY, &cluster.credentials, Role::Scheduler, 9).expect("binds");
+    let error =
+        cluster.dialer(Role::Client).dial::<(), ()>(newer.local_address(), Role::Scheduler).await.expect_err("speaks another");
+    assert!(error.to_string().contains(&format!("speaks `wasm-tasks/9`, this program speaks `{ALPN}`")), "{error}");
 }
 
 #[tokio::test]

@@ -130,3 +130,12 @@ fn commands_and_options_in_documents_exist() {
     assert!(seen > 50, "only {seen} calls were found");
     assert!(wrong.is_empty(), "documents call what the command does not have:\n{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_protocol_is_described_in_the_version_that_is_spoken() {
+    let text = Repository::open().text("docs/protocol.md");
+    let version = wasm_tasks_protocol::message::PROTOCOL_VERSION;
+    for said in [format!(" Version {version}. "), format!("ALPN is `wasm-tasks/{version}`.")] {
+        assert!(text.contains(&said), "docs/protocol.md does not say `{said}`");
+    }
+}
