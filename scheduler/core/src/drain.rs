@@ -157,7 +157,7 @@ impl Drains {
 }
 
 impl SchedulerCore {
-    /// A worker is to leave. Asked again, the earlier end of the time counts. Looks at every task once.
+    /// A worker is to leave. Asked again, the earlier end of the time counts. Looks at every result that it has.
     pub(crate) fn begin_drain(&mut self, id: WorkerId, until: Option<Time>, gives_up: bool) -> bool {
         let Some(index) = self.worker_ids.get(&id).copied() else { return false };
         if let Some(drain) = self.drains.by_worker.get_mut(&index) {
@@ -182,18 +182,14 @@ impl SchedulerCore {
     }
 
     /// A worker takes nothing new any more: whoever was told to rely on it must not, and what it has may be at risk.
-    /// Looks at every task.
+    /// Looks at every result that it has.
     pub(crate) fn note_leaving(&mut self, index: WorkerIndex) {
         self.drains.take_back(index);
         if self.drains.by_worker.is_empty() {
             return;
         }
-        for graph in self.graph_ids.values() {
-            let tasks = (0..).map(TaskIndex).zip(&self.graph(*graph).tasks);
-            let held = tasks.filter(|(_, task)| matches!(&task.state, State::Done { holders, .. } if holders.contains(index.0)));
-            let held: Vec<TaskId> = held.map(|(task, _)| TaskId { graph: *graph, task }).collect();
-            self.drains.changed.extend(held);
-        }
+        let held = self.held_at(index);
+        self.drains.changed.extend(held);
     }
 
     /// A worker is gone.

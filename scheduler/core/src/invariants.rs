@@ -54,6 +54,7 @@ impl SchedulerCore {
         self.check_reservations();
         self.check_drains();
         self.check_memory();
+        self.check_held();
         self.check_stragglers();
     }
 

@@ -18,6 +18,7 @@ mod event;
 mod explain;
 mod forecast;
 mod graph;
+mod held;
 mod invariants;
 mod levels;
 mod load_index;

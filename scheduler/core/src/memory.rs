@@ -103,18 +103,28 @@ impl SchedulerCore {
     }
 
     /// A worker has a result, or has it no longer.
-    pub(crate) fn count_held(&mut self, worker: WorkerIndex, size: u64, is_here: bool) {
-        let memory = &mut self.worker_mut(worker).memory;
-        let size = counted(size);
-        memory.held_bytes = if is_here { memory.held_bytes + size } else { memory.held_bytes - size };
+    pub(crate) fn count_held(&mut self, worker: WorkerIndex, id: TaskId, size: u64, is_here: bool) {
+        let Worker { memory, held, .. } = self.worker_mut(worker);
+        if is_here {
+            memory.held_bytes += counted(size);
+            held.add(id);
+        } else {
+            memory.held_bytes -= counted(size);
+            held.remove();
+        }
+        self.trim_held(worker);
     }
 
-    /// A graph goes, and its results with it.
+    /// A graph goes, and its results with it; whoever takes it away trims the lists of its workers.
     pub(crate) fn forget_held(&mut self, graph: GraphIndex) {
         for task in self.task_positions(graph) {
             if let State::Done { size, holders, .. } = &self.graph(graph).task(task).state {
                 let (size, holders) = (*size, holders.clone());
-                holders.as_slice().iter().for_each(|holder| self.count_held(WorkerIndex(*holder), size, false));
+                for holder in holders.as_slice() {
+                    let Worker { memory, held, .. } = self.worker_mut(WorkerIndex(*holder));
+                    memory.held_bytes -= counted(size);
+                    held.remove();
+                }
             }
         }
     }

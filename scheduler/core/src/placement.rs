@@ -14,6 +14,7 @@ pub(crate) use timeline::Stretch;
 use crate::action::{Action, Actions, InputAt};
 use crate::attempt::{LiveAttempt, Way};
 use crate::core::SchedulerCore;
+use crate::graph::Graph;
 use crate::queue::ShapeIndex;
 use crate::stragglers::Watch;
 use crate::task::{NONE, State, TaskId};
@@ -120,7 +121,7 @@ impl SchedulerCore {
         let mut seen: Vec<u32> = vec![least_loaded.0];
         let home = match graph.task(id.task).family {
             NONE => NONE,
-            family => graph.tasks[family as usize].home,
+            family => self.home_of_family(graph, family),
         };
         let mut consider = |core: &SchedulerCore, worker: u32, is_home: bool| {
             if worker == NONE || (seen.contains(&worker) && !is_home) || !core.has_room(WorkerIndex(worker), id, shape) {
@@ -140,6 +141,12 @@ impl SchedulerCore {
             }
         }
         Some(best.1)
+    }
+
+    /// Where a family lives: a worker that is there, or `NONE`. Whoever took the place of a lost one is as good as any.
+    fn home_of_family(&self, graph: &Graph, family: u32) -> u32 {
+        let home = graph.tasks[family as usize].home;
+        if self.workers.get(home as usize).is_some_and(Option::is_some) { home } else { NONE }
     }
 
     /// The free worker with the least to do that can run the task.

@@ -119,7 +119,8 @@ pub(crate) struct Task {
     pub(crate) rank: u32,
     /// The task in which this one meets its siblings, or `NONE`.
     pub(crate) family: u32,
-    /// Where the family that meets in this task lives: a worker's index, or `NONE`.
+    /// Where the family that meets in this task lives: a worker's index, or `NONE`. The worker may be gone, and another in its
+    /// place: see `home_of_family`.
     pub(crate) home: u32,
     pub(crate) function: u32,
     /// Position in the graph's profiles.

@@ -1,6 +1,7 @@
 //! One worker: what it offers, what it has to do, and how much more it may be given.
 
 use crate::event::WorkerPlan;
+use crate::held::HeldResults;
 use crate::memory::MemoryUse;
 use crate::placement::reserve::HoldIndex;
 use crate::placement::{Link, Stretch};
@@ -47,6 +48,7 @@ pub(crate) struct Worker {
     pub(crate) ahead_stops: Vec<TaskId>,
     pub(crate) is_leaving: bool,
     pub(crate) memory: MemoryUse,
+    pub(crate) held: HeldResults,
     /// The reservation that it is held for.
     pub(crate) hold: Option<HoldIndex>,
     /// Transfers to it and from it.
@@ -72,6 +74,7 @@ impl Worker {
             retracting: 0,
             is_leaving: false,
             memory: MemoryUse::default(),
+            held: HeldResults::default(),
             hold: None,
             link: Link::default(),
             plans: Vec::new(),

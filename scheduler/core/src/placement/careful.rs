@@ -131,7 +131,7 @@ impl SchedulerCore {
         if family == NONE {
             return (NONE, 0);
         }
-        let mut home = graph.tasks[family as usize].home;
+        let mut home = self.home_of_family(graph, family);
         if home == NONE {
             let siblings = graph.dependencies(TaskIndex(family)).iter().take(SIBLINGS_SEEN_MAX);
             let mut places = siblings.filter_map(|sibling| match &graph.task(*sibling).state {

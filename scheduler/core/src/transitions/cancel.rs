@@ -68,6 +68,7 @@ impl SchedulerCore {
         }
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");
         self.free_graphs.push(index.slot);
+        forgotten.workers.iter().for_each(|worker| self.trim_held(WorkerIndex(worker)));
         let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(worker)).id).collect();
         out.push(Action::GraphForgotten { graph, index, workers });
     }

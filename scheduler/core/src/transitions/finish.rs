@@ -33,7 +33,7 @@ impl SchedulerCore {
         for other in others.as_slice() {
             self.cancel_loser(*other, out);
         }
-        self.count_held(ended.worker, size, true);
+        self.count_held(ended.worker, id, size, true);
         let graph = self.graph_mut(id.graph);
         graph.open -= 1;
         graph.counts.run = graph.counts.run + run;

@@ -45,14 +45,9 @@ impl SchedulerCore {
         let graphs: Vec<_> = self.graph_ids.values().copied().collect();
         for graph in &graphs {
             self.graph_mut(*graph).workers.remove(index.0);
-            for task in self.task_positions(*graph) {
-                let entry = self.graph_mut(*graph).task_mut(task);
-                if entry.home == index.0 {
-                    entry.home = crate::task::NONE;
-                }
-                let id = TaskId { graph: *graph, task };
-                self.lose_replica(id, index, out);
-            }
+        }
+        for id in self.held_at(index) {
+            self.lose_replica(id, index, out);
         }
         if let Some(hold) = self.worker(index).hold {
             self.give_up(hold);
@@ -93,7 +88,7 @@ impl SchedulerCore {
             return true;
         }
         let (is_last, size) = (holders.is_empty() && !*is_inline, *size);
-        self.count_held(worker, size, false);
+        self.count_held(worker, id, size, false);
         if is_last {
             self.on_result_lost(id, out);
             return false;
@@ -190,7 +185,7 @@ impl SchedulerCore {
                 State::Done { holders, size, .. } => {
                     let (is_new, size) = (holders.insert(index.0), *size);
                     if is_new {
-                        self.count_held(index, size, true);
+                        self.count_held(index, TaskId { graph, task }, size, true);
                     }
                     self.drains.note(TaskId { graph, task });
                 }

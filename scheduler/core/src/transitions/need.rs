@@ -106,7 +106,7 @@ impl SchedulerCore {
         if let State::Done { holders, is_inline, size } = &task.state {
             let (holders, is_inline, size) = (holders.clone(), *is_inline, *size);
             for holder in holders.as_slice() {
-                self.count_held(crate::worker::WorkerIndex(*holder), size, false);
+                self.count_held(crate::worker::WorkerIndex(*holder), id, size, false);
                 let worker = self.worker(crate::worker::WorkerIndex(*holder)).id;
                 out.push(Action::Release { worker, task: id });
             }
