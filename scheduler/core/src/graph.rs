@@ -96,6 +96,8 @@ impl FunctionStatistics {
 pub(crate) struct Profile {
     pub(crate) settings: Settings,
     pub(crate) shape: ShapeIndex,
+    /// The same without fallbacks.
+    plain: ShapeIndex,
 }
 
 fn profiles(settings: Vec<Settings>, shape: &mut impl FnMut(ShapeKey) -> ShapeIndex) -> Vec<Profile> {
@@ -107,7 +109,7 @@ fn profiles(settings: Vec<Settings>, shape: &mut impl FnMut(ShapeKey) -> ShapeIn
             [] => plain[position],
             fallbacks => shape(ShapeKey { fallbacks: fallbacks.to_vec(), ..ShapeKey::of(&settings) }),
         };
-        Profile { shape, settings }
+        Profile { shape, plain: plain[position], settings }
     };
     settings.into_iter().enumerate().map(profile).collect()
 }
@@ -248,6 +250,13 @@ impl Graph {
 
     pub(crate) fn task_mut(&mut self, task: TaskIndex) -> &mut Task {
         &mut self.tasks[task.0 as usize]
+    }
+
+    /// The shapes that it uses, each as often as it was asked for.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = ShapeIndex> + '_ {
+        let of =
+            |profile: &Profile| [profile.plain, profile.shape].into_iter().take(1 + usize::from(profile.shape != profile.plain));
+        self.profiles.iter().flat_map(of)
     }
 
     pub(crate) fn profile_of(&self, task: TaskIndex) -> &Profile {

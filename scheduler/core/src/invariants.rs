@@ -55,6 +55,7 @@ impl SchedulerCore {
         self.check_drains();
         self.check_memory();
         self.check_held();
+        self.queues.check(self.graph_ids.values().flat_map(|index| self.graph(*index).shapes()));
         self.check_stragglers();
     }
 
@@ -63,6 +64,7 @@ impl SchedulerCore {
         let mut tasks = BTreeSet::new();
         for (index, held) in self.reservations.iter() {
             assert!(tasks.insert(held.task), "a task has one reservation");
+            assert!(self.graph_at(held.task.graph).is_some(), "nothing is held for a graph that is gone");
             assert_eq!(self.worker(held.worker).hold, Some(index), "a reservation's worker is held");
         }
     }

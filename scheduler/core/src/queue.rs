@@ -84,6 +84,8 @@ pub(crate) struct ShapeIndex(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) key: ShapeKey,
+    /// Profiles of graphs and fallbacks of other shapes that name it; when there are none its place is vacant.
+    uses: u32,
     queue: BinaryHeap<Reverse<(Priority, TaskId)>>,
     /// No worker had room for its first task in this round of placement.
     pub(crate) is_blocked: bool,
@@ -91,19 +93,67 @@ pub(crate) struct Shape {
     pub(crate) is_full: bool,
 }
 
-/// All shapes that were ever asked for.
+/// All shapes that graphs ask for.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     shapes: Vec<Shape>,
     by_key: BTreeMap<ShapeKey, ShapeIndex>,
+    vacant: Vec<ShapeIndex>,
 }
 
 impl Queues {
+    /// The shape with a key, for one more use: see [`Queues::let_go`].
     pub(crate) fn intern(&mut self, key: ShapeKey) -> ShapeIndex {
-        *self.by_key.entry(key).or_insert_with_key(|key| {
-            self.shapes.push(Shape { key: key.clone(), queue: BinaryHeap::new(), is_blocked: false, is_full: false });
-            ShapeIndex(self.shapes.len() as u32 - 1)
-        })
+        if let Some(known) = self.by_key.get(&key) {
+            self.shapes[known.0 as usize].uses += 1;
+            return *known;
+        }
+        key.fallbacks.iter().for_each(|fallback| self.shapes[fallback.0 as usize].uses += 1);
+        let shape = Shape { key: key.clone(), uses: 1, queue: BinaryHeap::new(), is_blocked: false, is_full: false };
+        let index = match self.vacant.pop() {
+            Some(vacant) => {
+                self.shapes[vacant.0 as usize] = shape;
+                vacant
+            }
+            None => {
+                self.shapes.push(shape);
+                ShapeIndex(self.shapes.len() as u32 - 1)
+            }
+        };
+        self.by_key.insert(key, index);
+        index
+    }
+
+    /// Ends one use of a shape. After the last one no task that is left has it: what is in its queue is of graphs that are gone.
+    pub(crate) fn let_go(&mut self, shape: ShapeIndex) {
+        let entry = &mut self.shapes[shape.0 as usize];
+        assert!(entry.uses > 0, "a shape is let go as often as it is used");
+        entry.uses -= 1;
+        if entry.uses > 0 {
+            return;
+        }
+        entry.queue = BinaryHeap::new();
+        let fallbacks = std::mem::take(&mut entry.key.fallbacks);
+        self.by_key.remove(&ShapeKey { fallbacks: fallbacks.clone(), ..entry.key.clone() });
+        self.vacant.push(shape);
+        // A fallback has none itself.
+        fallbacks.into_iter().for_each(|fallback| self.let_go(fallback));
+    }
+
+    /// What must hold of shapes after every event. `used` has an entry for each use by a profile.
+    ///
+    /// # Panics
+    /// When something does not.
+    pub(crate) fn check(&self, used: impl Iterator<Item = ShapeIndex>) {
+        let mut uses = vec![0; self.shapes.len()];
+        used.for_each(|shape| uses[shape.0 as usize] += 1);
+        self.by_key.keys().flat_map(|key| &key.fallbacks).for_each(|fallback| uses[fallback.0 as usize] += 1);
+        for ((index, shape), uses) in (0..).map(ShapeIndex).zip(&self.shapes).zip(uses) {
+            assert_eq!(shape.uses, uses, "uses of a shape are counted");
+            assert_eq!(self.by_key.get(&shape.key) == Some(&index), uses > 0, "shapes in use are found by their keys");
+            assert_eq!(self.vacant.contains(&index), uses == 0, "the others' places are vacant");
+            assert!(uses > 0 || shape.queue.is_empty(), "nothing waits in a shape that nobody uses");
+        }
     }
 
     pub(crate) fn key(&self, shape: ShapeIndex) -> &ShapeKey {
@@ -174,6 +224,28 @@ mod tests {
     use wasm_tasks_protocol::graph::Settings;
     use wasm_tasks_protocol::ids::TaskIndex;
     use wasm_tasks_protocol::message::Priority;
+
+    /// Shapes of a million graphs that come and go take the places of those that went.
+    #[test]
+    fn shapes_that_nobody_asks_for_are_forgotten() {
+        let mut queues = Queues::default();
+        let key = |slots_milli| ShapeKey::of(&Settings { slots_milli, ..Settings::default() });
+        let kept = queues.intern(key(1_000));
+        for round in 2..1_000 {
+            let small = queues.intern(key(round));
+            let either = queues.intern(ShapeKey { fallbacks: vec![small, kept], ..key(5_000) });
+            assert_eq!(queues.intern(key(round)), small);
+            queues.check([kept, small, either, small].into_iter());
+            queues.push(either, Priority::default(), TaskId { graph: GraphIndex { slot: 0, generation: 0 }, task: TaskIndex(0) });
+            queues.let_go(small);
+            queues.let_go(small);
+            assert_eq!(queues.key(small).slots_milli, round, "another shape falls back to it");
+            queues.let_go(either);
+            queues.check([kept].into_iter());
+            assert!(queues.is_empty());
+            assert_eq!((queues.shapes.len(), queues.by_key.len()), (3, 1));
+        }
+    }
 
     #[test]
     fn a_queue_that_was_long_gives_its_room_back() {

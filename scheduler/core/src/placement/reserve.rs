@@ -7,7 +7,7 @@
 
 use crate::core::SchedulerCore;
 use crate::queue::{ShapeIndex, ShapeKey};
-use crate::task::{State, TaskId};
+use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::{Amounts, Worker, WorkerIndex};
 use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::{Duration, Time};
@@ -177,6 +177,12 @@ impl SchedulerCore {
         self.reindex(worker);
         self.renew_hold(worker);
         true
+    }
+
+    /// A graph is about to go: nothing is held for its tasks.
+    pub(crate) fn give_up_all_of(&mut self, graph: GraphIndex) {
+        let held = self.reservations.iter().filter(|(_, held)| held.task.graph == graph).map(|(index, _)| index);
+        held.collect::<Vec<_>>().into_iter().for_each(|index| self.drop_hold(index));
     }
 
     /// A reservation goes before its task was placed; the task stands in its queue again.

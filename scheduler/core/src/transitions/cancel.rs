@@ -66,7 +66,9 @@ impl SchedulerCore {
         if let Some(at) = self.graph(index).deadline {
             self.deadlines.remove(&(at, index));
         }
+        self.give_up_all_of(index);
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");
+        forgotten.shapes().for_each(|shape| self.queues.let_go(shape));
         self.free_graphs.push(index.slot);
         forgotten.workers.iter().for_each(|worker| self.trim_held(WorkerIndex(worker)));
         let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(worker)).id).collect();
