@@ -36,6 +36,26 @@ pub struct Append {
     pub base: Extent,
 }
 
+impl Append {
+    /// A graph file, whose positions begin where the graph ends, as a fragment.
+    ///
+    /// # Errors
+    /// When the file does not begin as a MessagePack map; what is in it is not looked at.
+    pub fn to_fragment(&self, tables: &[u8]) -> Result<Vec<u8>, ReadError> {
+        let mut reader = Reader::new(tables);
+        let fields = reader.map()?;
+        let mut out = Writer::new();
+        out.reserve(tables.len() + 128);
+        out.map(fields + 2);
+        out.str("append-to");
+        out.bin(&self.graph.0);
+        out.str("base");
+        self.base.write(&mut out);
+        out.raw(reader.rest());
+        Ok(out.into_bytes())
+    }
+}
+
 const EXTENT_FIELDS: Known = Known::new(&["components", "functions", "data", "tasks", "outputs"], &[]);
 
 impl Extent {

@@ -1,5 +1,9 @@
 //! The client for programs without a runtime: every call waits. Owns a runtime, and nothing else.
 
+mod session;
+
+pub use session::{Completed, Session, TaskFuture};
+
 use crate::client::EmbeddedSettings;
 use crate::error::ClientError;
 use crate::{Event, Extended, Outcome, OutputError, Replay, ReplayFailure};

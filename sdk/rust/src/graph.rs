@@ -3,18 +3,22 @@
 
 mod argument;
 mod handles;
+mod keys;
 mod packed;
 mod source;
 
+pub(crate) use argument::without_references;
 pub use argument::{Args, IntoArgument};
 pub use handles::{Component, Data, Function, Part, Task};
+pub(crate) use keys::Keys;
 pub use packed::{PackedNumber, packed};
 pub use source::GraphFileError;
+pub(crate) use source::read_component;
 
 use self::source::{BytesFrom, relative_to};
 use bytes::Bytes;
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use wasm_tasks_protocol::graph::{
     Append, Argument, Arguments, DataEncoding, Dynamic, Extent, GraphBuilder, GraphError, GraphFile, Options, Reference,
 };
@@ -47,8 +51,7 @@ pub struct Graph {
     data: Vec<DataDefinition>,
     /// Holds the tasks only; tables and outputs are added when bytes are wanted, since paths depend on where to.
     tasks: GraphBuilder,
-    keys: HashSet<String>,
-    counters: HashMap<String, u64>,
+    keys: Keys,
     /// Whether another task needs a task's result, by position.
     is_used: Vec<bool>,
     outputs: Vec<Reference>,
@@ -95,7 +98,8 @@ impl Graph {
     /// Handles of earlier parts of the graph can be used in it, but for setting what they are made of. Keys that are made differ
     /// from those that were made in earlier parts.
     pub fn fragment(append: Append) -> Graph {
-        Graph { tasks: GraphBuilder::fragment(append), base: append.base, ..Graph::default() }
+        let keys = Keys::after(append.base.tasks);
+        Graph { tasks: GraphBuilder::fragment(append), base: append.base, keys, ..Graph::default() }
     }
 
     /// Sets options for every task, and the graph's name. A fragment's are for its own tasks, and it has no name.
@@ -109,8 +113,7 @@ impl Graph {
     /// [`GraphFileError::Read`].
     pub fn component_file(&mut self, path: impl AsRef<Path>) -> Result<Component, GraphFileError> {
         let path = path.as_ref();
-        let bytes = source::read(path)?;
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let (name, bytes) = read_component(path)?;
         Ok(self.component(ComponentDigest::of(&bytes), name, BytesFrom::Path(source::absolute(path)?)))
     }
 
@@ -140,8 +143,7 @@ impl Graph {
             group: None,
             options: Options::default(),
         });
-        let label = export.rsplit('#').next().unwrap_or(export).to_owned();
-        Function { position: self.base.functions + self.functions.len() as u32 - 1, label }
+        Function::at_position(self.base.functions + self.functions.len() as u32 - 1, export)
     }
 
     fn function_mut(&mut self, function: &Function) -> &mut FunctionEntry {
@@ -175,7 +177,7 @@ impl Graph {
 
     /// Adds a shared literal; it is written once, however many tasks use it.
     pub fn data(&mut self, value: impl IntoArgument, ty: Option<Type>) -> Result<Data, GraphFileError> {
-        let value = argument::without_references(value.into_argument()).ok_or(GraphFileError::ReferenceInData)?;
+        let value = without_references(value.into_argument()).ok_or(GraphFileError::ReferenceInData)?;
         let bytes = value.to_file_encoding().to_msgpack();
         Ok(self.entry(None, BytesFrom::File(bytes.into()), 0, None, DataEncoding::Value, ty))
     }
@@ -209,8 +211,8 @@ impl Graph {
 
     /// Adds a task. Its key is made: the function's name and a number, `add-1`, `add-2`, ….
     pub fn call(&mut self, function: &Function, args: Args) -> Task {
-        let key = self.free_key(&function.label);
-        self.call_with(&key, function, Arguments::Positional(args.into_list()), &Options::default())
+        let key = self.keys.free(&function.label);
+        self.add(key.into(), function, Arguments::Positional(args.into_list()), &Options::default())
     }
 
     /// Adds a task with a chosen key, which must be unique: [`Graph::to_bytes`] refuses the graph otherwise.
@@ -220,31 +222,20 @@ impl Graph {
 
     /// Adds a task with everything that a task can have.
     pub fn call_with(&mut self, key: &str, function: &Function, arguments: Arguments, options: &Options) -> Task {
-        self.keys.insert(key.to_owned());
+        let key = self.keys.choose(key).into();
+        self.add(key, function, arguments, options)
+    }
+
+    fn add(&mut self, key: Arc<str>, function: &Function, arguments: Arguments, options: &Options) -> Task {
         argument::for_each_reference(&arguments, &mut |reference| {
             let own = reference.task.0.checked_sub(self.base.tasks);
             if let Some(is_used) = own.and_then(|own| self.is_used.get_mut(own as usize)) {
                 *is_used = true;
             }
         });
-        let index = self.tasks.task(key, function.position, &arguments, options);
+        let index = self.tasks.task(&key, function.position, &arguments, options);
         self.is_used.push(false);
-        Task { index, key: key.into() }
-    }
-
-    fn free_key(&mut self, label: &str) -> String {
-        if !self.counters.contains_key(label) {
-            // Numbers of earlier parts are not greater than the tasks that they have.
-            self.counters.insert(label.to_owned(), u64::from(self.base.tasks));
-        }
-        let number = self.counters.get_mut(label).expect("it was inserted");
-        loop {
-            *number += 1;
-            let key = format!("{label}-{number}");
-            if !self.keys.contains(&key) {
-                return key;
-            }
-        }
+        Task::new(index, key)
     }
 
     /// Asks for a result, or a part of one. Without any, the outputs are the tasks that no other task uses.

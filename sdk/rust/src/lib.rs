@@ -4,6 +4,7 @@
 //! * [`Client`] runs them: [`Client::embedded`] on all cores of this process, [`Client::connect`] on a scheduler.
 //!   It is asynchronous and wants a tokio runtime; [`blocking::Client`] is the same for programs without one.
 //! * [`Submission`] is a graph under way: futures for its outputs, events, cancel. [`Outcome`] is how it ended.
+//! * [`Session`] makes calls one by one, with a [`TaskFuture`] for each result.
 //! * [`decode()`] and [`to_json`] make something of a result.
 //!
 //! Owns what a user of Rust sees. What crosses a boundary is `wasm-tasks-protocol`'s, checks are the scheduler's.
@@ -18,6 +19,7 @@ mod home;
 mod json;
 mod report;
 pub mod runs;
+mod session;
 mod upload;
 
 pub use check::{CheckFailure, Checked, check_graph, read_interfaces};
@@ -31,6 +33,7 @@ pub use graph::{Args, Component, Data, Function, Graph, GraphFileError, IntoArgu
 pub use home::{Home, NoHome, create_private};
 pub use json::{from_json, msgpack_to_json, to_json};
 pub use report::{failure_to_json, progress_to_json, state_of, summary_to_json};
+pub use session::{Completed, FutureError, Session, TaskFuture, as_completed, gather};
 pub use upload::{Upload, UploadError, component_bytes, folder_of, read_graph_file};
 pub use wasm_tasks_protocol::graph::{Alternative, Argument, Arguments, Grant, LabelRule, Options, Resource};
 pub use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, Query, Refusal, TaskFailure};

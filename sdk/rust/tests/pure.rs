@@ -6,13 +6,19 @@
 #[path = "../src"]
 mod library {
     pub mod decode;
+    pub mod error;
     pub mod graph;
     pub mod home;
     pub mod json;
     pub mod upload;
+    pub mod session {
+        mod error;
+        mod ledger;
+        mod tables;
+    }
 }
 
-use library::{graph, json, upload};
+use library::{decode, error, graph, home, json, upload};
 
 // The names that the library's macros use.
 pub use self::graph::{Args, Graph, IntoArgument, packed};

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use wasm_tasks_protocol::graph::{Append, Extent, GraphBuilder, Options};
 use wasm_tasks_protocol::message::{FromClient, OutputResult, ReplyHead, Request, TaskFailure, ToClient};
-use wasm_tasks_protocol::msgpack::{ReadError, Reader, Writer};
 use wasm_tasks_protocol::{ComponentDigest, GraphId, TaskIndex};
 
 /// The writing side. Cheap to clone. The cluster lets go of the graph when the client leaves, unless it is published.
@@ -93,8 +92,8 @@ impl Growing {
     pub async fn append(&self, tables: &[u8]) -> Result<Extent, ClientError> {
         let Inner { client, graph, .. } = &*self.inner;
         let append = Append { graph: *graph, base: self.extent() };
-        let file = fragment(tables, append).map_err(|_| ClientError::Answer("the tables to append are no MessagePack map"))?;
-        let body = match client.inner.connection.request(Request::ExtendGraph { graph: *graph }, file).await? {
+        let file = append.to_fragment(tables).map_err(|_| ClientError::Answer("the tables to append are no MessagePack map"))?;
+        let body = match client.inner.connection.request(Request::ExtendGraph { graph: *graph }, file.into()).await? {
             (ReplyHead::Ok { .. }, body) => body,
             (ReplyHead::Refused(refusal), _) => return Err(ClientError::Refused(refusal)),
             (ReplyHead::NotFound, _) => return Err(ClientError::UnknownGraph(*graph)),
@@ -110,6 +109,14 @@ impl Growing {
     /// [`ClientError::Lost`].
     pub async fn release(&self, outputs: Vec<u32>) -> Result<(), ClientError> {
         self.inner.client.inner.connection.send(FromClient::ReleaseOutputs { graph: self.inner.graph, outputs }).await
+    }
+
+    /// Stops what runs and says that nothing of the graph is needed here any more.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn release_all(&self) -> Result<(), ClientError> {
+        self.inner.client.release(self.inner.graph).await
     }
 
     /// Stops tasks, and what needs them.
@@ -150,19 +157,4 @@ impl Growth {
             }
         }
     }
-}
-
-/// A graph file as a fragment.
-fn fragment(tables: &[u8], append: Append) -> Result<Bytes, ReadError> {
-    let mut reader = Reader::new(tables);
-    let fields = reader.map()?;
-    let mut out = Writer::new();
-    out.reserve(tables.len() + 128);
-    out.map(fields + 2);
-    out.str("append-to");
-    out.bin(&append.graph.0);
-    out.str("base");
-    append.base.write(&mut out);
-    out.raw(reader.rest());
-    Ok(out.into_bytes().into())
 }

@@ -36,7 +36,7 @@ impl Args {
         self.0.push(argument.into_argument());
     }
 
-    pub(super) fn into_list(self) -> Vec<Argument> {
+    pub(crate) fn into_list(self) -> Vec<Argument> {
         self.0
     }
 }
@@ -225,7 +225,7 @@ impl IntoArgument for &Data {
 }
 
 /// The argument as one value, where no reference is in it.
-pub(super) fn without_references(argument: Argument) -> Option<Value> {
+pub(crate) fn without_references(argument: Argument) -> Option<Value> {
     Some(match argument {
         Argument::Value(value) => value,
         Argument::Array(items) => Value::Array(items.into_iter().map(without_references).collect::<Option<_>>()?),

@@ -17,6 +17,37 @@ pub struct Function {
     pub(super) label: String,
 }
 
+impl Component {
+    pub(crate) fn at_position(position: u32) -> Component {
+        Component { position }
+    }
+
+    pub(crate) fn position(&self) -> u32 {
+        self.position
+    }
+}
+
+impl Function {
+    /// The label is what keys are made of.
+    pub(crate) fn at_position(position: u32, export: &str) -> Function {
+        Function { position, label: export.rsplit('#').next().unwrap_or(export).to_owned() }
+    }
+
+    pub(crate) fn position(&self) -> u32 {
+        self.position
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl Data {
+    pub(crate) fn at_position(position: u32) -> Data {
+        Data { position }
+    }
+}
+
 /// A shared literal of a graph; may stand anywhere in arguments.
 #[derive(Clone, Debug)]
 pub struct Data {
@@ -31,6 +62,10 @@ pub struct Task {
 }
 
 impl Task {
+    pub(crate) fn new(index: TaskIndex, key: Arc<str>) -> Task {
+        Task { index, key }
+    }
+
     /// Its key.
     pub fn key(&self) -> &str {
         &self.key

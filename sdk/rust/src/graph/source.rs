@@ -74,7 +74,12 @@ impl BytesFrom {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, GraphFileError> {
+/// A component's file: its name without the extension, and its bytes.
+pub(crate) fn read_component(path: &Path) -> Result<(Option<String>, Vec<u8>), GraphFileError> {
+    Ok((path.file_stem().map(|stem| stem.to_string_lossy().into_owned()), read(path)?))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, GraphFileError> {
     std::fs::read(path).map_err(|error| GraphFileError::Read { path: path.to_owned(), error })
 }
 

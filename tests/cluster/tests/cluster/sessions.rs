@@ -1,6 +1,6 @@
 //! `wasm-tasks session`, as SDKs use it: frames in, frames out, and what is left when it ends.
 
-use super::support::{Fleet, GraphFile, Home, guest, int, until};
+use super::support::{Fleet, GraphFile, Home, Running, guest, int, until};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -163,4 +163,29 @@ fn what_a_session_leaves_is_what_it_published() {
     let mut graph = GraphFile::new();
     graph.output_task("still", &guest("calc"), "neg", vec![int(1)]);
     fleet.run_on("submit", &graph.save(&fleet.home, "still.msgpack"), &[]).expect(0);
+}
+
+/// What the example of futures prints, wherever it runs.
+const FUTURES: &str = "\
+the first 1000 squares are 333833500 together
+60 by 1 to 4 is [60, 30, 20, 15]
+div-1: task `div-1` failed [guest-error]: cannot divide 60 by zero
+add-1000: task `div-1` failed [guest-error]: cannot divide 60 by zero
+add-1001: tasks[0] `add-1001`: argument 1 (a): expected `s64`, found the string \"one\"
+";
+
+#[test]
+fn futures_of_the_rust_sdk_come_embedded_and_from_a_fleet_which_keeps_nothing_of_them() {
+    let calc = guest("calc");
+    let words = [calc.to_str().expect("UTF-8")];
+    let home = Home::new();
+    assert_eq!(Running::start(&mut home.example("futures", &words)).end().expect(0).stdout, FUTURES);
+    let fleet = Fleet::up(&["--workers", "2"]);
+    let mut command = fleet.home.example("futures", &words);
+    command.env("WASM_TASKS_SCHEDULER", &fleet.address);
+    assert_eq!(Running::start(&mut command).end().expect(0).stdout, FUTURES);
+    until("the results are let go", || {
+        let stored: u64 = fleet.workers().iter().filter_map(|worker| worker["stored_bytes"].as_u64()).sum();
+        (stored == 0).then_some(())
+    });
 }

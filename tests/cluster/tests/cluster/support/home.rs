@@ -44,7 +44,16 @@ impl Home {
 
     /// The command, with this home and nothing else from the environment of the tests.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        self.command_of(&program(), words)
+    }
+
+    /// An example of the Rust SDK, likewise.
+    pub(crate) fn example(&self, name: &str, words: &[&str]) -> Command {
+        self.command_of(&profile().join("examples").join(name), words)
+    }
+
+    fn command_of(&self, program: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(words).current_dir(self.folder.path()).env("WASM_TASKS_HOME", self.path());
         for name in ["WASM_TASKS_SCHEDULER", "WASM_TASKS_CREDENTIALS", "WASM_TASKS_LOG", "RUST_BACKTRACE"] {
             command.env_remove(name);
