@@ -67,6 +67,8 @@ pub struct SchedulerCore {
     pub(crate) next_generation: u32,
     pub(crate) workers: Vec<Option<Worker>>,
     pub(crate) worker_ids: BTreeMap<WorkerId, WorkerIndex>,
+    /// Counts the changes of who is a worker.
+    pub(crate) fleet: u64,
     /// Places in `workers` that nobody has.
     pub(crate) vacant_workers: DenseSet,
     /// Workers with room for ordinary tasks, by load.
@@ -110,6 +112,7 @@ impl SchedulerCore {
             next_generation: 0,
             workers: Vec::new(),
             worker_ids: BTreeMap::new(),
+            fleet: 0,
             vacant_workers: DenseSet::default(),
             free_workers: LoadIndex::default(),
             idle_workers: DenseSet::default(),

@@ -22,7 +22,8 @@ pub(crate) struct LoadIndex {
     buckets: Vec<DenseSet>,
     /// Buckets that have workers.
     occupied: DenseSet,
-    len: usize,
+    /// All of them.
+    workers: DenseSet,
 }
 
 impl LoadIndex {
@@ -46,7 +47,8 @@ impl LoadIndex {
             if workers.is_empty() {
                 self.occupied.remove(u32::from(old));
             }
-            self.len -= 1;
+        } else {
+            self.workers.insert(worker.0);
         }
         if new != OUT {
             if self.buckets.len() <= usize::from(new) {
@@ -54,12 +56,18 @@ impl LoadIndex {
             }
             self.buckets[usize::from(new)].insert(worker.0);
             self.occupied.insert(u32::from(new));
-            self.len += 1;
+        } else {
+            self.workers.remove(worker.0);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.workers.is_empty()
+    }
+
+    /// The worker with the smallest number that is at least `from`.
+    pub(crate) fn next_from(&self, from: u32) -> Option<WorkerIndex> {
+        self.workers.next_from(from).map(WorkerIndex)
     }
 
     /// All workers, those with the least first.
@@ -78,8 +86,13 @@ impl LoadIndex {
         let is_listed = |(_, workers): &(usize, &DenseSet)| workers.contains(worker.0);
         let listed: Vec<usize> = self.buckets.iter().enumerate().filter(is_listed).map(|(bucket, _)| bucket).collect();
         match amount.map(bucket) {
-            None => bucket_of == OUT && listed.is_empty(),
-            Some(bucket) => bucket_of == bucket && listed == [usize::from(bucket)] && self.occupied.contains(u32::from(bucket)),
+            None => bucket_of == OUT && listed.is_empty() && !self.workers.contains(worker.0),
+            Some(bucket) => {
+                bucket_of == bucket
+                    && listed == [usize::from(bucket)]
+                    && self.occupied.contains(u32::from(bucket))
+                    && self.workers.contains(worker.0)
+            }
         }
     }
 }

@@ -114,7 +114,7 @@ impl SchedulerCore {
     }
 
     /// The worker where the task can start first; none when nobody has room.
-    fn choose_worker(&self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
+    fn choose_worker(&mut self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
         let least_loaded = self.least_loaded(id, shape)?;
         let graph = self.graph(id.graph);
         let mut best = (self.start_us(id, least_loaded), least_loaded);
@@ -149,14 +149,58 @@ impl SchedulerCore {
         if self.workers.get(home as usize).is_some_and(Option::is_some) { home } else { NONE }
     }
 
-    /// The free worker with the least to do that can run the task.
-    fn least_loaded(&self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
+    /// The free worker with the least to do that can run the task. Where few can, it may be hidden behind many: then the look goes
+    /// through all that may have room, about once in a round for all tasks of a shape.
+    fn least_loaded(&mut self, id: TaskId, shape: ShapeIndex) -> Option<WorkerIndex> {
         let near = self.free_workers.least_first().take(WORKERS_SEEN_MAX).find(|worker| self.has_room(*worker, id, shape));
-        if near.is_some() || self.queues.key(shape).is_ordinary() {
+        if near.is_some() || self.queues.key(shape).is_ordinary() || !self.is_possible(shape) {
             return near;
         }
-        let mut all = (0..self.workers.len() as u32).map(WorkerIndex).filter(|worker| self.workers[worker.0 as usize].is_some());
-        all.find(|worker| self.has_room(*worker, id, shape))
+        let mut looks = self.queues.looks(shape);
+        let room = |core: &Self, worker: WorkerIndex| core.has_room(worker, id, shape);
+        let at_once = |core: &Self, worker: WorkerIndex| {
+            core.worker(worker).is_available(core.queues.key(shape)) && core.has_room(worker, id, shape)
+        };
+        let found = self.find_free(shape, (looks.available, u32::MAX), at_once);
+        looks.available = found.map_or(u32::MAX, |found| found.0);
+        // What was passed over for another task of the shape is looked at again before there is said to be no room.
+        let found = found.or_else(|| self.find_free(shape, (looks.room, u32::MAX), room));
+        let found = found.or_else(|| self.find_free(shape, (0, looks.room), room));
+        if looks.available == u32::MAX {
+            looks.room = found.map_or(looks.room, |found| found.0.max(looks.room));
+        }
+        self.queues.note_looks(shape, looks);
+        found
+    }
+
+    /// Whether some worker could run tasks of a shape if it had nothing else to do. Looks at them once for each fleet.
+    pub(crate) fn is_possible(&mut self, shape: ShapeIndex) -> bool {
+        let fleet = self.fleet;
+        if let Some(known) = self.queues.possible_in(shape, fleet) {
+            return known;
+        }
+        let key = self.queues.key(shape);
+        let mut all = self.worker_ids.values().map(|worker| self.worker(*worker));
+        let is_possible = all.any(|worker| !worker.is_leaving && worker.could_ever(key, self.now));
+        self.queues.note_possible(shape, fleet, is_possible);
+        is_possible
+    }
+
+    /// The first worker that will do among those with numbers from the one to below the other.
+    fn find_free(
+        &self,
+        shape: ShapeIndex,
+        (from, until): (u32, u32),
+        will_do: impl Fn(&Self, WorkerIndex) -> bool,
+    ) -> Option<WorkerIndex> {
+        // Who has room for a slot or more has room for an ordinary task.
+        let takes_a_slot = self.queues.key(shape).slots_milli >= 1_000;
+        let next = |from: u32| match takes_a_slot {
+            true => self.free_workers.next_from(from),
+            false => (from..self.workers.len() as u32).map(WorkerIndex).find(|index| self.workers[index.0 as usize].is_some()),
+        };
+        let mut candidates = std::iter::successors(next(from), |last| next(last.0 + 1)).take_while(|worker| worker.0 < until);
+        candidates.find(|worker| will_do(self, *worker))
     }
 
     pub(crate) fn has_room(&self, index: WorkerIndex, id: TaskId, shape: ShapeIndex) -> bool {

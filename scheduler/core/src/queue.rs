@@ -91,6 +91,20 @@ pub(crate) struct Shape {
     pub(crate) is_blocked: bool,
     /// No worker has room for any of its tasks in this round; they may still get reservations.
     pub(crate) is_full: bool,
+    /// How far all workers were looked at in this round.
+    looks: Looks,
+    /// Whether some worker could ever run its tasks, in the fleet of this number.
+    possible: Option<(u64, bool)>,
+}
+
+/// The numbers of the workers that were found last by looking at all of them: those before have no room, and in a round of
+/// placement nobody gets any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Looks {
+    /// For what can begin there at once.
+    pub(crate) available: u32,
+    /// For what may wait there too.
+    pub(crate) room: u32,
 }
 
 /// All shapes that graphs ask for.
@@ -109,7 +123,15 @@ impl Queues {
             return *known;
         }
         key.fallbacks.iter().for_each(|fallback| self.shapes[fallback.0 as usize].uses += 1);
-        let shape = Shape { key: key.clone(), uses: 1, queue: BinaryHeap::new(), is_blocked: false, is_full: false };
+        let shape = Shape {
+            key: key.clone(),
+            uses: 1,
+            queue: BinaryHeap::new(),
+            is_blocked: false,
+            is_full: false,
+            looks: Looks::default(),
+            possible: None,
+        };
         let index = match self.vacant.pop() {
             Some(vacant) => {
                 self.shapes[vacant.0 as usize] = shape;
@@ -184,7 +206,26 @@ impl Queues {
     }
 
     pub(crate) fn unblock_all(&mut self) {
-        self.shapes.iter_mut().for_each(|shape| (shape.is_blocked, shape.is_full) = (false, false));
+        self.shapes
+            .iter_mut()
+            .for_each(|shape| (shape.is_blocked, shape.is_full, shape.looks) = (false, false, Looks::default()));
+    }
+
+    pub(crate) fn looks(&self, shape: ShapeIndex) -> Looks {
+        self.shapes[shape.0 as usize].looks
+    }
+
+    /// What was found out of a shape and a fleet.
+    pub(crate) fn possible_in(&self, shape: ShapeIndex, fleet: u64) -> Option<bool> {
+        self.shapes[shape.0 as usize].possible.filter(|(of, _)| *of == fleet).map(|(_, is_possible)| is_possible)
+    }
+
+    pub(crate) fn note_possible(&mut self, shape: ShapeIndex, fleet: u64, is_possible: bool) {
+        self.shapes[shape.0 as usize].possible = Some((fleet, is_possible));
+    }
+
+    pub(crate) fn note_looks(&mut self, shape: ShapeIndex, looks: Looks) {
+        self.shapes[shape.0 as usize].looks = looks;
     }
 
     pub(crate) fn mark_full(&mut self, shape: ShapeIndex) {

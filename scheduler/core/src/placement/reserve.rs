@@ -162,8 +162,9 @@ impl SchedulerCore {
             let Some((least, _)) = least else { return false };
             self.give_up(least);
         }
-        let ways = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.clone());
-        let starts = ways.enumerate().filter_map(|(at, way)| {
+        let ways: Vec<ShapeIndex> = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.clone()).collect();
+        let ways: Vec<(usize, ShapeIndex)> = ways.into_iter().enumerate().filter(|(_, way)| self.is_possible(*way)).collect();
+        let starts = ways.into_iter().filter_map(|(at, way)| {
             let (start, worker) = self.first_to_drain(id, way, priority)?;
             Some((start, at, way, worker))
         });

@@ -142,3 +142,20 @@ fn a_task_goes_only_to_workers_that_stay_long_enough() {
     world.join(2, 2);
     assert_eq!(world.settle(), "0 -> w2; 2 -> w2");
 }
+
+/// Behind hundreds of workers that have room and cannot run them, tasks find the few that can; and one that nobody could run finds who comes.
+#[test]
+fn the_few_that_can_run_a_task_are_found() {
+    let mut world = World::new(&[1; 300]);
+    world.join_with(301, 2, &[("disk", "large")], &[], None);
+    (302..400).for_each(|worker| world.join(worker, 1));
+    world.join_with(400, 2, &[("disk", "large")], &[], None);
+    let large = settings(Options { labels: rules(&["disk=large"]), ..Options::default() });
+    let half = settings(Options { labels: rules(&["disk=large"]), slots_milli: Some(500), ..Options::default() });
+    let tape = settings(Options { labels: rules(&["disk=tape"]), ..Options::default() });
+    let tasks: Vec<(&[u32], u32, u32)> = (0..7).map(|task| (&[] as &[u32], 0, [0, 0, 1, 0, 1, 1, 2][task])).collect();
+    let placed = world.submit(plan_of(&tasks, &[0, 1, 2, 3, 4, 5, 6], &[large, half, tape]));
+    assert_eq!(placed, "0 -> w301; 1 -> w301; 2 -> w400; 3 -> w400; 4 -> w400");
+    world.join_with(500, 1, &[("disk", "tape")], &[], None);
+    assert_eq!(world.settle(), "6 -> w500");
+}

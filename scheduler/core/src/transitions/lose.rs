@@ -22,6 +22,7 @@ impl SchedulerCore {
         self.vacant_workers.remove(index.0);
         self.workers[index.0 as usize] = Some(Worker::new(id, plan));
         self.worker_ids.insert(id, index);
+        self.fleet += 1;
         self.fleet_slots_milli += self.worker(index).plan.slots_milli;
         self.reindex(index);
         self.drains.note_receivers();
@@ -37,6 +38,7 @@ impl SchedulerCore {
 
     pub(crate) fn on_worker_lost(&mut self, id: WorkerId, out: &mut Actions) {
         let Some(index) = self.worker_ids.remove(&id) else { return };
+        self.fleet += 1;
         self.worker_mut(index).is_leaving = true;
         self.reindex(index);
         // Asked before the worker's results are lost: what had its inputs there could run, and may be what killed it.
