@@ -2,7 +2,7 @@
 //!
 //! A lane gets runs of jobs and gives back what became of them. Thread and shell meet in one lock a job, which nobody else
 //! wants at that moment, and wake each other as rarely as they can: the shell is woken when a lane has too little left,
-//! or has said nothing for a millisecond; the thread only when it had nothing to do. A job may follow others of its lane: the
+//! or has said nothing for two milliseconds; the thread only when it had nothing to do. A job may follow others of its lane: the
 //! thread gives it their results itself (see `links`).
 
 use crate::job::{Completion, Job};
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use wasm_tasks_worker_core::{AttemptId, Ended, LaneId, Outcome};
 
 /// A thread that has ended jobs says so at the latest when one of them ends this long after it last did.
-const REPORT_EVERY: Duration = Duration::from_millis(1);
+const REPORT_EVERY: Duration = Duration::from_millis(2);
 
 /// What the shell and a lane's thread share.
 struct Shared<R: Runner> {

@@ -16,10 +16,11 @@ use wasm_tasks_protocol::time::{Duration, Time};
 pub(crate) struct WorkerIndex(pub(crate) u32);
 
 /// Work that a slot is given beyond what runs, so that it never waits for the next assignment: twice the round trip,
-/// and at least this many microseconds (measured: a turn of scheduler and worker costs about 200 µs on 2 cores).
-const PREFILL_US_MIN: u64 = 2_000;
+/// and at least this many microseconds: a worker asks for more when half of it is left, and each time costs both a turn, about
+/// 200 µs together on 2 cores (measured).
+const PREFILL_US_MIN: u64 = 4_000;
 /// Tasks that a slot is given at most, however short they are.
-const PREFILL_TASKS_MAX: u64 = 512;
+const PREFILL_TASKS_MAX: u64 = 1_024;
 /// Tasks that a slot is given while it is not known how long they take.
 const PREFILL_UNKNOWN: u64 = 2;
 

@@ -19,7 +19,7 @@ use wasm_tasks_worker_core::{
 };
 
 /// A lane that has ended attempts says so at the latest when one of them ends this long after it last did.
-const REPORT_EVERY: Duration = Duration::from_millis(1);
+const REPORT_EVERY: Duration = Duration::from_millis(2);
 
 /// What is said of a component that could not be loaded, but may be the next time.
 pub(crate) const PASSING: &str = "the component could not be fetched";

@@ -237,8 +237,9 @@ pub struct CoreSettings {
 impl CoreSettings {
     /// The usual settings for a number of slots and an amount of memory.
     ///
-    /// The run target is the shortest at which handing over costs nothing that can be measured: a wake-up of a thread
-    /// costs 5 to 10 µs on Linux, so at 500 µs it is under 2 %.
+    /// The run target decides how often worker and scheduler wake each other while tasks are short: when half of it is left. A
+    /// hop of a chain costs 9.5 µs with 500 µs, 8.0 with 1 ms and 7.0 with 2 ms (measured 2026-11-23, 200,000 tasks, 2 cores,
+    /// the first with another allocator).
     pub fn new(slots: u32, memory_bytes: u64) -> CoreSettings {
         CoreSettings {
             slots,
@@ -248,7 +249,7 @@ impl CoreSettings {
             pools: Vec::new(),
             fetches_max: 32,
             fetch_bytes_max: 256 << 20,
-            run_target: Duration(1_000),
+            run_target: Duration(2_000),
             idle_components_max: 32,
         }
     }

@@ -12,7 +12,7 @@ use crate::{AttemptId, WorkerCore};
 use wasm_tasks_protocol::Time;
 
 /// Attempts of a run at most: more gain nothing, and would make a lane slow to hear that they are not wanted.
-pub(crate) const RUN_LEN_MAX: u32 = 256;
+pub(crate) const RUN_LEN_MAX: u32 = 512;
 
 impl WorkerCore {
     /// Hands out what fits.
