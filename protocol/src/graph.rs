@@ -48,6 +48,17 @@ pub struct Graph {
     dependencies: Vec<TaskIndex>,
     outputs: Vec<Reference>,
     options: Options,
+    /// In the order of their members.
+    gangs: Vec<Gang>,
+}
+
+/// Tasks that run at the same time, each on a worker of its own: those from `first` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gang {
+    /// The member of rank 0.
+    pub first: TaskIndex,
+    /// How many members it has, at least one.
+    pub len: u32,
 }
 
 /// Where bytes that are not in the file come from.
@@ -229,6 +240,11 @@ impl Graph {
         self.functions.get(position.checked_sub(self.base.functions)? as usize)
     }
 
+    /// The gangs, in the order of their members.
+    pub fn gangs(&self) -> &[Gang] {
+        &self.gangs
+    }
+
     /// How many edges there are: pairs of tasks, one of which needs the other.
     pub fn edge_count(&self) -> usize {
         self.dependencies.len()
@@ -297,6 +313,14 @@ impl<'a> Task<'a> {
     pub fn dependencies(&self) -> &'a [TaskIndex] {
         let starts = &self.graph.dependency_starts[self.file_position()..][..2];
         &self.graph.dependencies[starts[0] as usize..starts[1] as usize]
+    }
+
+    /// The gang that it is a member of, and its rank there.
+    pub fn gang(&self) -> Option<(Gang, u32)> {
+        let gangs = self.graph.gangs();
+        let at = gangs.partition_point(|gang| gang.first <= self.index).checked_sub(1)?;
+        let rank = self.index.0 - gangs[at].first.0;
+        (rank < gangs[at].len).then_some((gangs[at], rank))
     }
 
     /// Its own options, where it has any.

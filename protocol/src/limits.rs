@@ -64,6 +64,8 @@ pub const RETRIES_MAX: u32 = 100;
 pub const PUBLISHED_MAX: usize = 10_000;
 /// Alternatives of a task. Each is tried in every search for a worker.
 pub const ALTERNATIVES_MAX: usize = 8;
+/// Members of a gang. Each has a worker of its own, and is looked at when one of the others starts, ends or is held room for.
+pub const GANG_MEMBERS_MAX: u32 = 1_024;
 /// Rules for labels in one list. Each is compared with the labels of every worker that is looked at.
 pub const LABEL_RULES_MAX: usize = 64;
 /// Deaths of workers after which the task that ran on each of them is stopped.
@@ -160,6 +162,11 @@ pub const TABLE: &[Limit] = &[
     Limit { name: "handles_max", value: HANDLES_MAX as u64, reason: "component handles are host memory" },
     Limit { name: "retries_max", value: RETRIES_MAX as u64, reason: "more would hide that a task cannot succeed" },
     Limit { name: "published_max", value: PUBLISHED_MAX as u64, reason: "what is published is kept until it is withdrawn" },
+    Limit {
+        name: "gang_members_max",
+        value: GANG_MEMBERS_MAX as u64,
+        reason: "each has a worker of its own, and is looked at when another starts or ends",
+    },
     Limit { name: "alternatives_max", value: ALTERNATIVES_MAX as u64, reason: "each is tried in every search for a worker" },
     Limit {
         name: "label_rules_max",

@@ -5,10 +5,10 @@ use crate::graphs::ShellGraph;
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use wasm_tasks_protocol::error::ErrorCode;
-use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{Refusal, ReplyHead, Request};
 use wasm_tasks_protocol::msgpack::Reader;
-use wasm_tasks_scheduler_core::{Explanation, StateName, TaskId};
+use wasm_tasks_scheduler_core::{Explanation, GangStanding, StateName, TaskId, WorkerFit};
 use wasm_tasks_transport::Peer;
 
 /// Tasks whose logs one answer has at most.
@@ -194,20 +194,31 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
             json!({"worker": actor.worker_name(fit.worker), "lacks": fit.lacks, "held_for": held_for})
         })
         .collect();
-    let reserved = explanation.reserved.map(|(worker, wait)| (actor.worker_name(worker), wait));
+    let name = |worker: &WorkerId| actor.worker_name(*worker);
+    let reserved = explanation.reserved.as_ref().map(|(workers, wait)| (workers.iter().map(name).collect::<Vec<_>>(), wait));
+    let gang = explanation.gang.as_ref();
+    let awaited = gang.map_or_else(String::new, |gang| list(&gang.awaited.iter().map(key).collect::<Vec<_>>()));
     let held = explanation.fits.iter().find_map(|fit| Some((fit.worker, fit.held_for?)));
     let wait = explanation.until.map(|until| until.since(actor.now()));
     let text = match explanation.state {
         StateName::Idle => "no output needs it now, so it does not run and no result is kept".to_owned(),
         StateName::Waiting => format!("it waits for {}", list(&missing)),
         StateName::Queued if explanation.fits.is_empty() => "it is ready, but there are no workers".to_owned(),
+        StateName::Queued if let Some(gang) = gang.filter(|gang| explanation.is_unrunnable && gang.open > 1) => {
+            too_few(actor, gang, &explanation.fits)
+        }
+        StateName::Queued if gang.is_some_and(|gang| !gang.awaited.is_empty()) => {
+            format!("it is ready, and starts together with {awaited}, which is not")
+        }
         StateName::Queued if explanation.is_unrunnable => {
             let nearest = &explanation.fits[0];
             format!("no worker can run it; the nearest is `{}`: {}", actor.worker_name(nearest.worker), nearest.lacks.join("; "))
         }
         StateName::Queued => match (&reserved, held) {
-            (Some((worker, wait)), _) => {
-                format!("it is ready; `{worker}` is held for it, and is expected to have room in {:.1} s", wait.as_secs_f64())
+            (Some((workers, wait)), _) => {
+                let (verb, whom) = if workers.len() == 1 { ("is", "it") } else { ("are", "its gang") };
+                let (workers, wait) = (list(workers), wait.as_secs_f64());
+                format!("it is ready; {workers} {verb} held for {whom}, and {verb} expected to have room in {wait:.1} s")
             }
             (None, Some((worker, task))) => format!(
                 "it is ready and waits for a worker that has room; `{}` is held for the more urgent `{}`",
@@ -216,6 +227,9 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
             ),
             (None, None) => "it is ready and waits for a worker that has room".to_owned(),
         },
+        StateName::Assigned if gang.is_some_and(|gang| gang.has_ended) => {
+            format!("it has ended at {}, and counts when {awaited}, which started with it, has ended too", list(&workers))
+        }
         StateName::Assigned => {
             let runs = explanation.running.map_or_else(String::new, |(ran, expected)| {
                 format!(", and runs for {:.1} s of {:.1} s expected", ran.as_secs_f64(), expected.as_secs_f64())
@@ -225,6 +239,10 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
                 format!("; that is long, so a second attempt was begun at `{worker}`: whichever ends first counts")
             });
             format!("it is at {}{runs}{copy}", list(&workers))
+        }
+        StateName::Resting if gang.is_some() && error.is_none() => {
+            let wait = wait.map_or(0.0, |wait| wait.as_secs_f64());
+            format!("one that started with it failed, and all of them run again in {wait:.1} s")
         }
         StateName::Resting => format!("it failed and runs again in {:.1} s", wait.map_or(0.0, |wait| wait.as_secs_f64())),
         StateName::Done => format!("its result is at {}", list(&workers)),
@@ -253,9 +271,22 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         "error": error.map(|error| json!({"code": error.code.as_str(), "message": error.message, "stderr_tail": error.stderr_tail, "backtrace": error.backtrace})),
         "retry_in_ms": wait.map(|wait| wait.0 / 1_000),
         "fits": fits,
-        "reserved": reserved.map(|(worker, wait)| json!({"worker": worker, "in_ms": wait.0 / 1_000})),
+        "reserved": reserved.map(|(workers, wait)| json!({"worker": workers.first(), "workers": workers, "in_ms": wait.0 / 1_000})),
+        "gang": gang.map(|gang| json!({"first": key(&gang.first), "rank": task.0 - gang.first.0, "size": gang.len})),
         "is_unrunnable": explanation.is_unrunnable,
     })
+}
+
+/// Why a gang can never start as the fleet is.
+fn too_few(actor: &Actor, gang: &GangStanding, fits: &[WorkerFit]) -> String {
+    let GangStanding { open, fitting, .. } = gang;
+    let needs = format!("it is one of a gang of {open}, each of which needs a worker of its own, and {fitting} could run one");
+    match fits.iter().find(|fit| !fit.lacks.is_empty()) {
+        Some(nearest) => {
+            format!("{needs}; the nearest of the others is `{}`: {}", actor.worker_name(nearest.worker), nearest.lacks.join("; "))
+        }
+        None => needs,
+    }
 }
 
 /// The key of a task of any graph.

@@ -168,7 +168,8 @@ fn task_text(graph: &Graph, task: &Task<'_>) -> String {
         Ok(_) | Err(_) => String::new(),
     };
     let args = if args.chars().count() > ARGS_SHOWN { args.chars().take(ARGS_SHOWN - 1).chain(['…']).collect() } else { args };
-    format!("{} = {}({args})", task.key(), short_function(task.function()))
+    let gang = task.gang().map_or_else(String::new, |(gang, rank)| format!("  (rank {rank} of a gang of {})", gang.len));
+    format!("{} = {}({args}){gang}", task.key(), short_function(task.function()))
 }
 
 fn argument_text(graph: &Graph, value: &Value) -> String {
@@ -219,7 +220,8 @@ fn graph_json(graph: &Graph) -> Json {
         .collect();
     let task = |task: Task<'_>| {
         let needs: Vec<&str> = task.dependencies().iter().map(|needed| graph.task(*needed).key()).collect();
-        json!({"key": task.key(), "function": task.function_index(), "needs": needs})
+        let gang = task.gang().map(|(gang, rank)| json!({"first": graph.task(gang.first).key(), "rank": rank, "size": gang.len}));
+        json!({"key": task.key(), "function": task.function_index(), "needs": needs, "gang": gang})
     };
     json!({
         "name": graph.options().name,

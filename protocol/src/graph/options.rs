@@ -115,6 +115,8 @@ pub struct Options {
     pub expected_result_bytes: Option<u64>,
     /// Units of fuel.
     pub fuel: Option<u64>,
+    /// How many tasks, one after the other, run as one [gang](super::Gang); only a task's own options have it.
+    pub gang: Option<u32>,
     /// Grants.
     pub grants: Option<Vec<Grant>>,
     /// Rules for labels.
@@ -169,6 +171,8 @@ pub struct Settings {
     pub cache: bool,
     /// Units of fuel; none: not metered.
     pub fuel: Option<u64>,
+    /// Members of the gang that the task is one of; 0: it is in none.
+    pub gang: u32,
     /// Grants, sorted.
     pub grants: Vec<Grant>,
     /// Rules for labels.
@@ -254,6 +258,7 @@ impl Settings {
             backoff: Duration::from_millis(first(&levels, |options| &options.backoff_ms).unwrap_or(100)),
             cache: first(&levels, |options| &options.cache).unwrap_or(true),
             fuel: first(&levels, |options| &options.fuel),
+            gang: first(&levels, |options| &options.gang).unwrap_or(0),
             grants,
             labels: first_request.labels,
             prefer: first(&levels, |options| &options.prefer).unwrap_or_default(),
@@ -273,9 +278,9 @@ impl Settings {
     }
 
     /// Whether a second attempt may run beside one that takes too long: the author did not forbid it, and the task is pure, or
-    /// may be repeated by the author's own word.
+    /// may be repeated by the author's own word. Members of gangs are where they are for the others' sake.
     pub fn may_speculate(&self) -> bool {
-        self.speculate && (self.grants.is_empty() || self.retries > 0)
+        self.speculate && self.gang == 0 && (self.grants.is_empty() || self.retries > 0)
     }
 
     /// These settings for each way in which the task may run, the preferred first: each has those after it as fallbacks.

@@ -1,9 +1,11 @@
 //! Reads a graph from hostile bytes. The first thing that is wrong is reported with its place.
 
 pub(super) mod fields;
+mod gangs;
 mod options;
 
 use self::fields::{Fields, Known};
+use self::options::Level;
 use super::{
     Append, Component, DataEncoding, DataEntry, Dynamic, Extent, Function, Graph, NO_OPTIONS, Options, Reference, Source,
     TaskEntry, order,
@@ -144,7 +146,7 @@ impl Graph {
         let functions_max = left(GRAPH_FUNCTIONS_MAX, base.functions);
         let functions = fields.table("functions", functions_max, |at, entry| function(&bytes, at, entry, known.0, known.1))?;
         let options = match fields.optional("options") {
-            Some(field) => options::read(&field, append.is_none())?,
+            Some(field) => options::read(&field, if append.is_none() { Level::Graph } else { Level::Fragment })?,
             None => Options::default(),
         };
         let mut graph = Graph {
@@ -159,11 +161,13 @@ impl Graph {
             dependencies: Vec::new(),
             outputs: Vec::new(),
             options,
+            gangs: Vec::new(),
         };
         graph.read_tasks(&fields.required("tasks")?.reader(), &bytes)?;
         graph.read_outputs(&fields.required("outputs")?.reader(), append.is_some())?;
         graph.refuse_duplicate_keys()?;
         graph.refuse_circles()?;
+        graph.find_gangs()?;
         Ok((graph, append))
     }
 
@@ -267,7 +271,7 @@ impl Graph {
             return Ok(*options);
         }
         let field = fields::Field::new(Reader::new(bytes), place(), "options");
-        let options = options::read(&field, false)?;
+        let options = options::read(&field, Level::Task)?;
         let position = self.task_options.len() as u32;
         self.task_options.push(options);
         if known.len() == REMEMBERED {
@@ -479,7 +483,7 @@ fn function(file: &[u8], _at: usize, field: fields::Field<'_>, components: usize
         bind,
         dynamic: fields.optional("dynamic").map(|field| dynamic(&field)).transpose()?,
         group: fields.name("group")?,
-        options: fields.optional("options").map(|field| options::read(&field, false)).transpose()?.unwrap_or_default(),
+        options: fields.optional("options").map(|field| options::read(&field, Level::Function)).transpose()?.unwrap_or_default(),
     })
 }
 

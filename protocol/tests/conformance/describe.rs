@@ -209,6 +209,7 @@ fn options(json: &Json) -> Options {
         expected_us: json.get("expected-ms").map(milli),
         expected_result_bytes: number("expected-result-bytes"),
         fuel: number("fuel"),
+        gang: number("gang").map(|members| members as u32),
         grants: texts("grants").map(|names| names.into_iter().map(|name| Grant::from_name(name).expect("a grant")).collect()),
         labels: amounts.labels,
         name: json["name"].as_str().map(str::to_owned),

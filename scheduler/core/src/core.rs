@@ -6,6 +6,7 @@ use crate::claims;
 use crate::dense_set::DenseSet;
 use crate::drain::Drains;
 use crate::event::Event;
+use crate::gang::Report;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
 use crate::placement::reserve::Reservations;
@@ -173,9 +174,9 @@ impl SchedulerCore {
             }
             Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline } => {
                 let (size, run) = (claims::size(size), claims::run(run));
-                let memory_peak_bytes = claims::memory_bytes(memory_peak_bytes);
+                let report = Report { size, run, memory_peak_bytes: claims::memory_bytes(memory_peak_bytes), is_inline };
                 match self.find_attempt(worker, attempt) {
-                    Some(index) => self.on_attempt_finished(index, size, run, memory_peak_bytes, is_inline, out),
+                    Some(index) => self.on_attempt_finished(index, report, out),
                     None => self.counters.stale_reports += 1,
                 }
             }
@@ -266,10 +267,10 @@ impl SchedulerCore {
         self.is_unsettled
     }
 
-    /// A live attempt that this very worker has.
+    /// A live attempt that this very worker has, and has not reported yet.
     pub(crate) fn find_attempt(&self, worker: WorkerId, attempt: wasm_tasks_protocol::Attempt) -> Option<u32> {
         let index = self.attempts.find(attempt)?;
-        (self.worker(self.attempts.at(index).worker).id == worker).then_some(index)
+        (self.worker(self.attempts.at(index).worker).id == worker && self.report_of(index).is_none()).then_some(index)
     }
 
     pub(crate) fn graph_at(&self, index: GraphIndex) -> Option<&Graph> {

@@ -32,8 +32,28 @@ pub struct Explanation {
     pub fits: Vec<WorkerFit>,
     /// Whether no worker could run it, whatever else ends.
     pub is_unrunnable: bool,
-    /// The worker that is held for it, and how long from now it is expected to take until there is room.
-    pub reserved: Option<(WorkerId, Duration)>,
+    /// Workers that are held for it, or for its gang, and how long from now it is expected to take until there is room.
+    pub reserved: Option<(Vec<WorkerId>, Duration)>,
+    /// Set for members of gangs.
+    pub gang: Option<GangStanding>,
+}
+
+/// How the gang of a task stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GangStanding {
+    /// The member of rank 0.
+    pub first: TaskIndex,
+    /// How many members there are.
+    pub len: u32,
+    /// How many of them are needed and have no result: they start together.
+    pub open: u32,
+    /// How many workers could run a member, whatever else ends; counted while the task is queued.
+    pub fitting: u32,
+    /// Members that the others wait for: before they start those without all inputs, afterwards those that still run. The
+    /// first few.
+    pub awaited: Vec<TaskIndex>,
+    /// Whether this member has ended and waits for the others.
+    pub has_ended: bool,
 }
 
 /// What a worker lacks to run a task.
@@ -64,6 +84,7 @@ impl SchedulerCore {
         let is_missing = |input: &&TaskIndex| !graph.task(**input).is_done();
         let fits = if task.state == State::Queued { self.fits(id) } else { Vec::new() };
         let live = task.attempts_live().iter().map(|attempt| self.attempts.at(*attempt));
+        let gang = self.gang_standing(id);
         Some(Explanation {
             state: task.state.name(),
             attempts: u32::from(task.attempts),
@@ -81,15 +102,49 @@ impl SchedulerCore {
                 .map(|live| live.starts)
                 .min()
                 .map(|starts| (self.now.since(starts), Duration(self.length_or_guess_us(id)))),
-            needed_by: task.needed,
+            needed_by: task.needed - u32::from(task.is_open() && self.is_member(id)),
             cause: if let State::Failed { cause } = task.state { Some(cause) } else { None },
             until: if let State::Resting { until } = task.state { Some(until) } else { None },
-            is_unrunnable: task.state == State::Queued && fits.iter().all(|fit| !fit.lacks.is_empty()),
+            is_unrunnable: task.state == State::Queued
+                && (fits.iter().all(|fit| !fit.lacks.is_empty()) || gang.as_ref().is_some_and(|gang| gang.fitting < gang.open)),
             fits,
-            reserved: self.reservations.of_task(id).map(|index| {
+            reserved: self.reservations.of_task(self.stands_for(id)).map(|index| {
                 let held = self.reservations.at(index);
-                (self.worker(held.worker).id, held.start.since(self.now))
+                let workers = held.places.iter().map(|place| self.worker(place.worker).id).collect();
+                (workers, held.start.since(self.now))
             }),
+            gang,
+        })
+    }
+
+    /// The task that stands in queues for another: of a gang the first.
+    fn stands_for(&self, id: TaskId) -> TaskId {
+        let gang = self.graph(id.graph).gangs.of(id.task);
+        gang.map_or(id, |gang| TaskId { graph: id.graph, task: gang.first() })
+    }
+
+    fn gang_standing(&self, id: TaskId) -> Option<GangStanding> {
+        let graph = self.graph(id.graph);
+        let gang = graph.gangs.of(id.task)?;
+        let open = self.open_members(id);
+        let has_ended = |task: TaskIndex| graph.task(task).attempts_live().iter().any(|index| self.report_of(*index).is_some());
+        let is_awaited = |member: &&TaskId| match graph.task(member.task).state {
+            State::Waiting | State::Resting { .. } => true,
+            State::Assigned(_) => !has_ended(member.task),
+            State::Idle | State::Queued | State::Done { .. } | State::Failed { .. } => false,
+        };
+        let fitting = if graph.task(id.task).state == State::Queued {
+            self.workers_for(graph.profile_of(id.task).shape, usize::MAX)
+        } else {
+            0
+        };
+        Some(GangStanding {
+            first: gang.first(),
+            len: gang.len(),
+            open: open.len() as u32,
+            fitting: fitting as u32,
+            awaited: open.iter().filter(is_awaited).map(|member| member.task).take(SHOWN_MAX).collect(),
+            has_ended: has_ended(id.task),
         })
     }
 
@@ -99,10 +154,11 @@ impl SchedulerCore {
     pub fn unrunnable(&self, graph: GraphIndex) -> Vec<TaskId> {
         let mut found: Vec<TaskId> = Vec::new();
         for (shape, tasks) in self.queues.waiting() {
-            if self.worker_ids.values().any(|worker| self.could_run(*worker, shape)) {
+            let needed = self.queues.key(shape).gang.max(1) as usize;
+            if self.workers_for(shape, needed) == needed {
                 continue;
             }
-            let is_waiting = |id: &TaskId| id.graph == graph && self.graph(graph).task(id.task).state == State::Queued;
+            let is_waiting = |id: &TaskId| id.graph == graph && self.is_ready(*id);
             if self.graph_at(graph).is_some() {
                 found.extend(tasks.filter(is_waiting).take(SHOWN_MAX));
             }
@@ -118,6 +174,17 @@ impl SchedulerCore {
         let worker = self.worker(worker);
         let mut ways = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.iter().copied());
         !worker.is_leaving && ways.any(|way| worker.could_ever(self.queues.key(way), self.now))
+    }
+
+    /// How many workers could run tasks of a shape, in the way in which most could; counts no further than `enough`.
+    fn workers_for(&self, shape: ShapeIndex, enough: usize) -> usize {
+        let ways = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.iter().copied());
+        let count = |way: ShapeIndex| {
+            let workers = self.worker_ids.values().map(|worker| self.worker(*worker));
+            let fitting = workers.filter(|worker| !worker.is_leaving && worker.could_ever(self.queues.key(way), self.now));
+            fitting.take(enough).count()
+        };
+        ways.map(count).max().unwrap_or(0)
     }
 
     /// The state of a task; none when it is not known.
@@ -144,8 +211,10 @@ impl SchedulerCore {
             if worker.is_leaving {
                 lacks.push("is leaving".to_owned());
             }
-            let held = worker.hold.map(|hold| self.reservations.at(hold));
-            let held_for = held.filter(|held| held.task != id && held.priority < graph.priority(id.task)).map(|held| held.task);
+            let held = worker.hold.map(|hold| self.reservations.at(hold.reservation));
+            let held_for = held
+                .filter(|held| held.task != self.stands_for(id) && held.priority < graph.priority(id.task))
+                .map(|held| held.task);
             fits.push(WorkerFit { worker: worker.id, lacks, held_for });
         }
         fits.sort_by_key(|fit| fit.lacks.len());

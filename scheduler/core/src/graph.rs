@@ -3,6 +3,7 @@
 use crate::dense_set::DenseSet;
 use crate::dependents::Dependents;
 use crate::event::{Expected, GraphPlan};
+use crate::gang::Gangs;
 use crate::levels::{self, Edges};
 use crate::order::static_order;
 use crate::queue::{ShapeIndex, ShapeKey};
@@ -124,6 +125,9 @@ pub(crate) struct Graph {
     /// The first task of each fragment; the graph as it was submitted is the first fragment.
     fragment_starts: Vec<u32>,
     pub(crate) profiles: Vec<Profile>,
+    pub(crate) gangs: Gangs,
+    /// Shapes of gangs of which only some members had to run again, each once.
+    pub(crate) other_shapes: Vec<ShapeIndex>,
     pub(crate) functions: Vec<FunctionStatistics>,
     /// What its author expects: empty, or one entry a task.
     pub(crate) expected: Vec<Expected>,
@@ -172,6 +176,8 @@ impl Graph {
             dependents,
             fragment_starts: vec![0],
             profiles,
+            gangs: Gangs::default(),
+            other_shapes: Vec::new(),
             functions: vec![FunctionStatistics::default(); functions],
             expected: plan.expected,
             edge_bytes: plan.edge_bytes,
@@ -184,6 +190,7 @@ impl Graph {
             workers: DenseSet::default(),
         };
         (0..n as u32).for_each(|task| graph.find_family(TaskIndex(task)));
+        graph.find_gangs(0);
         graph
     }
 
@@ -221,6 +228,16 @@ impl Graph {
             }
         }
         (base..base + n as u32).for_each(|task| self.find_family(TaskIndex(task)));
+        self.find_gangs(base);
+    }
+
+    /// Finds the gangs among the tasks from one on.
+    fn find_gangs(&mut self, first: u32) {
+        let Graph { gangs, tasks, profiles, .. } = self;
+        if profiles.iter().any(|profile| profile.settings.gang > 0) {
+            let members = |task: TaskIndex| profiles[tasks[task.0 as usize].profile as usize].settings.gang;
+            gangs.extend(first..tasks.len() as u32, members);
+        }
     }
 
     pub(crate) fn dependencies(&self, task: TaskIndex) -> &[TaskIndex] {
@@ -256,7 +273,7 @@ impl Graph {
     pub(crate) fn shapes(&self) -> impl Iterator<Item = ShapeIndex> + '_ {
         let of =
             |profile: &Profile| [profile.plain, profile.shape].into_iter().take(1 + usize::from(profile.shape != profile.plain));
-        self.profiles.iter().flat_map(of)
+        self.profiles.iter().flat_map(of).chain(self.other_shapes.iter().copied())
     }
 
     pub(crate) fn profile_of(&self, task: TaskIndex) -> &Profile {

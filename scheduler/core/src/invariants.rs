@@ -1,6 +1,7 @@
 //! What must hold after every event. For tests and the simulator: it looks at everything.
 
 use crate::core::SchedulerCore;
+use crate::placement::reserve::Hold;
 use crate::queue::ShapeKey;
 use crate::task::{State, TaskId};
 use crate::worker::WorkerIndex;
@@ -24,6 +25,7 @@ impl SchedulerCore {
                 self.check_task(id);
             }
             assert_eq!(graph.open, open, "open tasks are counted");
+            self.check_gangs(*index);
             assert_eq!(graph.counts.assigned, assigned, "assigned tasks are counted");
             assert!(graph.is_finished || open > 0, "a graph without open tasks is finished");
             assert!(graph.deadline.is_none_or(|at| self.deadlines.contains(&(at, *index))), "a deadline has a timer");
@@ -65,7 +67,11 @@ impl SchedulerCore {
         for (index, held) in self.reservations.iter() {
             assert!(tasks.insert(held.task), "a task has one reservation");
             assert!(self.graph_at(held.task.graph).is_some(), "nothing is held for a graph that is gone");
-            assert_eq!(self.worker(held.worker).hold, Some(index), "a reservation's worker is held");
+            for (at, place) in held.places.iter().enumerate() {
+                let hold = Some(Hold { reservation: index, place: at as u32 });
+                assert_eq!(self.worker(place.worker).hold, hold, "a reservation's workers are held");
+            }
+            assert_eq!(held.places.len() as u32, self.queues.key(held.shape).gang.max(1), "each member has a worker held");
         }
     }
 
@@ -74,7 +80,8 @@ impl SchedulerCore {
         let task = graph.task(id.task);
         let at = || format!("task {} is {}", id.task.0, task.state.name().as_str());
         let dependents = graph.dependents(id.task).iter().filter(|dependent| graph.task(**dependent).is_open()).count() as u32;
-        assert_eq!(task.needed, dependents + u32::from(task.is_output), "{}: who needs it is counted", at());
+        let gang = u32::from(task.is_open() && self.is_member(id));
+        assert_eq!(task.needed, dependents + u32::from(task.is_output) + gang, "{}: who needs it is counted", at());
         if task.is_open() {
             let missing = graph.dependencies(id.task).iter().filter(|input| !graph.task(**input).is_done()).count() as u32;
             assert_eq!(task.missing, missing, "{}: what it misses is counted", at());
@@ -141,7 +148,8 @@ impl SchedulerCore {
         let is_hungry = self.hungry_workers.contains(index.0);
         assert!(worker.wants_more_ahead() || !is_hungry, "only workers that may be sent more are sent more");
         if let Some(hold) = worker.hold {
-            assert_eq!(self.reservations.at(hold).worker, index, "a worker is held for its own reservation");
+            let place = &self.reservations.at(hold.reservation).places[hold.place as usize];
+            assert_eq!(place.worker, index, "a worker is held for its own reservation");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod careful;
+mod gang;
 mod link;
 pub(crate) mod reserve;
 mod steal;
@@ -56,13 +57,16 @@ impl SchedulerCore {
         let mut held = Vec::new();
         let mut care = careful::CARE_PER_ROUND;
         while let Some((shape, id)) = self.queues.first() {
-            let is_queued = self.graph_at(id.graph).is_some_and(|graph| graph.task(id.task).state == State::Queued);
-            if !is_queued {
+            if !self.is_ready(id) {
                 self.queues.pop(shape);
                 continue;
             }
             if self.attempts.is_full() {
                 break;
+            }
+            if self.queues.key(shape).gang > 0 {
+                self.place_gang(id, shape, out);
+                continue;
             }
             if !self.queues.key(shape).has_choice() && self.is_worth_care(id) {
                 let choice = match self.choose_carefully(id, shape, &mut care) {
@@ -173,15 +177,18 @@ impl SchedulerCore {
         found
     }
 
-    /// Whether some worker could run tasks of a shape if it had nothing else to do. Looks at them once for each fleet.
+    /// Whether some worker could run tasks of a shape if it had nothing else to do; for gangs, whether as many could as are
+    /// needed. Looks at them once for each fleet.
     pub(crate) fn is_possible(&mut self, shape: ShapeIndex) -> bool {
         let fleet = self.fleet;
         if let Some(known) = self.queues.possible_in(shape, fleet) {
             return known;
         }
         let key = self.queues.key(shape);
-        let mut all = self.worker_ids.values().map(|worker| self.worker(*worker));
-        let is_possible = all.any(|worker| !worker.is_leaving && worker.could_ever(key, self.now));
+        let all = self.worker_ids.values().map(|worker| self.worker(*worker));
+        let needed = key.gang.max(1) as usize;
+        let could = all.filter(|worker| !worker.is_leaving && worker.could_ever(key, self.now));
+        let is_possible = could.take(needed).count() == needed;
         self.queues.note_possible(shape, fleet, is_possible);
         is_possible
     }

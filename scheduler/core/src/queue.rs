@@ -19,6 +19,8 @@ pub(crate) struct ShapeKey {
     pub(crate) prefer: Vec<LabelRule>,
     /// How long a worker must stay at least.
     pub(crate) time_request: Duration,
+    /// How many workers are needed at once, for a task on each; 0 for a task that is in no gang.
+    pub(crate) gang: u32,
     /// Shapes that do as well, the preferred first.
     pub(crate) fallbacks: Vec<ShapeIndex>,
 }
@@ -29,6 +31,7 @@ impl ShapeKey {
         ShapeKey {
             prefer: settings.prefer.clone(),
             time_request: settings.time_request,
+            gang: settings.gang,
             fallbacks: Vec::new(),
             slots_milli: settings.slots_milli,
             memory_bytes: if settings.memory_declared { settings.memory_bytes } else { 0 },
@@ -43,6 +46,7 @@ impl ShapeKey {
             && self.labels.is_empty()
             && self.prefer.is_empty()
             && self.time_request == Duration::ZERO
+            && self.gang == 0
             && self.fallbacks.is_empty()
     }
 }
@@ -71,6 +75,7 @@ impl ShapeKey {
             && other.pools.iter().all(has)
             && other.labels.iter().all(|rule| self.labels.contains(rule))
             && self.time_request >= other.time_request
+            && self.gang >= other.gang
             && self.fallbacks.is_empty()
     }
 }

@@ -3,6 +3,7 @@
 mod drains;
 mod failures;
 mod fragments;
+mod gangs;
 mod hostile;
 mod plain;
 mod random;

@@ -4,6 +4,7 @@ mod cancel;
 mod extend;
 mod fail;
 mod finish;
+mod gang;
 mod lose;
 mod need;
 mod retract;
@@ -41,9 +42,18 @@ impl SchedulerCore {
             return;
         }
         let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
+        let gang = graph.gangs.of(id.task).map(|gang| TaskId { graph: id.graph, task: gang.first() });
         if graph.task(id.task).state == State::Waiting {
             self.change(id, State::Queued);
         }
-        self.queues.push(shape, priority, id);
+        match gang {
+            None => self.queues.push(shape, priority, id),
+            // A gang has one place in the queues, once all of it is ready.
+            Some(first) if self.is_ready(first) => {
+                let (shape, priority) = (self.gang_shape(first), self.graph(first.graph).priority(first.task));
+                self.queues.push(shape, priority, first);
+            }
+            Some(_) => {}
+        }
     }
 }

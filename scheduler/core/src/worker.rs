@@ -3,7 +3,7 @@
 use crate::event::WorkerPlan;
 use crate::held::HeldResults;
 use crate::memory::MemoryUse;
-use crate::placement::reserve::HoldIndex;
+use crate::placement::reserve::Hold;
 use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
 use crate::task::TaskId;
@@ -51,7 +51,7 @@ pub(crate) struct Worker {
     pub(crate) memory: MemoryUse,
     pub(crate) held: HeldResults,
     /// The reservation that it is held for.
-    pub(crate) hold: Option<HoldIndex>,
+    pub(crate) hold: Option<Hold>,
     /// Transfers to it and from it.
     pub(crate) link: Link,
     /// What this round of placement keeps free of it, for tasks that are not sent yet.
@@ -167,6 +167,12 @@ impl Worker {
                 .pools
                 .iter()
                 .all(|need| amount(&self.pools_used, &need.name) + need.milli <= amount(&self.plan.pools, &need.name))
+    }
+
+    /// Whether what this round of placement keeps free for more urgent tasks stays so.
+    pub(crate) fn has_slots_beside_plans(&self, shape: &ShapeKey) -> bool {
+        let planned: u64 = self.plans.iter().map(|plan| plan.slots_milli).sum();
+        planned == 0 || self.slots_used_milli + planned + shape.slots_milli <= self.plan.slots_milli
     }
 
     /// Whether it could be given a task of the shape: there is room, or room is expected soon.

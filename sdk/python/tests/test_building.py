@@ -132,6 +132,35 @@ def test_map_makes_a_task_for_each_row():
         add.map([1], [1, 2])
 
 
+def test_gangs():
+    calc = component(digest=DIGEST)
+
+    def args(rank, size):
+        return [rank, size, calc.load(rank)]
+
+    parts = calc.part.gang(2, args, key="p", retries=1)
+    options = {"gang": 2, "retries": 1}
+    expected = [
+        ["load-1", 0, [0]],
+        ["load-2", 0, [1]],
+        ["p-0", 1, [0, 2, ("ref", 0)], options],
+        ["p-1", 1, [1, 2, ("ref", 1)], options],
+    ]
+    # Members follow each other, and whoever needs one needs all.
+    assert plain(graph_of([parts[1]]))["tasks"] == expected
+    read = Graph.from_bytes(graph_of([parts[0]]).to_bytes())
+    assert plain(graph_of([read["p-1"]]))["tasks"] == expected
+    with pytest.raises(GraphError) as refusal:
+        parts[0].options(seed=1)
+    assert refusal.value.code == "bad-value"
+    for size, code in [(0, "bad-field"), (1025, "limit-exceeded"), ("2", "bad-field"), (True, "bad-field")]:
+        with pytest.raises(GraphError) as refusal:
+            calc.part.gang(size, args)
+        assert (refusal.value.code, refusal.value.where) == (code, "part.gang.gang")
+    with pytest.raises(GraphError):
+        calc.function("part", gang=2)
+
+
 def test_keys_are_chosen_or_counted():
     f = component(digest=DIGEST, interface="a:b/c").f
     nodes = [f(), f(key="f-2"), f(), f().options(key="last")]

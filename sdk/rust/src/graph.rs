@@ -238,6 +238,55 @@ impl Graph {
         Task::new(index, key)
     }
 
+    /// Adds tasks that run at the same time, each on a worker of its own; they are given back by rank.
+    ///
+    /// `args` gives the arguments of each from its rank and the size: what a member is to know of these stands in them. The
+    /// members' keys are `key-0`, `key-1`, …; `options` are the same for all.
+    ///
+    /// ```
+    /// use wasm_tasks::{Graph, Options, args};
+    ///
+    /// let mut graph = Graph::new();
+    /// let solver = graph.component_bytes(b"\0asm\x0d\0\x01\0");
+    /// let part = graph.function(&solver, "part");
+    /// let sum = graph.function(&solver, "sum");
+    /// let parts = graph.gang("part", &part, 4, |rank, size| args![rank, size], &Options::default());
+    /// graph.call(&sum, args![parts]);
+    /// assert_eq!(graph.len(), 5);
+    /// ```
+    ///
+    /// A gang of none adds nothing. One of more members than a gang may have is refused by [`Graph::to_bytes`].
+    pub fn gang(
+        &mut self,
+        key: &str,
+        function: &Function,
+        size: u32,
+        mut args: impl FnMut(u32, u32) -> Args,
+        options: &Options,
+    ) -> Vec<Task> {
+        let options = Options { gang: Some(size), ..options.clone() };
+        let member = |rank: u32| {
+            let arguments = Arguments::Positional(args(rank, size).into_list());
+            self.call_with(&format!("{key}-{rank}"), function, arguments, &options)
+        };
+        (0..size).map(member).collect()
+    }
+
+    fn free_key(&mut self, label: &str) -> String {
+        if !self.counters.contains_key(label) {
+            // Numbers of earlier parts are not greater than the tasks that they have.
+            self.counters.insert(label.to_owned(), u64::from(self.base.tasks));
+        }
+        let number = self.counters.get_mut(label).expect("it was inserted");
+        loop {
+            *number += 1;
+            let key = format!("{label}-{number}");
+            if !self.keys.contains(&key) {
+                return key;
+            }
+        }
+    }
+
     /// Asks for a result, or a part of one. Without any, the outputs are the tasks that no other task uses.
     pub fn output(&mut self, output: impl Into<Part>) {
         self.outputs.push(output.into().reference);

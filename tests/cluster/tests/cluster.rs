@@ -10,6 +10,7 @@ mod cluster {
     mod failures;
     mod fleets;
     mod fragments;
+    mod gangs;
     mod looking;
     mod misfits;
     mod outputs;

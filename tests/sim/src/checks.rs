@@ -171,20 +171,9 @@ fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
 /// Every output is there with the right value, unless something that it needs failed.
 fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
     let shell = &world.scheduler;
-    let mut doomed: BTreeSet<TaskIndex> = BTreeSet::new();
-    let mut must_fail: BTreeSet<TaskIndex> = BTreeSet::new();
-    for task in work.topological() {
-        let needs = &work.dependencies[task.0 as usize];
-        if shell.told.failures.contains_key(&(graph, task)) || needs.iter().any(|need| doomed.contains(need)) {
-            doomed.insert(task);
-        }
-        if matches!(work.task(task).fate, Fate::Fails(_))
-            || work.broken == Some(work.task(task).function)
-            || needs.iter().any(|need| must_fail.contains(need))
-        {
-            must_fail.insert(task);
-        }
-    }
+    let doomed = spread(work, |task| shell.told.failures.contains_key(&(graph, task)));
+    let must_fail =
+        spread(work, |task| matches!(work.task(task).fate, Fate::Fails(_)) || work.broken == Some(work.task(task).function));
     for output in work.outputs.iter().filter(|output| !shell.told.let_go.contains(&(graph, **output))) {
         let wrong = |what: &str| Err(Violation::Output { graph, task: output.0, what: what.to_owned() });
         match shell.told.outputs.get(&(graph, *output)) {
@@ -212,6 +201,21 @@ fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Resu
         }
     }
     Ok(())
+}
+
+/// The tasks of which something is said, all that need them, and all that start together with any of these.
+fn spread(work: &Work, is_first: impl Fn(TaskIndex) -> bool) -> BTreeSet<TaskIndex> {
+    let mut found: BTreeSet<TaskIndex> = BTreeSet::new();
+    let mut stack: Vec<TaskIndex> = work.topological().into_iter().filter(|task| is_first(*task)).collect();
+    while let Some(task) = stack.pop() {
+        if found.insert(task) {
+            let at = task.0 as usize;
+            stack.extend(&work.dependents[at]);
+            let mates = work.gangs.iter().filter(|gang| gang.contains(&at)).flat_map(|gang| gang.clone());
+            stack.extend(mates.map(|mate| TaskIndex(mate as u32)));
+        }
+    }
+    found
 }
 
 /// The scheduler knows who holds what, and nobody holds what is not needed.

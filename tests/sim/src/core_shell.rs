@@ -2,6 +2,7 @@
 //! `scheduler/src/actor` makes, without connections and clients.
 
 use crate::coverage::Coverage;
+use crate::gangs::Watch;
 use crate::reference::Estimates;
 use crate::scheduler::{Offer, Relay, Scheduler};
 use crate::work::{Work, settings_of};
@@ -90,6 +91,8 @@ pub struct CoreShell {
     pub reports: Vec<(WorkerId, FromWorker)>,
     /// Attempts that were assigned, for reports by others.
     pub assigned: Vec<(WorkerId, Attempt)>,
+    /// How members of gangs are sent.
+    pub gangs: Watch,
     /// What the core was told and what it wanted, when asked for.
     pub trace: Option<Vec<String>>,
 }
@@ -111,6 +114,7 @@ impl CoreShell {
             estimates: None,
             reports: Vec::new(),
             assigned: Vec::new(),
+            gangs: Watch::default(),
             trace: None,
         }
     }
@@ -138,6 +142,7 @@ impl CoreShell {
             }
             self.perform(action);
         }
+        self.coverage.gangs += self.gangs.check(&self.core);
         self.actions = actions;
     }
 
@@ -257,6 +262,7 @@ impl CoreShell {
         if self.check_every > 0 {
             self.assigned.push((worker, attempt));
         }
+        self.gangs.note(graph.id, &graph.work, id, worker);
         let position = id.task.0 as usize;
         let assignment = Assignment {
             task: id.task,
@@ -429,8 +435,10 @@ impl Scheduler for CoreShell {
                 let id = TaskId { graph: graph.index, task };
                 let Some(why) = self.core.explain(id).filter(|why| why.workers.contains(&worker)) else { continue };
                 if why.state == wasm_tasks_scheduler_core::StateName::Assigned {
-                    let is_blamed = why.workers == [worker] && why.missing.is_empty();
-                    *self.told.deaths.entry((graph.id, task)).or_default() += 1;
+                    // Who waits for others of its gang has ended.
+                    let runs = why.gang.is_none_or(|gang| !gang.has_ended);
+                    let is_blamed = runs && why.workers == [worker] && why.missing.is_empty();
+                    *self.told.deaths.entry((graph.id, task)).or_default() += u32::from(runs);
                     *self.told.blamed.entry((graph.id, task)).or_default() += u32::from(is_blamed);
                 }
             }

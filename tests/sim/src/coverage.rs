@@ -84,6 +84,8 @@ pub struct Coverage {
     pub checked: u64,
     /// Events that workers' cores handled; each is followed by a check.
     pub worker_events: u64,
+    /// Times that several members of a gang started.
+    pub gangs: u64,
     /// Faults by kind.
     pub faults: BTreeMap<FaultKind, u64>,
     /// Until when each kind is in force.
@@ -101,6 +103,7 @@ impl Default for Coverage {
             events: 0,
             checked: 0,
             worker_events: 0,
+            gangs: 0,
             faults: BTreeMap::new(),
             until: [Time(0); KINDS],
             scheduler: [[0; SCHEDULER_STEPS]; KINDS],
@@ -152,6 +155,7 @@ impl Coverage {
         self.events += other.events;
         self.checked += other.checked;
         self.worker_events += other.worker_events;
+        self.gangs += other.gangs;
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
         }
@@ -190,8 +194,8 @@ impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "events: {} of the scheduler, {} checked; {} of workers, all checked",
-            self.events, self.checked, self.worker_events
+            "events: {} of the scheduler, {} checked; {} of workers, all checked; {} starts of gangs",
+            self.events, self.checked, self.worker_events, self.gangs
         )?;
         let line = |f: &mut fmt::Formatter<'_>, name: &str, counts: Vec<String>| {
             write!(f, "{name:<28}")?;

@@ -49,10 +49,14 @@ pub fn work(random: &mut Random, graph: u64) -> Work {
         tasks.push(task);
     }
     let outputs = random.chance(600).then(|| (0..random.between(1, 4)).map(|_| TaskIndex(random.below(n) as u32)).collect());
-    let mut work = Work::new(format!("random-{graph}"), tasks, outputs, random.bits()).expect("tasks need earlier ones only");
+    let salt = random.bits();
+    crate::gangs::draw(&mut tasks, salt);
+    let mut work = Work::new(format!("random-{graph}"), tasks, outputs, salt).expect("tasks need earlier ones only");
     if random.chance(400) {
         let mut cuts: Vec<u32> = (0..random.between(1, 6)).map(|_| random.below(n + 1) as u32).collect();
         cuts.sort_unstable();
+        // A gang comes whole.
+        cuts.retain(|cut| !work.gangs.iter().any(|gang| gang.start < *cut as usize && (*cut as usize) < gang.end));
         work.cuts = cuts;
     }
     work.broken = random.chance(80).then(|| random.below(lengths.len() as u64) as u32);

@@ -41,7 +41,7 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
             return world.wake_scheduler();
         }
         Fault::Heal => {
-            for _ in 0..2 {
+            for _ in 0..crate::gangs::MEMBERS_MAX {
                 world.join(&draw::large_offer(), 1.0);
             }
             for worker in world.workers.values_mut() {

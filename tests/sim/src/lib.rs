@@ -10,6 +10,7 @@ pub mod core_shell;
 pub mod coverage;
 pub mod draw;
 pub mod faults;
+mod gangs;
 pub mod generate;
 pub mod mutant;
 pub mod network;

@@ -6,6 +6,7 @@ use crate::random::mix;
 use crate::reference::Estimates;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::message::FunctionSpec;
@@ -85,6 +86,8 @@ pub struct Work {
     pub cuts: Vec<u32>,
     /// How long after its submission the graph is stopped.
     pub deadline: Option<Duration>,
+    /// Tasks that start together, by position.
+    pub gangs: Vec<Range<usize>>,
     /// Tells the values of graphs apart.
     pub salt: u64,
     /// What each task's result must be.
@@ -116,7 +119,8 @@ impl Work {
         let leaves = || (0..n).filter(|task| dependents[*task].is_empty()).map(|task| TaskIndex(task as u32)).collect();
         let outputs = outputs.unwrap_or_else(leaves);
         let (broken, cuts, deadline, values) = (None, Vec::new(), None, vec![0; n]);
-        let mut work = Work { name, tasks, outputs, dependencies, dependents, broken, cuts, deadline, salt, values };
+        let gangs = crate::gangs::of(&tasks);
+        let mut work = Work { name, tasks, outputs, dependencies, dependents, broken, cuts, deadline, gangs, salt, values };
         let order = work.topological();
         if order.len() != n {
             return Err(WorkError::Cycle);
@@ -291,7 +295,7 @@ impl Work {
 }
 
 /// A part of a list that may be empty as a whole.
-fn part<T: Clone>(list: &[T], range: std::ops::Range<usize>) -> Vec<T> {
+fn part<T: Clone>(list: &[T], range: Range<usize>) -> Vec<T> {
     if list.is_empty() { Vec::new() } else { list[range].to_vec() }
 }
 

@@ -3,7 +3,9 @@
 use super::fields::{Field, Fields, Known};
 use super::{GraphError, NAME_BYTES_MAX, Place, limited};
 use crate::graph::{Alternative, Grant, LabelRule, Options, Resource};
-use crate::limits::{ALTERNATIVES_MAX, LABEL_RULES_MAX, RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX};
+use crate::limits::{
+    ALTERNATIVES_MAX, GANG_MEMBERS_MAX, LABEL_RULES_MAX, RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX,
+};
 
 const FIELDS: Known = Known::new(
     &[
@@ -14,6 +16,7 @@ const FIELDS: Known = Known::new(
         "expected-ms",
         "expected-result-bytes",
         "fuel",
+        "gang",
         "grants",
         "labels",
         "name",
@@ -27,13 +30,25 @@ const FIELDS: Known = Known::new(
         "time-request-ms",
         "timeout-ms",
     ],
-    &["gang"],
+    &[],
 );
 
 const ALTERNATIVE_FIELDS: Known = Known::new(&["labels", "resources"], &[]);
 
-/// `is_graph`: whether these are the graph's own options, which alone have a name and a deadline.
-pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphError> {
+/// Whose options are read: each level has some that the others have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// The graph's own, which alone have a name and a deadline.
+    Graph,
+    /// A fragment's.
+    Fragment,
+    /// A function's.
+    Function,
+    /// A task's, which alone name a gang.
+    Task,
+}
+
+pub(super) fn read(field: &Field<'_>, level: Level) -> Result<Options, GraphError> {
     let fields = Fields::read(field, &FIELDS)?;
     let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
         let Some(field) = fields.optional(name) else { return Ok(None) };
@@ -65,6 +80,17 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
         }
         options.expected_us = Some(micros);
     }
+    if let Some(gang) = fields.optional("gang") {
+        if level != Level::Task {
+            return Err(gang.bad("only a task's own options name a gang: each of its members does"));
+        }
+        let members = gang.uint()?;
+        if members == 0 {
+            return Err(gang.bad("a gang has at least one member"));
+        }
+        limited(usize::try_from(members).unwrap_or(usize::MAX), GANG_MEMBERS_MAX as usize, gang.place(), "members of a gang")?;
+        options.gang = Some(members as u32);
+    }
     if let Some(grants) = fields.optional("grants") {
         let grant = |field: &Field<'_>| {
             let name = field.name(NAME_BYTES_MAX)?;
@@ -83,12 +109,12 @@ pub(super) fn read(field: &Field<'_>, is_graph: bool) -> Result<Options, GraphEr
     options.labels = fields.optional("labels").map(|labels| rules(&labels)).transpose()?;
     options.prefer = fields.optional("prefer").map(|labels| rules(&labels)).transpose()?;
     if let Some(name) = fields.optional("name") {
-        if !is_graph {
+        if level != Level::Graph {
             return Err(name.bad("only the graph's own options have a name"));
         }
         options.name = Some(name.name(NAME_BYTES_MAX)?.to_owned());
     }
-    if let Some(deadline) = fields.optional("deadline-ms").filter(|_| !is_graph) {
+    if let Some(deadline) = fields.optional("deadline-ms").filter(|_| level != Level::Graph) {
         return Err(deadline.bad("only the graph's own options have a deadline; a task has `timeout-ms`"));
     }
     if let Some(priority) = fields.optional("priority") {

@@ -17,6 +17,7 @@ pub(in crate::graph) fn write_options(options: &Options) -> Option<Vec<u8>> {
     map.some("expected-ms", options.expected_us, write_milli);
     map.some("expected-result-bytes", options.expected_result_bytes, Writer::uint);
     map.some("fuel", options.fuel, Writer::uint);
+    map.some("gang", options.gang, |out, members| out.uint(u64::from(members)));
     map.some("grants", options.grants.as_ref(), |out, grants| {
         out.array(grants.len());
         grants.iter().for_each(|grant| out.str(grant.as_str()));

@@ -82,7 +82,8 @@ impl SchedulerCore {
             && self.queues.key(graph.profile_of(id.task).shape).is_ordinary()
             && inputs.iter().all(|input| match &graph.task(*input).state {
                 State::Done { .. } => true,
-                State::Assigned(attempts) => attempts.as_slice().iter().any(|attempt| {
+                // What members made is there when the last of them has ended.
+                State::Assigned(attempts) => graph.gangs.of(*input).is_none() && attempts.as_slice().iter().any(|attempt| {
                     let live = self.attempts.at(*attempt);
                     live.worker == worker && !live.is_retracting
                 }),

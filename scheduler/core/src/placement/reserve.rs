@@ -1,13 +1,13 @@
 //! Workers that are held for tasks which need more than any worker has free, so that smaller ones do not starve them.
 //!
 //! A task at the head of its shape that finds no room, while a smaller request behind it could, gets a reservation: one
-//! worker, and the time at which what runs there is expected to have made room. Until then a less urgent task may use
-//! that worker only if it is expected to end before, or takes what is left beside the reservation. Nothing here is
-//! looked at while all tasks ask for the same.
+//! worker, and the time at which what runs there is expected to have made room. A gang gets one for all its members, and its
+//! time is that of the last of its workers. Until then a less urgent task may use a worker that is held only if it is expected
+//! to end before, or takes what is left beside the reservation. Nothing here is looked at while all tasks ask for the same.
 
 use crate::core::SchedulerCore;
 use crate::queue::{ShapeIndex, ShapeKey};
-use crate::task::{GraphIndex, State, TaskId};
+use crate::task::{GraphIndex, TaskId};
 use crate::worker::{Amounts, Worker, WorkerIndex};
 use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::{Duration, Time};
@@ -21,22 +21,39 @@ const WORKERS_SEEN_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HoldIndex(u8);
 
-/// A worker that is held for a task.
+/// Workers that are held for a task: one, or for a gang as many as it has members.
 #[derive(Clone, Debug)]
 pub(crate) struct Reservation {
+    /// The task; of a gang the first.
     pub(crate) task: TaskId,
     /// Where it is queued.
     pub(crate) shape: ShapeIndex,
     /// What is held for it: that shape, or one of its fallbacks.
     way: ShapeIndex,
     pub(crate) priority: Priority,
-    pub(crate) worker: WorkerIndex,
-    /// When the task is expected to have room there.
+    pub(crate) places: Vec<Place>,
+    /// When the task is expected to have room at all of them.
     pub(crate) start: Time,
-    /// What is left beside it then; none when it runs alone.
-    spare: Option<Amounts>,
     /// The round of placement that last wanted it.
     round: u64,
+}
+
+/// A worker that is held.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) worker: WorkerIndex,
+    /// When it is expected to have room.
+    start: Time,
+    /// What is left beside the task then; none when it runs alone.
+    spare: Option<Amounts>,
+}
+
+/// What a worker is held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) reservation: HoldIndex,
+    /// Position among its places.
+    pub(crate) place: u32,
 }
 
 /// All reservations.
@@ -93,13 +110,14 @@ impl SchedulerCore {
         let all: Vec<HoldIndex> = self.reservations.iter().map(|(index, _)| index).collect();
         for index in all {
             let held = self.reservations.at(index).clone();
-            let is_queued = self.graph_at(held.task.graph).is_some_and(|graph| graph.task(held.task.task).state == State::Queued);
+            let is_queued = self.is_ready(held.task);
             if is_queued {
                 self.queues.push(held.shape, held.priority, held.task);
             }
-            let can_keep = is_queued && self.can_hold(held.worker, held.way);
-            if can_keep {
-                self.renew_hold(held.worker);
+            if is_queued && held.places.iter().all(|place| self.can_hold(place.worker, held.way)) {
+                let runs_alone = self.is_suspect(held.task);
+                (0..held.places.len()).for_each(|place| self.renew_place(index, place, runs_alone));
+                self.renew_start(index);
             } else {
                 self.drop_hold(index);
             }
@@ -128,7 +146,7 @@ impl SchedulerCore {
     /// A task found no room. It gets a reservation when something smaller could go before it, or when it must run alone;
     /// else its shape waits, as nothing behind it can take what it needs.
     pub(crate) fn wait_for_room(&mut self, id: TaskId, shape: ShapeIndex) {
-        let runs_alone = self.graph(id.graph).task(id.task).deaths > 0;
+        let runs_alone = self.is_suspect(id);
         if !runs_alone {
             self.queues.mark_full(shape);
         }
@@ -140,13 +158,14 @@ impl SchedulerCore {
     }
 
     fn drop_hold(&mut self, index: HoldIndex) {
-        let held = self.reservations.remove(index);
-        self.worker_mut(held.worker).hold = None;
-        self.reindex(held.worker);
+        for place in self.reservations.remove(index).places {
+            self.worker_mut(place.worker).hold = None;
+            self.reindex(place.worker);
+        }
     }
 
-    /// Holds a worker for a task that found no room. Returns whether one is held; if not, nothing less urgent of its shape
-    /// can be helped either.
+    /// Holds a worker for a task that found no room, or as many as a gang needs. Returns whether all are held; if not,
+    /// nothing less urgent of its shape can be helped either.
     fn reserve(&mut self, id: TaskId, shape: ShapeIndex) -> bool {
         let round = self.reservations.round;
         if let Some(index) = self.reservations.of_task(id) {
@@ -164,19 +183,28 @@ impl SchedulerCore {
         }
         let ways: Vec<ShapeIndex> = std::iter::once(shape).chain(self.queues.key(shape).fallbacks.clone()).collect();
         let ways: Vec<(usize, ShapeIndex)> = ways.into_iter().enumerate().filter(|(_, way)| self.is_possible(*way)).collect();
+        let count = self.queues.key(shape).gang.max(1) as usize;
         let starts = ways.into_iter().filter_map(|(at, way)| {
-            let (start, worker) = self.first_to_drain(id, way, priority)?;
-            Some((start, at, way, worker))
+            let first = self.first_to_drain(id, way, priority, count)?;
+            Some((first.iter().map(|(start, _)| *start).max()?, at, way, first))
         });
-        let Some((start, _, way, worker)) = starts.min_by_key(|(start, at, ..)| (*start, *at)) else { return false };
-        if let Some(index) = self.worker(worker).hold {
-            self.give_up(index);
+        let Some((start, _, way, first)) = starts.min_by_key(|(start, at, ..)| (*start, *at)) else { return false };
+        let place = |(start, worker): &(Time, WorkerIndex)| Place { worker: *worker, start: *start, spare: None };
+        let places: Vec<Place> = first.iter().map(place).collect();
+        for (_, worker) in &first {
+            if let Some(hold) = self.worker(*worker).hold {
+                self.give_up(hold.reservation);
+            }
+            self.reservations.cursor = worker.0 as usize + 1;
         }
-        let reservation = Reservation { task: id, shape, way, priority, worker, start, spare: None, round };
-        self.reservations.cursor = worker.0 as usize + 1;
-        self.worker_mut(worker).hold = Some(self.reservations.insert(reservation));
-        self.reindex(worker);
-        self.renew_hold(worker);
+        let index = self.reservations.insert(Reservation { task: id, shape, way, priority, places, start, round });
+        let runs_alone = self.is_suspect(id);
+        for (place, (_, worker)) in first.iter().enumerate() {
+            self.worker_mut(*worker).hold = Some(Hold { reservation: index, place: place as u32 });
+            self.reindex(*worker);
+            self.renew_place(index, place, runs_alone);
+        }
+        self.renew_start(index);
         true
     }
 
@@ -193,30 +221,40 @@ impl SchedulerCore {
         self.queues.push(held.shape, held.priority, held.task);
     }
 
-    /// The worker where a task has room first, among those that are not held for something more urgent.
-    fn first_to_drain(&self, id: TaskId, shape: ShapeIndex, priority: Priority) -> Option<(Time, WorkerIndex)> {
+    /// So many workers where a task has room first, among those that are not held for something more urgent.
+    fn first_to_drain(
+        &self,
+        id: TaskId,
+        shape: ShapeIndex,
+        priority: Priority,
+        wanted: usize,
+    ) -> Option<Vec<(Time, WorkerIndex)>> {
         let count = self.workers.len();
         let begin = self.reservations.cursor;
         let key = self.queues.key(shape);
-        let mut best: Option<(Time, WorkerIndex)> = None;
+        let runs_alone = self.is_suspect(id);
+        // Of two that have room at the same time the first one that was looked at.
+        let mut found: Vec<(Time, usize, WorkerIndex)> = Vec::new();
         let mut seen = 0;
         for step in 0..count {
             let index = WorkerIndex(((begin + step) % count) as u32);
             let Some(worker) = &self.workers[index.0 as usize] else { continue };
-            let is_free = worker.hold.is_none_or(|hold| self.reservations.at(hold).priority > priority);
+            let is_free = worker.hold.is_none_or(|hold| self.reservations.at(hold.reservation).priority > priority);
             if !is_free || !self.can_hold(index, shape) {
                 continue;
             }
-            let start = self.drains(worker, id, shape).0.max(self.now + Duration(self.transfer_us(id, index)));
-            if worker.stays_for(key, start) && best.is_none_or(|(earliest, _)| start < earliest) {
-                best = Some((start, index));
+            let start = self.drains(worker, shape, runs_alone).0.max(self.now + Duration(self.transfer_us(id, index)));
+            if worker.stays_for(key, start) {
+                found.push((start, step, index));
             }
             seen += 1;
-            if seen == WORKERS_SEEN_MAX {
+            if seen == WORKERS_SEEN_MAX.max(2 * wanted) {
                 break;
             }
         }
-        best
+        found.sort_unstable();
+        let first = found.get(..wanted)?;
+        Some(first.iter().map(|(start, _, worker)| (*start, *worker)).collect())
     }
 
     fn can_hold(&self, worker: WorkerIndex, shape: ShapeIndex) -> bool {
@@ -227,18 +265,31 @@ impl SchedulerCore {
 
     /// Makes the estimate of a held worker anew, after something was placed there or ended.
     fn renew_hold(&mut self, worker: WorkerIndex) {
-        let Some(index) = self.worker(worker).hold else { return };
+        if let Some(hold) = self.worker(worker).hold {
+            let runs_alone = self.is_suspect(self.reservations.at(hold.reservation).task);
+            self.renew_place(hold.reservation, hold.place as usize, runs_alone);
+            self.renew_start(hold.reservation);
+        }
+    }
+
+    fn renew_place(&mut self, index: HoldIndex, place: usize, runs_alone: bool) {
         let held = self.reservations.at(index);
-        let (start, spare) = self.drains(self.worker(worker), held.task, held.way);
+        let (start, spare) = self.drains(self.worker(held.places[place].worker), held.way, runs_alone);
         if let Some(held) = &mut self.reservations.list[usize::from(index.0)] {
-            (held.start, held.spare) = (start, spare);
+            (held.places[place].start, held.places[place].spare) = (start, spare);
+        }
+    }
+
+    /// A gang starts when the last of its workers has room.
+    fn renew_start(&mut self, index: HoldIndex) {
+        if let Some(held) = &mut self.reservations.list[usize::from(index.0)] {
+            held.start = held.places.iter().map(|place| place.start).max().unwrap_or(held.start);
         }
     }
 
     /// When a worker is expected to have room for a task if nothing new comes, and what is left beside it then.
-    fn drains(&self, worker: &Worker, id: TaskId, shape: ShapeIndex) -> (Time, Option<Amounts>) {
+    fn drains(&self, worker: &Worker, shape: ShapeIndex, runs_alone: bool) -> (Time, Option<Amounts>) {
         let key = self.queues.key(shape);
-        let runs_alone = self.graph(id.graph).task(id.task).deaths > 0;
         let mut ends: Vec<(Time, u32)> = worker
             .attempts
             .iter()
@@ -264,11 +315,11 @@ impl SchedulerCore {
     pub(crate) fn respects_hold(&self, index: WorkerIndex, id: TaskId, key: &ShapeKey) -> bool {
         let worker = self.worker(index);
         let Some(hold) = worker.hold else { return true };
-        let held = self.reservations.at(hold);
+        let held = self.reservations.at(hold.reservation);
         if held.task == id || self.graph(id.graph).priority(id.task) < held.priority {
             return true;
         }
-        if held.spare.as_ref().is_some_and(|spare| spare.covers(&worker.amounts_of(key))) {
+        if held.places[hold.place as usize].spare.as_ref().is_some_and(|spare| spare.covers(&worker.amounts_of(key))) {
             return true;
         }
         let wait = if worker.is_available(key) { 0 } else { worker.wait_us() };

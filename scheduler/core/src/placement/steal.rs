@@ -59,7 +59,9 @@ impl SchedulerCore {
     fn may_be_stolen(&mut self, attempt: u32, thief: WorkerIndex) -> bool {
         let live = self.attempts.at(attempt);
         let (id, starts) = (live.task, live.starts);
-        if live.is_ahead || live.is_started || live.is_retracting || live.kept_until > self.now {
+        // Members of gangs wait for nothing that others could give them.
+        let is_member = self.queues.key(live.way.shape).gang > 0;
+        if is_member || live.is_ahead || live.is_started || live.is_retracting || live.kept_until > self.now {
             return false;
         }
         if self.graph(id.graph).task(id.task).steals >= STEALS_MAX {

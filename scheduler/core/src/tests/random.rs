@@ -1,4 +1,4 @@
-use super::world::{GRAPH, World, plan_with};
+use super::world::{GRAPH, World, plan_of};
 use crate::Event;
 use proptest::prelude::*;
 use wasm_tasks_protocol::ErrorCode;
@@ -40,6 +40,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
+/// Makes gangs of tasks that follow each other, where sizes say so; what members would need of each other they do not need.
+fn gangs(edges: &mut [Vec<u32>], sizes: &[usize]) -> Vec<u32> {
+    let mut members = vec![0; edges.len()];
+    let mut at = 0;
+    for size in sizes {
+        let end = at + (*size).max(1);
+        if *size > 0 && end <= edges.len() {
+            members[at..end].fill(*size as u32);
+            edges[at..end].iter_mut().for_each(|needs| needs.retain(|need| (*need as usize) < at));
+        }
+        at = end;
+    }
+    members
+}
+
 fn edges() -> impl Strategy<Value = Vec<Vec<u32>>> {
     (1usize..25).prop_flat_map(|n| {
         (0..n)
@@ -56,14 +71,23 @@ proptest! {
 
     /// Whatever happens the invariants hold, and when the trouble is over the graph ends.
     #[test]
-    fn random_runs_hold_and_converge(edges in edges(), outputs in proptest::collection::vec(any::<u32>(), 1..4), steps in steps(), cancels in 0u8..4) {
+    fn random_runs_hold_and_converge(
+        edges in edges(),
+        sizes in proptest::collection::vec(prop_oneof![3 => Just(0usize), 2 => 1usize..5], 0..12),
+        outputs in proptest::collection::vec(any::<u32>(), 1..4),
+        steps in steps(),
+        cancels in 0u8..4,
+    ) {
+        let mut edges = edges;
+        let members = gangs(&mut edges, &sizes);
         let n = edges.len() as u32;
-        let lists: Vec<&[u32]> = edges.iter().map(Vec::as_slice).collect();
+        let tasks: Vec<(&[u32], u32, u32)> = edges.iter().zip(&members).map(|(needs, members)| (needs.as_slice(), 0, *members)).collect();
         let outputs: Vec<u32> = outputs.iter().map(|output| output % n).collect();
         let settings = Settings { retries: 2, backoff: Duration::from_millis(10), ..Settings::default() };
         let mut world = World::new(&[1, 2]);
         let mut next_worker = 3;
-        world.submit(plan_with(&lists, &outputs, settings));
+        let settings: Vec<Settings> = (0..5).map(|gang| Settings { gang, ..settings.clone() }).collect();
+        world.submit(plan_of(&tasks, &outputs, &settings));
         for step in steps {
             let all: Vec<(u64, u32)> = world.assigned.iter().flat_map(|(worker, list)| list.iter().map(|(task, _)| (worker.0, task.0))).collect();
             let pick = |n: usize| (!all.is_empty()).then(|| all[n % all.len()]);
@@ -110,8 +134,7 @@ proptest! {
             drop(text);
         }
         // Heal: fresh workers, every attempt ends well, time passes.
-        world.join(next_worker, 2);
-        world.join(next_worker + 1, 2);
+        (0..4).for_each(|more| world.join(next_worker + more, 2));
         world.settle();
         for _ in 0..2_000 {
             let Some((worker, task)) = world.assigned.iter().find_map(|(worker, list)| list.first().map(|(task, _)| (worker.0, task.0))) else {
@@ -129,6 +152,8 @@ proptest! {
         let graph = world.core.graph_index(GRAPH).expect("held");
         let counts = world.core.graph_counts(graph).expect("held").clone();
         prop_assert_eq!(counts.assigned, 0);
+        let open = world.core.graph(graph).open;
+        prop_assert_eq!(open, 0, "everything has ended");
         world.event(Event::GraphReleased(GRAPH));
         prop_assert!(world.core.attempts.len() == 0);
     }

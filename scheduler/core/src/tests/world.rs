@@ -127,9 +127,9 @@ impl World {
     /// The reservations, as text.
     pub(super) fn reserved(&self) -> Vec<String> {
         let held = self.core.reservations.iter().map(|(_, held)| {
-            let worker = self.core.worker(held.worker).id;
+            let workers: Vec<String> = held.places.iter().map(|place| self.core.worker(place.worker).id.0.to_string()).collect();
             let start = held.start.since(self.now).as_secs_f64();
-            (held.priority, format!("{} at w{} from {start:.1} s", self.name(held.task), worker.0))
+            (held.priority, format!("{} at w{} from {start:.1} s", self.name(held.task), workers.join("+")))
         });
         let mut held: Vec<_> = held.collect();
         held.sort();

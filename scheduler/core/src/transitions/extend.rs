@@ -63,16 +63,16 @@ impl SchedulerCore {
             entry.is_output = false;
             assert!(entry.needed > 0, "an output is counted as needed");
             entry.needed -= 1;
-            if entry.needed > 0 {
+            let is_done = entry.is_done();
+            let id = TaskId { graph: index, task: *task };
+            if !self.is_unneeded(id) {
                 continue;
             }
-            let (is_done, is_open) = (entry.is_done(), entry.is_open());
-            let id = TaskId { graph: index, task: *task };
             if is_done {
                 self.release(id, out);
-            } else if is_open {
-                self.stop(id, State::Idle, out);
-                self.drop_needs_of(id, out);
+            } else {
+                let stopped = self.stop_unneeded(id, out);
+                stopped.into_iter().for_each(|id| self.drop_needs_of(id, out));
             }
         }
         self.finish_graph_if_done(index, out);

@@ -31,6 +31,7 @@ impl SchedulerCore {
             let pause = pause(backoff, *used, ended.number.0);
             if task.attempts_live().is_empty() {
                 self.rest(id, now + pause, out);
+                self.rest_mates(id, now + pause, out);
             } else {
                 self.withdraw_dependents_at(id, ended.worker, out);
             }
@@ -39,7 +40,7 @@ impl SchedulerCore {
         }
     }
 
-    fn rest(&mut self, id: TaskId, until: Time, out: &mut Actions) {
+    pub(crate) fn rest(&mut self, id: TaskId, until: Time, out: &mut Actions) {
         self.change(id, State::Resting { until });
         self.resting.insert((until, id));
         self.withdraw_dependents(id, out);
@@ -67,7 +68,7 @@ impl SchedulerCore {
         self.finish_graph_if_done(id.graph, out);
     }
 
-    /// Fails an open task and every open task that depends on it. Returns how many these are.
+    /// Fails an open task, its mates, and every open task that depends on them. Returns how many these are.
     pub(crate) fn fail_with_dependents(&mut self, first: TaskId, cause: TaskIndex, out: &mut Actions) -> u32 {
         let mut count = 0;
         let mut stack = vec![first.task];
@@ -81,26 +82,29 @@ impl SchedulerCore {
             self.stop(id, State::Failed { cause }, out);
             self.announce_failed(id, out);
             self.drop_needs_of(id, out);
-            stack.extend_from_slice(self.graph(id.graph).dependents(task));
+            let graph = self.graph(id.graph);
+            stack.extend_from_slice(graph.dependents(task));
+            stack.extend(graph.gangs.of(task).into_iter().flat_map(|gang| gang.members()));
         }
         count
     }
 
-    /// An attempt was on a worker that is gone; one that waited for inputs cannot have killed it.
+    /// An attempt was on a worker that is gone; one that waited for inputs, or for its mates, cannot have killed it.
     pub(crate) fn on_attempt_orphaned(&mut self, index: u32, was_waiting: bool, worker: WorkerIndex, out: &mut Actions) {
         let id = self.attempts.at(index).task;
         let worker = self.worker(worker).id;
+        let has_ended = self.discard_report(index, out);
         self.end_attempt(index);
         if !self.graph(id.graph).task(id.task).attempts_live().is_empty() {
             return;
         }
         let task = self.graph_mut(id.graph).task_mut(id.task);
-        task.deaths += u8::from(!was_waiting);
+        // One death, however many of a gang it stops.
+        task.deaths += u8::from(!was_waiting && !has_ended);
         if u32::from(task.deaths) >= wasm_tasks_protocol::limits::WORKER_DEATHS_MAX {
             self.fail_for_good(id, ErrorCode::WorkerDied, Some(worker), out);
         } else {
-            self.requeue(id);
-            self.withdraw_dependents(id, out);
+            self.return_to_queue(id, out);
         }
     }
 }

@@ -4,25 +4,27 @@ use crate::action::{Action, Actions, OutputOutcome};
 use crate::attempt::LiveAttempt;
 use crate::core::SchedulerCore;
 use crate::event::Expected;
+use crate::gang::Report;
 use crate::small_set::SmallSet;
 use crate::task::{State, TaskId};
 use wasm_tasks_protocol::limits::TASK_MEMORY_BYTES_MAX;
-use wasm_tasks_protocol::time::Duration;
 
 /// Weight of the newest observation in the moving average of durations. Half, as dask has it: durations of a
 /// function drift with its inputs.
 const NEWEST_WEIGHT: f64 = 0.5;
 
 impl SchedulerCore {
-    pub(crate) fn on_attempt_finished(
-        &mut self,
-        index: u32,
-        size: u64,
-        run: Duration,
-        memory_peak_bytes: u64,
-        is_inline: bool,
-        out: &mut Actions,
-    ) {
+    pub(crate) fn on_attempt_finished(&mut self, index: u32, report: Report, out: &mut Actions) {
+        if !self.is_member(self.attempts.at(index).task) {
+            return self.complete(index, report, out);
+        }
+        for ended in self.end_member(index, report) {
+            self.complete(ended.attempt, ended.report, out);
+        }
+    }
+
+    fn complete(&mut self, index: u32, report: Report, out: &mut Actions) {
+        let Report { size, run, memory_peak_bytes, is_inline } = report;
         let ended = self.end_attempt(index);
         let id = ended.task;
         let others = self.graph(id.graph).task(id.task).attempts_set();
@@ -34,8 +36,8 @@ impl SchedulerCore {
             self.cancel_loser(*other, out);
         }
         self.count_held(ended.worker, id, size, true);
+        self.note_open(id, false);
         let graph = self.graph_mut(id.graph);
-        graph.open -= 1;
         graph.counts.run = graph.counts.run + run;
         graph.counts.memory_peak_bytes = graph.counts.memory_peak_bytes.max(memory_peak_bytes);
         let function = graph.task(id.task).function;
@@ -62,6 +64,10 @@ impl SchedulerCore {
         graph.counts.finished += u64::from(is_first);
         self.tell_dependents(id);
         self.drop_needs_of(id, out);
+        if self.graph(id.graph).task(id.task).needed == 0 {
+            // Only its gang needed it to run.
+            self.release(id, out);
+        }
         self.finish_graph_if_done(id.graph, out);
     }
 

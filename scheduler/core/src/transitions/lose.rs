@@ -52,7 +52,7 @@ impl SchedulerCore {
             self.lose_replica(id, index, out);
         }
         if let Some(hold) = self.worker(index).hold {
-            self.give_up(hold);
+            self.give_up(hold.reservation);
         }
         while let Some(attempt) = self.worker(index).attempts.last().copied() {
             self.on_attempt_orphaned(attempt, waiting.contains(&attempt), index, out);

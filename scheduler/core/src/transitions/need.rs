@@ -40,9 +40,14 @@ impl SchedulerCore {
         let mut doomed = Vec::new();
         while let Some(task) = stack.pop() {
             let id = TaskId { graph: first.graph, task };
+            if self.graph(id.graph).task(task).state != State::Idle {
+                // A member, for its gang and for who needs its result.
+                continue;
+            }
             self.change(id, State::Waiting);
+            self.note_open(id, true);
+            stack.extend(self.join_gang(id, out).iter().map(|mate| mate.task));
             let graph = self.graph_mut(id.graph);
-            graph.open += 1;
             graph.is_finished = false;
             if !graph.task(task).was_counted {
                 graph.task_mut(task).was_counted = true;
@@ -86,15 +91,14 @@ impl SchedulerCore {
                 let input = self.graph_mut(id.graph).task_mut(dependency);
                 assert!(input.needed > 0, "each dependent is counted once");
                 input.needed -= 1;
-                if input.needed > 0 {
+                let input = TaskId { graph: id.graph, task: dependency };
+                if !self.is_unneeded(input) {
                     continue;
                 }
-                let input = TaskId { graph: id.graph, task: dependency };
                 if self.graph(id.graph).task(dependency).is_done() {
                     self.release(input, out);
-                } else if self.graph(id.graph).task(dependency).is_open() {
-                    self.stop(input, State::Idle, out);
-                    stack.push(dependency);
+                } else {
+                    stack.extend(self.stop_unneeded(input, out).iter().map(|stopped| stopped.task));
                 }
             }
         }
@@ -127,7 +131,7 @@ impl SchedulerCore {
             self.cancel_attempt(*attempt, out);
         }
         self.change(id, to);
-        self.graph_mut(id.graph).open -= 1;
+        self.note_open(id, false);
         if !attempts.is_empty() {
             self.withdraw_dependents(id, out);
         }
@@ -135,8 +139,13 @@ impl SchedulerCore {
 
     /// Ends a live attempt and tells its worker.
     pub(crate) fn cancel_attempt(&mut self, index: u32, out: &mut Actions) {
+        let has_reported = self.discard_report(index, out);
         let ended = self.end_attempt(index);
         let worker = self.worker(ended.worker).id;
+        if has_reported {
+            out.push(Action::Release { worker, task: ended.task });
+            return;
+        }
         out.push(Action::Cancel { worker, attempt: ended.number });
         self.release_copy(&ended, out);
     }
@@ -144,8 +153,7 @@ impl SchedulerCore {
     /// An attempt ended at a worker without a result: unless another one of its task lives, the task is sent to where it belongs.
     pub(crate) fn go_on_without(&mut self, id: TaskId, worker: WorkerIndex, out: &mut Actions) {
         if self.graph(id.graph).task(id.task).attempts_live().is_empty() {
-            self.requeue(id);
-            self.withdraw_dependents(id, out);
+            self.return_to_queue(id, out);
         } else {
             self.withdraw_dependents_at(id, worker, out);
         }

@@ -13,7 +13,8 @@ impl SchedulerCore {
     pub(crate) fn on_retracted(&mut self, id: WorkerId, asked: &[Attempt], returned: &[Attempt], out: &mut Actions) {
         let Some(worker) = self.worker_ids.get(&id).copied() else { return };
         let mine = |core: &SchedulerCore, attempt: &Attempt| {
-            core.attempts.find(*attempt).filter(|index| core.attempts.at(*index).worker == worker)
+            let index = core.attempts.find(*attempt)?;
+            (core.attempts.at(index).worker == worker && core.report_of(index).is_none()).then_some(index)
         };
         let mut is_unasked = false;
         for attempt in returned {

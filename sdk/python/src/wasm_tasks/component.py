@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from .errors import GraphError
 from .names import kebab, label
@@ -71,6 +71,35 @@ class Function:
         if len({len(column) for column in columns}) > 1:
             raise ValueError(f"{self._label}.map: the iterables have {[len(column) for column in columns]} items")
         return [Delayed(self, row, None) for row in zip(*columns)]
+
+    def gang(
+        self,
+        size: int,
+        args: Callable[[int, int], Union[Sequence[Any], Mapping[str, Any]]],
+        *,
+        key: Optional[str] = None,
+        **options: Any,
+    ) -> List[Delayed]:
+        """Tasks that run at the same time, each on a worker of its own; their list by rank.
+
+        `args(rank, size)` gives the arguments of each, as `apply` takes them: what a member is to know of its rank stands in
+        them. With a `key` the members' are `key-0`, `key-1`, …; `options` are the same for all.
+        """
+        try:
+            shared = checked({**options, "gang": size}, of_task=True)
+        except GraphError as error:
+            raise error.inside(f"{self._label}.gang") from None
+        # What `args` makes comes before the members, which follow each other.
+        all_args = [args(rank, size) for rank in range(size)]
+        members = []
+        for rank, own in enumerate(all_args):
+            name = None if key is None else f"{key}-{rank}"
+            member = Delayed(self, dict(own) if isinstance(own, Mapping) else tuple(own), name)
+            member._options = dict(shared)
+            members.append(member)
+        for member in members:
+            member._gang = tuple(members)
+        return members
 
     def _entry(self, component: int, bind: List[Any]) -> Dict[str, Any]:
         entry: Dict[str, Any] = {"component": component, "export": self.export}

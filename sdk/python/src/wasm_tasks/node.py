@@ -83,7 +83,7 @@ class Part(Result):
 class Delayed(Result):
     """A task: a call that has not run yet."""
 
-    __slots__ = ("_function", "_args", "_key", "_options", "_graph", "_serial")
+    __slots__ = ("_function", "_args", "_key", "_options", "_graph", "_serial", "_gang")
     _path = ()
 
     def __init__(self, function: "Function", args: Union[Tuple[Any, ...], Dict[str, Any]], key: Optional[str]) -> None:
@@ -91,6 +91,8 @@ class Delayed(Result):
         self._args = args
         self._key = key
         self._options: Optional[Dict[str, Any]] = None
+        #: The members of its gang by rank; empty when it is in none.
+        self._gang: Tuple["Delayed", ...] = ()
         self._serial = next(_serial)
         graph = self._graph = function._graph
         if graph is not None:
@@ -106,9 +108,11 @@ class Delayed(Result):
         return self._graph.key_of(self) if self._graph is not None else self._key
 
     def options(self, *, key: Optional[str] = None, **options: Any) -> "Delayed":
-        """Sets options of this task, and its key, and returns the task."""
+        """Sets options of this task, and its key, and returns the task. Those of a member are its gang's, set with `Function.gang`."""
+        if options and self._gang:
+            raise GraphError("bad-value", f"{self!r} is one of a gang, whose members have the same options; give them to `gang`")
         if options:
-            self._options = checked({**(self._options or {}), **options})
+            self._options = checked({**(self._options or {}), **options}, of_task=True)
         if key is not None:
             if self._graph is not None:
                 self._graph._rename(self, key)
@@ -147,7 +151,9 @@ def needed(roots: Iterable[Result]) -> List[Delayed]:
     stack = [root._node for root in roots]
     seen = set(stack)
     while stack:
-        for node in dependencies(stack.pop()):
+        top = stack.pop()
+        # Members start together, so one needs all.
+        for node in (*dependencies(top), *top._gang):
             if node not in seen:
                 seen.add(node)
                 stack.append(node)

@@ -19,8 +19,7 @@ _MEMORY_BYTES_MAX = 4 << 30
 _AMOUNT_MAX = 10**15
 _ALTERNATIVES_MAX = 8
 _RULES_MAX = 64
-#: Names that later versions of the format may use.
-_RESERVED = ("gang",)
+GANG_MEMBERS_MAX = 1024
 _WORD = r"\s*[\w.:/-]+\s*"
 _RULE = re.compile(rf"{_WORD}(!=|=){_WORD}|{_WORD} in \({_WORD}(,{_WORD})*\)\s*")
 
@@ -76,6 +75,7 @@ _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
     "expected-ms": _milliseconds,
     "expected-result-bytes": _integer(0, _RESULT_BYTES_MAX),
     "fuel": _integer(1, _U64_MAX),
+    "gang": _integer(1, GANG_MEMBERS_MAX),
     "grants": _grants,
     "labels": _labels,
     "name": _text,
@@ -91,7 +91,7 @@ _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
 }
 
 
-def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, Any]:
+def checked(options: Mapping[str, Any], *, of_graph: bool = False, of_task: bool = False) -> Dict[str, Any]:
     """The options as they are written: names in kebab-case (`timeout_ms` is taken too), sorted, values checked.
 
     Raises GraphError (`unknown-field`, `bad-field`) whose `where` is the option's name after a dot.
@@ -99,8 +99,6 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
     out: Dict[str, Any] = {}
     for given, value in options.items():
         name = kebab(given)
-        if name in _RESERVED:
-            raise GraphError("reserved-field", f"the option `{name}` is reserved", f".{name}")
         check = _CHECKS.get(name)
         if check is None:
             raise GraphError("unknown-field", f"there is no option `{name}`{_hint(name)}", f".{name}")
@@ -108,6 +106,11 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False) -> Dict[str, 
             raise GraphError("bad-field", "only a graph's own options have a name", ".name")
         if name == "deadline-ms" and not of_graph:
             raise GraphError("bad-field", "only a graph's own options have a deadline; a task has `timeout-ms`", ".deadline-ms")
+        if name == "gang":
+            if not of_task:
+                raise GraphError("bad-field", "only a task's own options name a gang: each of its members does", ".gang")
+            if isinstance(value, int) and value > GANG_MEMBERS_MAX:
+                raise GraphError("limit-exceeded", f"{value} members; at most {GANG_MEMBERS_MAX} are allowed", ".gang")
         if name == "resources":
             value = _resources(value)
             if not value:

@@ -53,6 +53,7 @@ class _Reader:
         self.tasks(root, functions)
         self.outputs(root)
         _refuse_cycles(self.graph)
+        _find_gangs(self.graph)
         return self.graph
 
     def component(self, value: Any, place: str) -> Component:
@@ -153,7 +154,7 @@ class _Reader:
             function = _item(functions, row[1], f"{place}.function", "function")
             node = Delayed(function, (), key)
             if len(row) == 4:
-                node._options = _options({"options": row[3]}, f"{place}.") or None
+                node._options = _options({"options": row[3]}, f"{place}.", of_task=True) or None
             nodes.append(node)
         self.nodes = nodes
         for node, (row, place) in zip(nodes, rows):
@@ -290,7 +291,7 @@ def _item(items: List[Any], position: Any, place: str, noun: str) -> Any:
     return items[position]
 
 
-def _options(entry: Dict[str, Any], dot: str, *, of_graph: bool = False) -> Dict[str, Any]:
+def _options(entry: Dict[str, Any], dot: str, *, of_graph: bool = False, of_task: bool = False) -> Dict[str, Any]:
     value = entry.get("options", {})
     place = f"{dot}options"
     if not isinstance(value, dict):
@@ -299,14 +300,43 @@ def _options(entry: Dict[str, Any], dot: str, *, of_graph: bool = False) -> Dict
         for name in value:
             if "_" in name:
                 raise GraphError("unknown-field", f"there is no option `{name}`", f".{name}")
-        return checked(value, of_graph=of_graph)
+        return checked(value, of_graph=of_graph, of_task=of_task)
     except GraphError as error:
         raise error.inside(place) from None
 
 
-def _refuse_cycles(graph: Graph) -> None:
+def _find_gangs(graph: Graph) -> None:
+    """Cuts runs of tasks that name a gang into gangs. Refuses those that are not whole, or could never start together."""
+    tasks = graph.tasks
+    sizes = [(node._options or {}).get("gang", 0) for node in tasks]
+    at = 0
+    while at < len(tasks):
+        size = sizes[at]
+        members = tasks[at : at + size]
+        if size and sizes[at : at + size] != [size] * size:
+            count = next((rank for rank, other in enumerate(sizes[at : at + size]) if other != size), len(members))
+            message = f"begins a gang of {size}, of which only {count} are there; members follow each other and all say so"
+            raise GraphError("bad-field", message, f"tasks[{at}].options.gang")
+        for other in members:
+            if other._function is not tasks[at]._function or other._options != tasks[at]._options:
+                message = f"{other!r} is of the same gang and has another function or other options"
+                raise GraphError("bad-field", message, f"tasks[{at}].options.gang")
+            other._gang = tuple(members)
+        at += max(1, size)
+    if any(sizes):
+        _refuse_cycles(graph, as_one=True)
+
+
+def _refuse_cycles(graph: Graph, as_one: bool = False) -> None:
     """Takes away tasks whose inputs are all taken away, until none is left or only those on and behind circles are."""
-    inputs = [list({graph.position_of(other) for other in dependencies(node)}) for node in graph.tasks]
+
+    def first(node: Delayed) -> int:
+        return graph.position_of(node._gang[0] if as_one and node._gang else node)
+
+    inputs: List[List[int]] = [[] for _ in graph.tasks]
+    for node in graph.tasks:
+        inputs[first(node)] += [first(other) for other in dependencies(node)]
+    inputs = [list(set(others)) for others in inputs]
     users: List[List[int]] = [[] for _ in inputs]
     for position, others in enumerate(inputs):
         for other in others:
@@ -330,4 +360,5 @@ def _refuse_cycles(graph: Graph) -> None:
         position = next(other for other in inputs[position] if missing[other])
     circle = trail[walked[position] :][::-1]
     keys = [graph._keys[one] for one in circle]
-    raise GraphError("cycle", " → ".join(f"`{key}`" for key in [*keys, keys[0]]))
+    gangs = "; the members of a gang start together, so none may need another" if as_one else ""
+    raise GraphError("cycle", " → ".join(f"`{key}`" for key in [*keys, keys[0]]) + gangs)

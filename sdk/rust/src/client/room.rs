@@ -40,6 +40,9 @@ impl Room {
 
     /// What is missing for all ways in which a task may run.
     fn lacks(&self, settings: &Settings) -> Option<String> {
+        if settings.gang > 1 {
+            return Some(format!("it is one of a gang of {}, each of which needs a worker of its own", settings.gang));
+        }
         let lacks: Option<Vec<String>> = settings.ways().map(|way| self.lacks_for(&way)).collect();
         let lacks = lacks?;
         Some(match &lacks[..] {

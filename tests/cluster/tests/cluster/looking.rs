@@ -51,7 +51,7 @@ fn check_and_show_tell_what_is_in_a_graph() {
         assert!(text.contains(line), "`{line}` is not in:\n{text}");
     }
     let json = home.run_on("show", &graph, &["--json"]).expect(0).json();
-    assert_eq!(json["tasks"][2], json!({"key": "third", "function": 2, "needs": ["first", "second"]}));
+    assert_eq!(json["tasks"][2], json!({"key": "third", "function": 2, "needs": ["first", "second"], "gang": null}));
     assert_eq!((&json["edges"], &json["depth"], &json["outputs"]), (&json!(3), &json!(3), &json!(["third"])));
 
     let dot = home.run_on("show", &graph, &["--dot"]);

@@ -76,8 +76,11 @@ fn is_covered(coverage: &Coverage) -> bool {
     if checked < CHECKED_MIN {
         println!("{checked} checked events are too few: {CHECKED_MIN} are demanded");
     }
+    if coverage.gangs < MET_MIN {
+        println!("gangs started {} times only: {MET_MIN} are demanded", coverage.gangs);
+    }
     if missing.is_empty() {
         println!("every step was met with every kind of fault {MET_MIN} times or more");
     }
-    missing.is_empty() && checked >= CHECKED_MIN
+    missing.is_empty() && checked >= CHECKED_MIN && coverage.gangs >= MET_MIN
 }
