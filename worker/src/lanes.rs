@@ -6,7 +6,7 @@
 //! thread gives it their results itself (see `links`).
 
 use crate::job::{Completion, Job};
-use crate::links::Links;
+use crate::links::{Links, RunLinks};
 use crate::runner::{Runner, STACK_BYTES};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -91,10 +91,11 @@ impl<R: Runner> Lanes<R> {
             Ok(shared) => shared,
             Err(error) => return Err((error, run)),
         };
+        let run_links = RunLinks::of(&run);
         let mut state = shared.lock();
         let was_idle = state.queue.is_empty() && state.current.is_none();
         let State { done, links, .. } = &mut *state;
-        run.iter().flat_map(|job| &job.follows).for_each(|(_, maker)| links.want(*maker, done));
+        links.extend(run_links, done);
         state.queue.extend(run);
         state.report_at = report_at as usize;
         state.has_reported = false;

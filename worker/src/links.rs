@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use wasm_tasks_worker_core::AttemptId;
 
 /// The result of an attempt that jobs in the queue use.
+#[derive(Debug)]
 struct Link {
     maker: AttemptId,
     /// Inputs of jobs in the queue that it will be.
@@ -23,9 +24,46 @@ pub(crate) struct Links {
     list: VecDeque<Link>,
 }
 
+/// The links of a run that is about to come to the queue, found before the lane's lock is taken.
+#[derive(Debug, Default)]
+pub(crate) struct RunLinks {
+    /// To results that the run itself makes.
+    inside: Vec<Link>,
+    /// What makes the others, one entry a use.
+    outside: Vec<AttemptId>,
+}
+
+impl RunLinks {
+    pub(crate) fn of<R: Runner>(run: &[Job<R>]) -> RunLinks {
+        let mut links = RunLinks::default();
+        // How many links inside there were when each job had its own: those to its result are behind.
+        let mut links_at = Vec::with_capacity(run.len());
+        for (at, job) in run.iter().enumerate() {
+            for (_, maker) in &job.follows {
+                // Most jobs follow the one right before.
+                let Some(position) = run[..at].iter().rposition(|job| job.id == *maker) else {
+                    links.outside.push(*maker);
+                    continue;
+                };
+                match links.inside[links_at[position]..].iter_mut().find(|link| link.maker == *maker) {
+                    Some(link) => link.uses += 1,
+                    None => links.inside.push(Link { maker: *maker, uses: 1, value: None }),
+                }
+            }
+            links_at.push(links.inside.len());
+        }
+        links
+    }
+}
+
 impl Links {
-    /// An input of a job that comes to the queue is made by an attempt before it: one that is still to end, or one of `done`.
-    pub(crate) fn want(&mut self, maker: AttemptId, done: &[Completion]) {
+    /// A run comes to the queue. What is made outside of it is made by attempts before it: those that are still to end, or one of `done`.
+    pub(crate) fn extend(&mut self, run: RunLinks, done: &[Completion]) {
+        run.outside.into_iter().for_each(|maker| self.want(maker, done));
+        self.list.extend(run.inside);
+    }
+
+    fn want(&mut self, maker: AttemptId, done: &[Completion]) {
         if let Some(link) = self.list.iter_mut().rev().find(|link| link.maker == maker) {
             link.uses += 1;
             return;
