@@ -272,21 +272,6 @@ impl Graph {
         (0..size).map(member).collect()
     }
 
-    fn free_key(&mut self, label: &str) -> String {
-        if !self.counters.contains_key(label) {
-            // Numbers of earlier parts are not greater than the tasks that they have.
-            self.counters.insert(label.to_owned(), u64::from(self.base.tasks));
-        }
-        let number = self.counters.get_mut(label).expect("it was inserted");
-        loop {
-            *number += 1;
-            let key = format!("{label}-{number}");
-            if !self.keys.contains(&key) {
-                return key;
-            }
-        }
-    }
-
     /// Asks for a result, or a part of one. Without any, the outputs are the tasks that no other task uses.
     pub fn output(&mut self, output: impl Into<Part>) {
         self.outputs.push(output.into().reference);
