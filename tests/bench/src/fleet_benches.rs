@@ -126,7 +126,7 @@ fn beside_dask(
         peer.note()
     );
     let peer = peer.seconds().map(|seconds| (PEER, seconds));
-    report.add(Row { name: name.to_owned(), value, unit: "s", peer, bar: Some(Bar::TimesFaster(20.0)), note });
+    report.add(Row { name: name.to_owned(), value, unit: "s", peer, bar: Some(Bar::TimesFaster(50.0)), note });
     Ok(())
 }
 
