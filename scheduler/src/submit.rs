@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_interface::{Interface, check, check_fragment};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::{DataEncoding, DataEntry, Extent, Fragment, Function, Graph, Options, Settings, Source};
+use wasm_tasks_protocol::graph::{DataEncoding, DataEntry, Extent, Fragment, Function, Graph, Options, Settings, Source, Task};
 use wasm_tasks_protocol::ids::{ComponentDigest, ContentDigest, GraphId, TaskIndex};
 use wasm_tasks_protocol::limits::{FRAGMENT_BYTES, GRAPH_BYTES_MAX, GROWN_EDGES_MAX, INLINE_BYTES_MAX};
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec, Refusal};
@@ -220,6 +220,25 @@ fn check_data(graph: &Graph) -> Result<(), Refusal> {
 /// How many of the settings that are known are compared with new ones: those of the last fragments are the likeliest.
 const SETTINGS_COMPARED_MAX: usize = 64;
 
+/// What a graph says of its tasks: nothing, or an entry for each.
+pub(crate) fn expected_of(graph: &Graph) -> Vec<Expected> {
+    let mut column = Vec::new();
+    for task in graph.tasks() {
+        note_expected(&mut column, graph.len(), &task, &levels(graph, task.function_index(), None));
+    }
+    column
+}
+
+/// The column is there from the first task on of which something is said.
+fn note_expected(column: &mut Vec<Expected>, tasks: usize, task: &Task<'_>, levels: &[Option<&Options>]) {
+    let (run_us, result_bytes) = task.expected(levels);
+    if run_us.is_some() || result_bytes.is_some() {
+        column.resize(tasks, Expected::NOTHING);
+        let said = |value: Option<u64>| value.unwrap_or(Expected::NOT_SAID);
+        column[task.file_position()] = Expected { run_us: said(run_us), result_bytes: said(result_bytes) };
+    }
+}
+
 /// Tasks and edges as numbers. Settings of the plan are those that are not among the last of `known`.
 fn plan<'a>(graph: &Graph, known: &[Settings], levels: impl Fn(u32) -> [Option<&'a Options>; 3]) -> GraphPlan {
     let n = graph.len();
@@ -239,14 +258,7 @@ fn plan<'a>(graph: &Graph, known: &[Settings], levels: impl Fn(u32) -> [Option<&
     plan.dependency_starts.push(0);
     for task in graph.tasks() {
         let levels = levels(task.function_index());
-        if let (run_us, result_bytes) = task.expected(&levels)
-            && (run_us.is_some() || result_bytes.is_some())
-        {
-            // The column is there from the first task on of which something is said.
-            plan.expected.resize(n, Expected::NOTHING);
-            let said = |value: Option<u64>| value.unwrap_or(Expected::NOT_SAID);
-            plan.expected[task.file_position()] = Expected { run_us: said(run_us), result_bytes: said(result_bytes) };
-        }
+        note_expected(&mut plan.expected, n, &task, &levels);
         plan.dependencies.extend_from_slice(task.dependencies());
         plan.dependency_starts.push(plan.dependencies.len() as u32);
         plan.functions.push(task.function_index());

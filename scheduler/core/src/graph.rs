@@ -4,9 +4,8 @@ use crate::dense_set::DenseSet;
 use crate::dependents::Dependents;
 use crate::event::{Expected, GraphPlan};
 use crate::gang::Gangs;
-use crate::levels::{self, Edges};
-use crate::order::static_order;
 use crate::queue::{ShapeIndex, ShapeKey};
+use crate::ranks::{bounded_order, planned_order};
 use crate::task::{GraphIndex, NONE, State, Task};
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::graph::edges::{edges_of, within};
@@ -158,13 +157,8 @@ impl Graph {
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
         assert!(plan.expected.is_empty() || plan.expected.len() == n, "a plan has one entry a task, or none");
         assert!(plan.edge_bytes.is_empty() || plan.edge_bytes.len() == plan.dependencies.len(), "and one an edge, or none");
-        let mut ranks = static_order(&plan.dependency_starts, &plan.dependencies);
+        let ranks = planned_order(&plan.dependency_starts, &plan.dependencies, &plan.expected, memory_bytes);
         let dependents = Dependents::new(&plan.dependency_starts, &plan.dependencies);
-        if !plan.expected.is_empty() {
-            let edges = Edges { starts: &plan.dependency_starts, list: &plan.dependencies };
-            let (starts, list) = dependents.table();
-            ranks = levels::order(&edges, &Edges { starts, list }, &plan.expected, ranks, memory_bytes);
-        }
         let tasks = (0..n).map(|position| idle_task(&plan, position, ranks[position])).collect();
         let profiles = profiles(plan.settings, &mut shape);
         let functions = plan.functions.iter().max().map_or(0, |max| *max as usize + 1);
@@ -201,7 +195,7 @@ impl Graph {
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
         let base = self.tasks.len() as u32;
         let (starts, inner) = within(&plan.dependency_starts, &plan.dependencies, base);
-        let ranks = static_order(&starts, &inner);
+        let ranks = bounded_order(&starts, &inner, &plan.expected);
         self.tasks.extend((0..n).map(|position| idle_task(&plan, position, ranks[position])));
         self.fragment_starts.push(base);
         self.dependents.extend(n);

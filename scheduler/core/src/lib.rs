@@ -27,6 +27,7 @@ mod memory;
 mod order;
 mod placement;
 mod queue;
+mod ranks;
 mod small_set;
 mod stragglers;
 mod task;
@@ -40,6 +41,7 @@ pub use event::{Event, Expected, GraphPlan, WorkerPlan};
 pub use explain::{Explanation, GangStanding, WorkerFit};
 pub use graph::{FunctionStatistics, GraphCounts};
 pub use order::{living_results, static_order, static_order_by_size};
+pub use ranks::planned_order;
 pub use task::{GraphIndex, StateName, TaskId};
 pub use transitions::table::{TRANSITIONS, Transition};
 

@@ -4,6 +4,7 @@ mod drains;
 mod failures;
 mod fragments;
 mod gangs;
+mod hints;
 mod hostile;
 mod plain;
 mod random;

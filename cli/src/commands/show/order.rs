@@ -18,15 +18,19 @@ pub(super) fn text(graph: &Graph) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{position:>8}  {living:>6}  {:width$}  {}", task.key(), short_function(task.function()));
     }
-    let _ = writeln!(
+    let _ = write!(
         out,
-        "{}; at most {} at once, when tasks run one by one",
+        "{}; at most {} at once",
         counted(order.tasks.len() as u64, "task"),
         match order.peak() {
             1 => "1 result is alive".to_owned(),
             peak => format!("{} results are alive", count(peak)),
         }
     );
+    if let Some(bytes) = order.peak_bytes() {
+        let _ = write!(out, ", of at most {}", counted(bytes, "byte"));
+    }
+    out.push_str(", when tasks run one by one\n");
     out
 }
 
@@ -42,5 +46,5 @@ pub(super) fn json(graph: &Graph) -> Json {
             json!({"key": task.key(), "function": task.function_index(), "alive": living})
         })
         .collect();
-    json!({"order": tasks, "peak": order.peak()})
+    json!({"order": tasks, "peak": order.peak(), "peak-bytes": order.peak_bytes()})
 }
