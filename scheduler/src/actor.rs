@@ -11,13 +11,13 @@ mod workers;
 
 use self::drains::DrainAsk;
 use crate::graphs::ShellGraph;
-use crate::inbox::{Input, SessionId};
+use crate::inbox::{Input, OutputFetch, SessionId};
 use crate::links::Links;
 use crate::outbox::Outbox;
 use crate::scheduler::SchedulerSettings;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
-use wasm_tasks_protocol::ids::{GraphId, WorkerId};
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{ToClient, ToWorker, WorkerOffer};
 use wasm_tasks_protocol::time::{Duration, Time};
 use wasm_tasks_scheduler_core::{Actions, DrainSummary, Event, GraphIndex, SchedulerCore, Settings};
@@ -26,7 +26,9 @@ use wasm_tasks_scheduler_core::{Actions, DrainSummary, Event, GraphIndex, Schedu
 const TURN_MAX: usize = 1_024;
 /// How often clients are told how a graph is getting on.
 const PROGRESS_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
-/// How often what is old is let go, and round trips are looked at.
+/// A worker that says nothing for so many heartbeats is cut off: its link stands, but nobody is there.
+const SILENT_HEARTBEATS: u32 = 15;
+/// How often what is old is let go, and links are looked at.
 const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(crate) struct WorkerLink {
     pub(crate) spilled_bytes: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) instantiations: u64,
+    /// When it last said anything.
+    heard: Instant,
     /// Set when it may go.
     dismissed: Option<DrainSummary>,
 }
@@ -67,11 +71,15 @@ pub(crate) struct Actor {
     changed: Vec<GraphIndex>,
     last_progress: Instant,
     last_sweep: Instant,
+    /// Its own inbox, for what goes on beside it. Alone it does not keep the actor going.
+    inbox: mpsc::WeakSender<Input>,
+    /// Outputs that clients want and that are being made again.
+    unread: Vec<(GraphIndex, TaskIndex, OutputFetch)>,
     is_stopping: Option<oneshot::Sender<()>>,
 }
 
 impl Actor {
-    pub(crate) fn new(settings: SchedulerSettings) -> Actor {
+    pub(crate) fn new(settings: SchedulerSettings, inbox: mpsc::WeakSender<Input>) -> Actor {
         let first_serial = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
         Actor {
             settings,
@@ -87,6 +95,8 @@ impl Actor {
             changed: Vec::new(),
             last_progress: Instant::now(),
             last_sweep: Instant::now(),
+            inbox,
+            unread: Vec::new(),
             is_stopping: None,
         }
     }
@@ -139,6 +149,7 @@ impl Actor {
             Input::Extending { graph, known } => self.on_extending(graph, known),
             Input::Extended { graph, extension, accepted } => self.on_extended(graph, *extension, accepted),
             Input::Asked { asker, request } => self.on_asked(asker, request),
+            Input::Unreadable { worker, task, fetch } => self.on_unreadable(worker, task, fetch),
             Input::Shutdown { done } => self.is_stopping = Some(done),
         }
     }
@@ -168,11 +179,12 @@ impl Actor {
             self.last_sweep = Instant::now();
             self.sweep();
         }
+        self.read_again();
         self.workers.take_touched(|worker| worker.outbox.flush());
         self.sessions.take_touched(|session| session.outbox.flush());
     }
 
-    /// Lets go of what nobody came back for, and looks at round trips.
+    /// Lets go of what nobody came back for, cuts off who is silent, and looks at round trips.
     fn sweep(&mut self) {
         let retention = self.settings.retention.to_std();
         let is_held = |graph: &ShellGraph| !graph.followers.is_empty() || self.published.holds(graph.id);
@@ -188,6 +200,10 @@ impl Actor {
         let old: Vec<GraphId> = finished.into_iter().map(|(_, graph, _)| graph).collect();
         for graph in old {
             self.event(Event::GraphReleased(graph));
+        }
+        let patience = self.settings.heartbeat.to_std() * SILENT_HEARTBEATS;
+        for link in self.workers.values().filter(|link| link.heard.elapsed() > patience) {
+            link.outbox.peer().close("it said nothing for too long");
         }
         let measured: Vec<(WorkerId, std::time::Duration)> =
             self.workers.iter().map(|(worker, link)| (*worker, link.outbox.peer().round_trip())).collect();

@@ -4,9 +4,9 @@ use crate::known::Known;
 use crate::submit::{Extension, Prepared};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use wasm_tasks_protocol::ids::{GraphId, WorkerId};
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ToClient, ToWorker};
-use wasm_tasks_transport::{ControlSender, IncomingRequest, Peer};
+use wasm_tasks_transport::{ControlSender, IncomingRequest, Peer, Replier};
 
 /// A client's connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,10 +66,26 @@ pub(crate) enum Input {
         asker: Asker,
         request: IncomingRequest,
     },
+    /// A worker cannot give a result that somebody wants; the output is fetched again when it was made again.
+    Unreadable {
+        worker: WorkerId,
+        task: TaskIndex,
+        fetch: OutputFetch,
+    },
     /// Stop.
     Shutdown {
         done: oneshot::Sender<()>,
     },
+}
+
+/// Somebody who wants an output.
+#[derive(Debug)]
+pub(crate) struct OutputFetch {
+    pub(crate) graph: GraphId,
+    pub(crate) position: u32,
+    pub(crate) reply: Replier,
+    /// Holders that could not give it.
+    pub(crate) tries: u8,
 }
 
 /// Who makes a request.

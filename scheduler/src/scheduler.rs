@@ -26,7 +26,7 @@ const CHECKS_MAX: usize = 2;
 pub struct SchedulerSettings {
     /// For people: program and version.
     pub name: String,
-    /// How often workers report that they are well.
+    /// How often workers report that they are well. Who says nothing for 15 times as long is cut off.
     pub heartbeat: Duration,
     /// How long a finished graph that nobody follows is kept.
     pub retention: Duration,
@@ -70,7 +70,7 @@ impl Scheduler {
     pub fn start(settings: SchedulerSettings) -> Scheduler {
         let (inbox, inputs) = mpsc::channel(INBOX_MAX);
         let components = Components::new(settings.components_bytes_max);
-        tokio::spawn(Actor::new(settings).run(inputs));
+        tokio::spawn(Actor::new(settings, inbox.downgrade()).run(inputs));
         let checks = tokio::sync::Semaphore::new(CHECKS_MAX);
         Scheduler { shared: Arc::new(Shared { inbox, components, checks, next_id: AtomicU64::new(1) }) }
     }

@@ -2,6 +2,8 @@
 
 #[path = "shell/fragments.rs"]
 mod fragments;
+#[path = "shell/outputs.rs"]
+mod outputs;
 mod script;
 
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use wasm_tasks_protocol::message::{
     AttemptFailed, AttemptFinished, FromClient, FromWorker, OutputResult, Query, ReplyHead, Request, ToClient, ToWorker,
 };
 use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_scheduler::SchedulerSettings;
 
 const ID: GraphId = GraphId([7; 16]);
 
@@ -374,6 +377,44 @@ async fn a_worker_that_asks_and_never_reads_is_cut_off() {
         reason = peer.closed() => reason,
     };
     assert_eq!(reason, "it does not read what it is sent");
+}
+
+#[tokio::test]
+async fn a_worker_that_goes_silent_is_cut_off_and_its_tasks_run_elsewhere() {
+    let settings = SchedulerSettings { heartbeat: Duration::from_millis(100), ..SchedulerSettings::default() };
+    let mut cluster = Cluster::with(settings, 1).await;
+    let file = graph_of(|graph, add| {
+        let a = graph.task("a", add, &vec![Value::Uint(1).into(), Value::Uint(2).into()].into(), &Options::default());
+        graph.output(Reference::whole(a));
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    cluster.assigned("a", 0).await;
+    assert_eq!(cluster.worker_closed().await, "it said nothing for too long");
+    cluster.lose_worker();
+    cluster.add_worker().await;
+    let a = cluster.assigned("a", 0).await;
+    cluster.say(finished(a, &Value::Uint(3))).await;
+    assert_eq!(cluster.finish().await.1.attempts, 2);
+}
+
+#[tokio::test]
+async fn a_chain_of_100_000_tasks_is_checked_accepted_and_cancelled() {
+    let mut cluster = Cluster::with_worker().await;
+    let file = graph_of(|graph, add| {
+        let mut last: Argument = Value::Uint(1).into();
+        for position in 0..100_000 {
+            let task = graph.task(&position.to_string(), add, &vec![last, Value::Uint(1).into()].into(), &Options::default());
+            last = reference(task);
+            if position == 99_999 {
+                graph.output(Reference::whole(task));
+            }
+        }
+    });
+    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    cluster.assigned("0", 0).await;
+    cluster.tell(FromClient::Cancel(ID)).await;
+    let (outputs, summary) = cluster.finish().await;
+    assert_eq!((outputs.as_slice(), summary.is_cancelled), ([(0, OutputResult::Failed)].as_slice(), true));
 }
 
 #[tokio::test]

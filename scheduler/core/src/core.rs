@@ -195,6 +195,7 @@ impl SchedulerCore {
                 None => self.counters.stale_reports += 1,
             },
             Event::ReplicasAdded { worker, graph, tasks } => self.on_replicas_added(worker, graph, &tasks, out),
+            Event::ResultUnreadable { worker, graph, task } => self.on_result_unreadable(worker, graph, task, out),
             Event::ReplicasMissing { worker, graph, tasks } => self.on_replicas_missing(worker, graph, &tasks),
             Event::Tick => {
                 self.on_tick(now, out);

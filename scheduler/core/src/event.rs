@@ -23,6 +23,16 @@ pub enum Event {
         /// those that are known, and `functions` and `task_settings` are positions among all.
         plan: GraphPlan,
     },
+    /// A worker that has a result cannot give it to somebody who asked: a client, or the shell for one. The copy counts as
+    /// lost; when it was the last one the result is made again.
+    ResultUnreadable {
+        /// Who has it.
+        worker: WorkerId,
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: TaskIndex,
+    },
     /// Results that were outputs are no longer wanted as such. What is no output is ignored.
     OutputsReleased {
         /// The graph.

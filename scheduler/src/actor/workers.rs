@@ -2,6 +2,7 @@
 
 use super::{Actor, WorkerLink};
 use crate::outbox::Outbox;
+use std::time::Instant;
 use tracing::{info, warn};
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::WorkerId;
@@ -22,12 +23,16 @@ impl Actor {
                 spilled_bytes: 0,
                 resident_bytes: 0,
                 instantiations: 0,
+                heard: Instant::now(),
                 dismissed: None,
             },
         );
     }
 
     pub(super) fn on_worker_said(&mut self, worker: WorkerId, batch: Vec<FromWorker>) {
+        if let Some(link) = self.workers.get_mut(&worker) {
+            link.heard = Instant::now();
+        }
         for message in batch {
             let Some(link) = self.workers.get_mut(&worker) else { return };
             match message {

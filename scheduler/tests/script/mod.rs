@@ -10,7 +10,7 @@ use wasm_tasks_protocol::message::{
     WorkerOffer,
 };
 use wasm_tasks_scheduler::{Scheduler, SchedulerSettings};
-use wasm_tasks_transport::{Link, Peer, memory_link};
+use wasm_tasks_transport::{IncomingRequest, Link, Peer, memory_link};
 
 /// A component with `add: func(a: u32, b: u32) -> u32`, `sum: func(bytes: list<u8>) -> u32` and
 /// `pair: func(a: u32, b: u32) -> tuple<u32, u32>`. Nothing of it is ever run here.
@@ -70,7 +70,11 @@ impl Cluster {
 
     /// With a worker of so many slots.
     pub(crate) async fn with_slots(slots: u32) -> Cluster {
-        let scheduler = Scheduler::start(SchedulerSettings::default());
+        Cluster::with(SchedulerSettings::default(), slots).await
+    }
+
+    pub(crate) async fn with(settings: SchedulerSettings, slots: u32) -> Cluster {
+        let scheduler = Scheduler::start(settings);
         let (client, theirs) = memory_link();
         scheduler.attach_client(theirs);
         let mut cluster = Cluster {
@@ -207,6 +211,17 @@ impl Cluster {
 
     pub(crate) async fn client_sends(&mut self, request: Request, body: Bytes) -> (ReplyHead, Bytes) {
         self.client.peer.request(request, body).await.expect("the scheduler answers")
+    }
+
+    /// A client, for requests that are made while the script goes on.
+    pub(crate) fn client_peer(&self) -> Peer {
+        self.client.peer.clone()
+    }
+
+    /// The next request that the worker gets.
+    pub(crate) async fn worker_is_asked(&mut self) -> IncomingRequest {
+        let incoming = &mut self.worker().incoming;
+        tokio::time::timeout(PATIENCE, incoming.next()).await.expect("the worker is asked").expect("the link is open")
     }
 
     pub(crate) async fn worker_asks(&mut self, request: Request) -> (ReplyHead, Bytes) {

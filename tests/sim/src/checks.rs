@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::limits::WORKER_DEATHS_MAX;
-use wasm_tasks_scheduler_core::{OutputOutcome, StateName, TaskId};
+use wasm_tasks_scheduler_core::{Event, OutputOutcome, StateName, TaskId};
 
 /// What a run broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum Violation {
     /// An invariant of a core, or of the simulator about a core.
     #[error("panic: {0}")]
     Panic(String),
+    /// Something that the scheduler promises on the way.
+    #[error("{0}")]
+    Promise(String),
     /// Something goes on for ever.
     #[error("no end after {steps} moments")]
     NoEnd {
@@ -78,6 +81,14 @@ pub enum Violation {
         /// Where it is.
         found: Vec<WorkerId>,
     },
+    /// A worker that was to leave stays for ever.
+    #[error("worker {} was to leave and is still there: {state}", worker.0)]
+    Stays {
+        /// Who.
+        worker: WorkerId,
+        /// How its drain stands.
+        state: String,
+    },
     /// Workers left without need of anything that they had, and yet something was made again.
     #[error("{count} results were made again although workers only left in order")]
     Recomputed {
@@ -94,11 +105,36 @@ pub enum Violation {
     },
 }
 
-/// Checks that every graph ended, and ended right.
+/// Lets clients fetch every output that they were promised. Returns whether some holder could not give one, which the
+/// scheduler knows now.
+pub fn gather(world: &mut World<CoreShell, Fault>) -> bool {
+    let mut unreadable = Vec::new();
+    for ((graph, task), outcome) in &world.scheduler.told.outputs {
+        let shell = &world.scheduler;
+        let is_wanted = matches!(outcome, OutputOutcome::Ready { .. }) && !shell.told.let_go.contains(&(*graph, *task));
+        let Some(index) = shell.core.graph_index(*graph).filter(|_| is_wanted && shell.inline(*graph, *task).is_none()) else {
+            continue;
+        };
+        let holder = shell.core.result_of(TaskId { graph: index, task: *task }).and_then(|(_, holder)| holder);
+        if let Some((holder, process)) = holder.and_then(|holder| Some((holder, world.workers.get(&holder)?)))
+            && process.serve(*graph, *task).is_none()
+        {
+            unreadable.push((holder, *graph, *task));
+        }
+    }
+    for (worker, graph, task) in &unreadable {
+        world.scheduler.event(world.now, Event::ResultUnreadable { worker: *worker, graph: *graph, task: *task });
+        world.wake_scheduler();
+    }
+    !unreadable.is_empty()
+}
+
+/// Checks that every graph ended, and ended right. Returns how many outputs were promised and are there.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
+pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<usize, Violation> {
+    let mut promised = 0;
     let shell = &world.scheduler;
     shell.core.check_invariants();
     for (graph, work) in &world.graphs {
@@ -119,11 +155,12 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
             return Err(Violation::Stuck { graph: *graph, why: "a piece of it did not come".to_owned() });
         }
         if !is_cancelled {
-            outputs(world, *graph, work)?;
+            promised += outputs(world, *graph, work)?;
         }
         replicas(world, *graph)?;
     }
-    drains(world)
+    drains(world)?;
+    Ok(promised)
 }
 
 /// Workers that leave in order, with the time that it takes, cost no result.
@@ -131,6 +168,9 @@ fn drains(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
     const LOSES_RESULTS: [FaultKind; 5] =
         [FaultKind::Crash, FaultKind::LinkLost, FaultKind::LostReplica, FaultKind::FullDisk, FaultKind::Partition];
     let shell = &world.scheduler;
+    if let Some(worker) = shell.promises.staying().next() {
+        return Err(Violation::Stays { worker, state: format!("{:?}", shell.core.drain_state(worker)) });
+    }
     let is_orderly = !shell.coverage.faults.keys().any(|kind| LOSES_RESULTS.contains(kind));
     let has_left_results = shell.told.drains.iter().any(|(_, summary)| summary.left > 0);
     match shell.core.counters().recomputed {
@@ -169,7 +209,8 @@ fn failures(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Res
 }
 
 /// Every output is there with the right value, unless something that it needs failed.
-fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
+fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<usize, Violation> {
+    let mut promised = 0;
     let shell = &world.scheduler;
     let doomed = spread(work, |task| shell.told.failures.contains_key(&(graph, task)));
     let must_fail =
@@ -187,20 +228,15 @@ fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Resu
                 let holder = shell.core.result_of(id).and_then(|(_, holder)| holder);
                 let kept = holder.and_then(|holder| world.workers.get(&holder)).and_then(|holder| holder.serve(graph, *output));
                 let value = shell.inline(graph, *output).cloned().or(kept);
-                let Some(value) = value else {
-                    // Nobody asked for it since it was lost: who does learns that, and it is made again.
-                    if world.scheduler.coverage.faults.contains_key(&FaultKind::LostReplica) {
-                        continue;
-                    }
-                    return wrong("was promised and is nowhere");
-                };
+                let Some(value) = value else { return wrong("was promised and is nowhere") };
                 if decode(&value).0 != work.value(*output) {
                     return wrong("has a wrong value");
                 }
+                promised += 1;
             }
         }
     }
-    Ok(())
+    Ok(promised)
 }
 
 /// The tasks of which something is said, all that need them, and all that start together with any of these.

@@ -38,9 +38,9 @@ pub(crate) struct Command {
     /// End at the first seed that fails
     #[arg(long)]
     stop: bool,
-    /// Build mutants of the cores, all or those whose name contains this, and look that seeds kill each
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
-    mutants: Option<String>,
+    /// Build mutants of the cores, all or those whose names contain one of these, and look that seeds kill each
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    mutants: Option<Vec<String>>,
     /// Compare policies on a generated graph: a name, or `all`
     #[arg(long, value_name = "NAME")]
     generate: Option<String>,
@@ -90,8 +90,8 @@ enum Known {
 
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
-        if let Some(filter) = &self.mutants {
-            return mutants::run(filter, self.seeds.unwrap_or(10_000));
+        if let Some(names) = &self.mutants {
+            return mutants::run(names, self.seeds.unwrap_or(10_000));
         }
         let mut sources: Vec<Source> = self.generate.iter().cloned().map(Source::Generate).collect();
         sources.extend(self.estee.iter().cloned().map(Source::Estee));

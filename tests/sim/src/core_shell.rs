@@ -3,6 +3,7 @@
 
 use crate::coverage::Coverage;
 use crate::gangs::Watch;
+use crate::promises::Promises;
 use crate::reference::Estimates;
 use crate::scheduler::{Offer, Relay, Scheduler};
 use crate::work::{Work, settings_of};
@@ -77,6 +78,8 @@ pub struct CoreShell {
     workers: BTreeMap<WorkerId, Vec<ToWorker>>,
     /// What clients were told.
     pub told: Told,
+    /// What was promised on the way.
+    pub promises: Promises,
     /// What happened so far.
     pub coverage: Coverage,
     /// Check invariants after every so many events; 0: never.
@@ -107,6 +110,7 @@ impl CoreShell {
             arriving: None,
             workers: BTreeMap::new(),
             told: Told::default(),
+            promises: Promises::default(),
             coverage: Coverage::default(),
             check_every,
             clock: None,
@@ -124,6 +128,10 @@ impl CoreShell {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{:>10} scheduler < {}", now.0, brief(&event)));
         }
+        if matches!(event, Event::Settle) {
+            let core = &self.core;
+            self.promises.on_placement(|worker| core.worker_load(worker).map_or(0, |(attempts, _)| attempts));
+        }
         let mut actions = std::mem::take(&mut self.actions);
         let begun = self.clock.map(|clock| clock());
         self.core.handle(now, event, &mut actions);
@@ -140,13 +148,13 @@ impl CoreShell {
             if let Some(trace) = &mut self.trace {
                 trace.push(format!("{:>10} scheduler > {action:?}", now.0));
             }
-            self.perform(action);
+            self.perform(now, action);
         }
         self.coverage.gangs += self.gangs.check(&self.core);
         self.actions = actions;
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, now: Time, action: Action) {
         match action {
             Action::GraphAccepted { graph, index } => {
                 let (work, plan) = self.arriving.take().expect("graphs are accepted one after the other");
@@ -162,7 +170,14 @@ impl CoreShell {
                 self.assign(worker, task, attempt, settings, priority, &inputs);
             }
             Action::Cancel { worker, attempt } => self.send(worker, ToWorker::CancelAttempts(vec![attempt])),
-            Action::Retract { worker, attempts } => self.send(worker, ToWorker::RetractAttempts(attempts)),
+            Action::Retract { worker, attempts } => {
+                for attempt in &attempts {
+                    if let Some(task) = self.task_of(worker, *attempt) {
+                        self.promises.on_asked(now, worker, *attempt, task);
+                    }
+                }
+                self.send(worker, ToWorker::RetractAttempts(attempts));
+            }
             Action::UpdateInput { worker, attempt, input, graph } => {
                 if let Some(graph) = self.graph_of(graph) {
                     let input = wire_input(graph, &input);
@@ -176,6 +191,7 @@ impl CoreShell {
             Action::Replicate { worker, task, size, holders } => self.replicate(worker, task, size, holders),
             Action::Drain { worker } => self.send(worker, ToWorker::Drain),
             Action::Dismiss { worker, summary } => {
+                self.promises.on_dismissed(worker, &summary);
                 self.told.drains.push((worker, summary));
                 self.send(worker, ToWorker::Shutdown);
             }
@@ -194,8 +210,9 @@ impl CoreShell {
                     self.told.failures.insert((graph, task.task), (code, attempts));
                 }
             }
-            Action::GraphFinished { graph, is_cancelled, .. } => {
+            Action::GraphFinished { graph, is_cancelled, is_overdue, .. } => {
                 if let Some(graph) = self.graph_of(graph).map(|graph| graph.id) {
+                    self.promises.on_finished(now, graph, is_overdue);
                     self.told.finished.insert(graph, is_cancelled);
                 }
             }
@@ -257,6 +274,7 @@ impl CoreShell {
         inputs: &[AssignedInput],
     ) {
         self.define(worker, id.graph);
+        self.promises.on_assigned(worker, !inputs.iter().any(|input| matches!(input.at, InputAt::Workers(_))));
         let graph = self.graphs[id.graph.slot()].as_mut().expect("tasks are of graphs that are there");
         let Some(outbox) = self.workers.get_mut(&worker) else { return };
         if self.check_every > 0 {
@@ -300,6 +318,8 @@ impl CoreShell {
         let Some(known) = self.graph_of_mut(index).filter(|known| known.pieces <= known.work.cuts.len()) else { return };
         let plan = known.work.piece(&known.plan, known.pieces);
         known.pieces += 1;
+        // Its end is told again.
+        self.told.finished.remove(&graph);
         self.event(now, Event::GraphExtended { graph, plan });
     }
 
@@ -322,6 +342,18 @@ impl CoreShell {
         let output = outputs[(pick % outputs.len() as u64) as usize];
         self.told.let_go.insert((graph, output));
         self.event(now, Event::OutputsReleased { graph, tasks: vec![output] });
+    }
+
+    /// A worker is to leave, as an operator may say.
+    pub fn on_drain(&mut self, now: Time, worker: WorkerId, within: Option<Duration>, gives_up: bool) {
+        self.promises.on_drain(worker, gives_up);
+        self.event(now, Event::DrainWorker { worker, within, gives_up });
+    }
+
+    /// The task of a live attempt that this very worker has.
+    fn task_of(&self, worker: WorkerId, attempt: Attempt) -> Option<(GraphId, TaskIndex)> {
+        let id = self.core.attempt_task(worker, attempt)?;
+        Some((self.graph_of(id.graph)?.id, id.task))
     }
 
     /// Stops tasks, as a client may.
@@ -349,6 +381,9 @@ impl Scheduler for CoreShell {
         }
         let plan = work.piece(&whole, 0);
         self.arriving = Some((Arc::clone(work), whole));
+        if let Some(after) = plan.deadline {
+            self.promises.on_deadline(graph, now + after);
+        }
         self.event(now, Event::GraphSubmitted { graph, plan });
     }
 
@@ -389,6 +424,9 @@ impl Scheduler for CoreShell {
         match message {
             FromWorker::AttemptsFinished(finished) => {
                 for report in finished {
+                    if let Some(task) = self.task_of(worker, report.attempt) {
+                        self.promises.on_done(task);
+                    }
                     let inline = report.inline.filter(|_| report.size <= INLINE_BYTES_MAX as u64);
                     let is_inline = inline.is_some();
                     if let Some(id) = self.core.attempt_task(worker, report.attempt)
@@ -412,18 +450,33 @@ impl Scheduler for CoreShell {
                 }
                 self.event(now, Event::AttemptFailed { worker, attempt, code, run });
             }
-            FromWorker::Retracted { asked, returned } => self.event(now, Event::Retracted { worker, asked, returned }),
+            FromWorker::Retracted { asked, returned } => {
+                let tasks: Vec<_> = returned.iter().map(|attempt| (*attempt, self.task_of(worker, *attempt))).collect();
+                let task = |of: Attempt| tasks.iter().find(|(attempt, _)| *attempt == of).and_then(|(_, task)| *task);
+                self.promises.on_answered(now, worker, &asked, &returned, task);
+                self.event(now, Event::Retracted { worker, asked, returned });
+            }
             FromWorker::InputMissing { attempt, task, tried } => {
                 self.event(now, Event::InputMissing { worker, attempt, task, tried });
             }
             FromWorker::ReplicasAdded { graph, tasks } => self.event(now, Event::ReplicasAdded { worker, graph, tasks }),
             FromWorker::Leaving => self.event(now, Event::WorkerLeaving(worker)),
-            FromWorker::MemoryShort(is_paused) => self.event(now, Event::WorkerPaused { worker, is_paused }),
-            FromWorker::Draining { within } => self.event(now, Event::WorkerDraining { worker, within }),
+            FromWorker::MemoryShort(is_paused) => {
+                self.promises.on_memory(worker, is_paused);
+                self.event(now, Event::WorkerPaused { worker, is_paused });
+            }
+            FromWorker::Draining { within } => {
+                self.promises.on_drain(worker, false);
+                self.event(now, Event::WorkerDraining { worker, within });
+            }
             FromWorker::ReplicasMissing { graph, tasks } => {
+                self.promises.on_ungettable(graph, &tasks);
                 self.event(now, Event::ReplicasMissing { worker, graph, tasks });
             }
-            FromWorker::AttemptsStarted(attempts) => self.event(now, Event::AttemptsStarted { worker, attempts }),
+            FromWorker::AttemptsStarted(attempts) => {
+                self.promises.on_started(worker, &attempts);
+                self.event(now, Event::AttemptsStarted { worker, attempts });
+            }
             FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => {}
         }
     }
@@ -443,6 +496,7 @@ impl Scheduler for CoreShell {
                 }
             }
         }
+        self.promises.on_gone(worker);
         self.event(now, Event::WorkerLost(worker));
         self.workers.remove(&worker);
         self.workers.values_mut().for_each(|outbox| outbox.push(ToWorker::RemovePeer(worker)));
@@ -458,6 +512,9 @@ impl Scheduler for CoreShell {
         if self.core.is_unsettled() {
             self.event(now, Event::Settle);
         }
+        let (told, core) = (&self.told, &self.core);
+        let is_open = |graph: GraphId| core.graph_index(graph).is_some() && !told.finished.contains_key(&graph);
+        self.promises.on_turn_ended(now, is_open);
     }
 
     fn next_timeout(&self) -> Option<Time> {
@@ -505,6 +562,7 @@ fn brief(event: &Event) -> String {
         | Event::GraphReleased(_)
         | Event::WorkerJoined { .. }
         | Event::WorkerLost(_)
+        | Event::ResultUnreadable { .. }
         | Event::WorkerLeaving(_)
         | Event::WorkerStored { .. }
         | Event::WorkerPaused { .. }

@@ -33,6 +33,54 @@ fn gpu(milli: u64) -> Resource {
     Resource { name: "gpu".to_owned(), milli }
 }
 
+/// A graph whose results are all wanted, and needed by many short tasks: copies of them are everywhere, and whoever loses one
+/// makes it again where another copy just comes.
+pub fn shared_work(random: &mut Random, graph: u64) -> Work {
+    let (makers, users) = (random.between(2, 12), random.between(20, 100));
+    let mut tasks: Vec<WorkTask> = Vec::new();
+    for position in 0..makers + users {
+        let seconds = random.between(50, 4_000) as f64 / 1e6;
+        let size = *random.pick(&[16, 20_000, 80_000, 200_000]).expect("it has elements");
+        let mut task = WorkTask::new(seconds, seconds, size);
+        task.settings.retries = random.below(3) as u32;
+        task.settings.backoff = Duration(random.between(1, 3_000));
+        for _ in 0..random.between(1, 3).min(position.saturating_sub(makers - 1)) {
+            let reach = if random.chance(700) { makers } else { position };
+            task.needs.push((TaskIndex(random.below(reach) as u32), 0));
+        }
+        tasks.push(task);
+    }
+    let all = (0..tasks.len() as u32).map(TaskIndex).collect();
+    Work::new(format!("shared-{graph}"), tasks, Some(all), random.bits()).expect("tasks need earlier ones only")
+}
+
+/// Many tasks of one slot that nothing depends on, a few of them much longer than the others. Returns how long these are too.
+pub fn small_work(random: &mut Random) -> (Work, Duration) {
+    let length = random.between(1_000, 8_000);
+    let parts = random.between(2, 5);
+    let task = |is_long: bool| {
+        let seconds = (if is_long { length * parts } else { length }) as f64 / 1e6;
+        let mut task = WorkTask::new(seconds, seconds, 16);
+        task.function = u32::from(is_long);
+        task
+    };
+    let tasks = (0..400).map(|_| task(random.chance(150))).collect();
+    let work = Work::new("small".to_owned(), tasks, None, random.bits()).expect("tasks need nothing");
+    (work, Duration(length * parts))
+}
+
+/// A few tasks that take several slots, and are more urgent than others.
+pub fn wide_work(random: &mut Random, slots: u64) -> Work {
+    let task = || {
+        let mut task = WorkTask::new(0.002, 0.002, 16);
+        task.settings.slots_milli = slots * 1_000;
+        task.settings.priority = 1;
+        task
+    };
+    let tasks = (0..random.between(1, 3)).map(|_| task()).collect();
+    Work::new("wide".to_owned(), tasks, None, random.bits()).expect("tasks need nothing")
+}
+
 /// A graph: mostly of up to 80 tasks, now and then of hundreds; some of them in pieces, which may be empty.
 pub fn work(random: &mut Random, graph: u64) -> Work {
     let n = if random.chance(80) { random.between(100, 800) } else { random.between(1, 100) };

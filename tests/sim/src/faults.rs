@@ -10,6 +10,7 @@ use wasm_tasks_protocol::ids::{Attempt, ContentDigest, GraphId, TaskIndex, Worke
 use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, FromWorker};
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ErrorCode, TaskError};
+use wasm_tasks_scheduler_core::{StateName, TaskId};
 
 /// What happens besides the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Fault {
     Extend(GraphId),
     /// A client lets go of one of a graph's outputs.
     LetGo(GraphId),
+    /// The only worker that the scheduler knows to have a result ends, when another has it too and the word of that is on its way.
+    CrashHolder,
     /// From now on nothing goes wrong any more.
     Heal,
 }
@@ -39,6 +42,13 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
             let pick = world.random.bits();
             world.scheduler.let_go(world.now, graph, pick);
             return world.wake_scheduler();
+        }
+        Fault::CrashHolder => {
+            if let Some(holder) = only_known_holder(world) {
+                world.scheduler.coverage.fault(FaultKind::Crash, world.now, Duration::ZERO);
+                world.crash_in_sight(holder);
+            }
+            return;
         }
         Fault::Heal => {
             for _ in 0..crate::gangs::MEMBERS_MAX {
@@ -117,7 +127,7 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
             let within = random.chance(300).then(|| Duration(random.below(100_000)));
             if random.chance(500) {
                 let gives_up = random.chance(200);
-                world.scheduler.event(now, wasm_tasks_scheduler_core::Event::DrainWorker { worker: victim, within, gives_up });
+                world.scheduler.on_drain(now, victim, within, gives_up);
                 world.wake_scheduler();
             } else if let Some(process) = world.workers.get_mut(&victim) {
                 process.feed(now, wasm_tasks_worker_core::Event::Drain { within });
@@ -140,6 +150,20 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
             }
         }
     }
+}
+
+/// A worker that is the only one known to have some result, which others have too.
+fn only_known_holder(world: &ScenarioWorld) -> Option<WorkerId> {
+    let core = &world.scheduler.core;
+    let known = |(graph, task): (GraphId, TaskIndex)| {
+        let why = core.explain(TaskId { graph: core.graph_index(graph)?, task })?;
+        (why.state == StateName::Done && why.workers.len() == 1).then(|| why.workers[0])
+    };
+    let found = world.workers.iter().flat_map(|(worker, process)| {
+        let holders = process.holdings().into_iter().filter_map(known);
+        holders.filter(move |holder| holder != worker)
+    });
+    found.into_iter().next()
 }
 
 /// A report that came before comes again, or one of something that never was.

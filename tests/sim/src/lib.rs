@@ -17,6 +17,7 @@ pub mod network;
 pub mod order_line;
 pub mod order_shapes;
 pub mod process;
+pub mod promises;
 pub mod random;
 pub mod read;
 pub mod reference;

@@ -7,12 +7,12 @@ use crate::draw;
 use crate::faults::{Fault, ScenarioWorld, strike};
 use crate::network::NetModel;
 use crate::random::Random;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Offer, Scheduler};
 use crate::world::{World, WorldSettings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wasm_tasks_protocol::Time;
-use wasm_tasks_protocol::ids::GraphId;
+use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
 use wasm_tasks_protocol::time::Duration;
 
 /// Moments of a run at most; a run that has more does not converge.
@@ -23,6 +23,10 @@ const STEPS_MAX: u64 = 50_000;
 pub struct Passed {
     /// What it met.
     pub coverage: Coverage,
+    /// Moments at which something happened.
+    pub steps: u64,
+    /// Outputs that clients were told to be there, and that were.
+    pub promised: usize,
     /// What happened, when it was asked for.
     pub trace: Vec<String>,
 }
@@ -47,10 +51,10 @@ pub fn run(seed: u64, is_traced: bool) -> Result<Passed, Box<Failure>> {
     let mut world = build(&mut random, is_traced);
     let outcome = catch_unwind(AssertUnwindSafe(|| play(&mut world)));
     let violation = match outcome {
-        Ok(Ok(())) => {
+        Ok(Ok((steps, promised))) => {
             let mut coverage = world.scheduler.coverage.clone();
             coverage.worker_events = world.close().happenings;
-            return Ok(Passed { coverage, trace: world.scheduler.trace.take().unwrap_or_default() });
+            return Ok(Passed { coverage, steps, promised, trace: world.scheduler.trace.take().unwrap_or_default() });
         }
         Ok(Err(violation)) => violation,
         Err(panic) => {
@@ -63,11 +67,27 @@ pub fn run(seed: u64, is_traced: bool) -> Result<Passed, Box<Failure>> {
     Err(Box::new(Failure { seed, violation, trace }))
 }
 
+/// What a seed dwells on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Theme {
+    /// Anything.
+    Any,
+    /// Results that many need, and that are lost again and again.
+    Copies,
+    /// Small tasks that keep coming, and wide ones that are more urgent. Nothing goes wrong.
+    Wide,
+}
+
 fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
+    let theme = match random.below(100) {
+        0..=19 => Theme::Copies,
+        20..=23 => Theme::Wide,
+        _ => Theme::Any,
+    };
     let settings = WorldSettings {
         model: if random.chance(300) { NetModel::MaxMin } else { NetModel::Simple },
         bandwidth: 1 << random.between(20, 28),
-        latency: Duration(random.between(20, 2_000)),
+        latency: Duration(random.between(20, if theme == Theme::Copies { 20_000 } else { 2_000 })),
         jitter: Duration(random.below(3_000)),
         load: Duration(random.between(1, 5_000)),
         notice: Duration(random.between(1, 50_000)),
@@ -76,11 +96,30 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
     let mut scheduler = CoreShell::new(1);
     scheduler.trace = is_traced.then(Vec::new);
     let mut world = World::new(settings, scheduler, random.bits());
-    for _ in 0..random.between(1, 4) {
+    match theme {
+        Theme::Any => {
+            join_some(random, &mut world, 1);
+            anything(random, &mut world);
+        }
+        Theme::Copies => {
+            join_some(random, &mut world, 2);
+            copies(random, &mut world);
+        }
+        Theme::Wide => wide(random, &mut world),
+    }
+    world
+}
+
+fn join_some(random: &mut Random, world: &mut ScenarioWorld, least: u64) {
+    for _ in 0..random.between(least, 4) {
         let offer = draw::offer(random);
         let speed = if random.chance(200) { 0.3 } else { 1.0 };
         world.join(&offer, speed);
     }
+}
+
+/// Random graphs, and faults of some kinds.
+fn anything(random: &mut Random, world: &mut ScenarioWorld) {
     let mut window = 0;
     for graph in 1..=random.between(2, 8) {
         let work = draw::work(random, graph);
@@ -109,11 +148,65 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
         }
     }
     world.plan_fault(Time(window + 1), Fault::Heal);
-    world
 }
 
-fn play(world: &mut ScenarioWorld) -> Result<(), Violation> {
+/// Graphs with many short tasks that need the same results, while these are lost, links stand still and attempts fail.
+fn copies(random: &mut Random, world: &mut ScenarioWorld) {
+    let mut window = 0;
+    for graph in 1..=random.between(1, 3) {
+        let work = draw::shared_work(random, graph);
+        let at = random.below(20_000);
+        window = window.max(at + work.slot_micros() as u64 / 2 + 20_000);
+        world.submit(Time(at), GraphId([graph as u8; 16]), Arc::new(work));
+    }
+    let kinds = [FaultKind::Delay, FaultKind::Join, FaultKind::LostReplica, FaultKind::TaskFault];
+    for _ in 0..random.between(20, 120) {
+        let kind = *random.pick(&kinds).expect("it has elements");
+        let fault = if random.chance(400) { Fault::CrashHolder } else { Fault::Kind(kind) };
+        world.plan_fault(Time(random.below(window)), fault);
+    }
+    world.plan_fault(Time(window + 1), Fault::Heal);
+}
+
+/// Wide tasks come while there is much to do for many rounds: each gets its slots when what runs has ended, whatever is smaller.
+fn wide(random: &mut Random, world: &mut ScenarioWorld) {
+    let slots = random.between(2, 4);
+    for _ in 0..random.between(1, 2) {
+        world.join(&Offer::of_slots(slots as u32, Duration(random.between(50, 3_000))), 1.0);
+    }
+    let (small, longest) = draw::small_work(random);
+    let wide = draw::wide_work(random, slots);
+    let rounds = small.slot_micros() as u64 / slots / 2;
+    let at = Time(random.between(rounds / 20, rounds / 3));
+    // Two rounds of what may have been sent before, one for each wide task, and the ways there and back.
+    let patience = Duration((3 + wide.tasks.len() as u64) * longest.0 + 100_000);
+    for task in 0..wide.tasks.len() as u32 {
+        world.scheduler.promises.must_end_by(GraphId([2; 16]), TaskIndex(task), at + patience);
+    }
+    world.submit(Time(0), GraphId([1; 16]), Arc::new(small));
+    world.submit(at, GraphId([2; 16]), Arc::new(wide));
+}
+
+/// Plays a run to its end. Returns how many moments it had, and how many outputs were promised.
+fn play(world: &mut ScenarioWorld) -> Result<(u64, usize), Violation> {
     let mut steps = 0;
+    go_on(world, &mut steps)?;
+    // Clients fetch what they were promised: what its holder cannot give is made again.
+    while checks::gather(world) {
+        go_on(world, &mut steps)?;
+    }
+    let promised = checks::after_heal(world)?;
+    for graph in world.graphs.keys().copied().collect::<Vec<_>>() {
+        world.scheduler.on_released(world.now, graph);
+    }
+    world.wake_scheduler();
+    while world.step().is_some() {}
+    checks::after_release(world)?;
+    Ok((steps, promised))
+}
+
+/// Goes on until nothing happens any more.
+fn go_on(world: &mut ScenarioWorld, steps: &mut u64) -> Result<(), Violation> {
     while let Some(faults) = world.step() {
         for fault in faults {
             strike(world, fault);
@@ -122,16 +215,13 @@ fn play(world: &mut ScenarioWorld) -> Result<(), Violation> {
         for worker in world.workers.values_mut() {
             world.scheduler.coverage.note_worker(now, worker.core.steps(), &mut worker.steps_seen);
         }
-        steps += 1;
-        if steps > STEPS_MAX {
-            return Err(Violation::NoEnd { steps });
+        if let Some(what) = world.scheduler.promises.broken.take() {
+            return Err(Violation::Promise(what));
+        }
+        *steps += 1;
+        if *steps > STEPS_MAX {
+            return Err(Violation::NoEnd { steps: *steps });
         }
     }
-    checks::after_heal(world)?;
-    for graph in world.graphs.keys().copied().collect::<Vec<_>>() {
-        world.scheduler.on_released(world.now, graph);
-    }
-    world.wake_scheduler();
-    while world.step().is_some() {}
-    checks::after_release(world)
+    Ok(())
 }

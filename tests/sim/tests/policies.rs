@@ -56,6 +56,21 @@ fn a_thief_fetches_what_it_steals() {
 }
 
 #[test]
+fn random_goes_where_the_numbers_say() {
+    // From the seed 0 SplitMix64 gives e220a8397b1dcdaf, 6e789e6aa1b965f4, 06c45d188009454f, f88bb8a8724c81ec,
+    // 1b39896a51a8749b, 53cb9f0c747ea2ea, 2c829abe1f4532e1. The order of the four tasks is shuffled from its end: the first
+    // is 3 of 4, task 3 stays last; the second is 0 of 3, tasks 0 and 2 change places; the third is 1 of 2, task 1 stays.
+    // So 2, 1 and 0 are placed: the fourth and the sixth are even, 2 and 0 go to the first worker; the fifth is odd, 1 goes to
+    // the second. When 0 is done, the seventh is odd: 3 goes to the second worker, and its input after it.
+    let work = work(&[(1.0, 100, &[]), (1.0, 0, &[]), (1.0, 0, &[]), (1.0, 0, &[0])]);
+    let run = compare::reference(&work, &cluster(2, 1), Estimates::Exact, Policy::Random, 0);
+    // 2 until 1 s and 0 until 2 s at the first, 1 until 1 s at the second; 100 MiB take 1 s; 3 takes 1 s.
+    assert_eq!((run.makespan.0 / 10_000, run.counts.bytes_moved), (400, 100 * MIB));
+    // Placed where its input is it would have moved nothing: the longest path.
+    assert_eq!(work.critical_path().as_secs_f64(), 2.0);
+}
+
+#[test]
 fn max_min_shares_the_tightest_way_first() {
     // Two transfers leave worker 1, one of them to where a third one from worker 2 goes: each gets half of 1 byte/µs,
     // and when the first two are over (200 µs) the third has 100 of its 200 bytes left, at full speed.

@@ -2,7 +2,7 @@
 //! and when honest workers come everything that can end does.
 
 use super::world::{GRAPH, World, plan_with};
-use crate::{Action, Actions, Event, GraphPlan, SchedulerCore, WorkerPlan};
+use crate::{Action, Actions, Event, Expected, GraphPlan, SchedulerCore, WorkerPlan};
 use proptest::prelude::*;
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::graph::{Resource, Settings};
@@ -165,10 +165,17 @@ proptest! {
     #[test]
     fn lies_break_nothing(
         requests in proptest::collection::vec([extreme(), extreme(), extreme()], 0..4),
+        hints in proptest::collection::vec([extreme(), extreme()], 12),
+        has_hints in any::<bool>(),
         lies in proptest::collection::vec(lie(), 0..80),
     ) {
         let mut world = World::new(&[1, 2]);
-        world.submit(ladder(&requests));
+        let mut plan = ladder(&requests);
+        if has_hints {
+            // Of no time, of days, of ages; of nothing, of more than there is.
+            plan.expected = hints.into_iter().map(|[run_us, result_bytes]| Expected { run_us, result_bytes }).collect();
+        }
+        world.submit(plan);
         lies.into_iter().for_each(|lie| world.tell(lie));
         // The liars go, honest workers come.
         (1..6).for_each(|worker| drop(world.lose(worker)));
@@ -269,6 +276,12 @@ fn large(tasks: u32, inputs: impl Fn(u32) -> std::ops::Range<u32>) -> GraphPlan 
 #[test]
 fn a_chain_of_a_million_tasks_runs_to_its_end() {
     assert_eq!(run_through(large(1_000_000, |task| task.saturating_sub(1)..task)), 1_000_000);
+}
+
+#[test]
+#[ignore = "takes some GB and half a minute: cargo test -p wasm-tasks-scheduler-core ten_million -- --ignored"]
+fn a_chain_of_ten_million_tasks_runs_to_its_end() {
+    assert_eq!(run_through(large(10_000_000, |task| task.saturating_sub(1)..task)), 10_000_000);
 }
 
 #[test]

@@ -120,6 +120,22 @@ impl SchedulerCore {
         }
     }
 
+    /// Whoever asked a holder for a result did not get it.
+    pub(crate) fn on_result_unreadable(&mut self, worker: WorkerId, graph: GraphId, task: TaskIndex, out: &mut Actions) {
+        let place = self.worker_ids.get(&worker).copied().zip(self.graph_ids.get(&graph).copied());
+        let place = place.filter(|(_, graph)| (task.0 as usize) < self.graph(*graph).tasks.len());
+        match place.map(|(index, graph)| (index, TaskId { graph, task })) {
+            Some((index, id)) if self.holds(id, index) => {
+                self.lose_replica(id, index, out);
+                // As where an input is missing: the old copy must not meet a new one.
+                out.push(Action::Release { worker, task: id });
+                // What it needs may have failed meanwhile.
+                self.finish_graph_if_done(id.graph, out);
+            }
+            Some(_) | None => self.counters.stale_reports += 1,
+        }
+    }
+
     pub(crate) fn on_input_missing(&mut self, index: u32, input: TaskIndex, tried: &[WorkerId], out: &mut Actions) {
         let (number, id, worker) = {
             let live = self.attempts.at(index);

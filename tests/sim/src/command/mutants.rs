@@ -6,11 +6,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wasm_tasks_sim::mutant::{Mutant, MutantError};
 
 /// Packages that the copy has: what the simulator is built from.
 const PACKAGES: [&str; 4] = ["protocol", "scheduler/core", "worker/core", "tests/sim"];
+/// Seeds that must pass without a mutant before any is tried.
+const BASELINE_SEEDS: u64 = 1_000;
 /// A mutant that runs longer hangs.
 const RUN_MAX: Duration = Duration::from_secs(900);
 
@@ -23,6 +25,8 @@ pub(crate) enum MutantsError {
     Mutant { name: String, source: MutantError },
     #[error("no mutant's name contains `{0}`; they are in tests/sim/mutants")]
     Unknown(String),
+    #[error("mutants are judged in a thread, which ended: that is a bug of this command")]
+    Judge,
     #[error("`Cargo.toml` of the workspace has no list of `members`")]
     Manifest,
     #[error("the sources do not build even without a mutant:\n{0}")]
@@ -47,9 +51,9 @@ enum Fate {
     Hangs,
 }
 
-/// Tries mutants whose name contains `filter` with so many seeds each.
-pub(crate) fn run(filter: &str, seeds: u64) -> ExitCode {
-    match try_all(filter, seeds) {
+/// Tries mutants whose names contain one of these, or all of them, with so many seeds each.
+pub(crate) fn run(names: &[String], seeds: u64) -> ExitCode {
+    match try_all(names, seeds) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(left) => {
             println!("{left} not killed");
@@ -62,48 +66,87 @@ pub(crate) fn run(filter: &str, seeds: u64) -> ExitCode {
     }
 }
 
-fn try_all(filter: &str, seeds: u64) -> Result<usize, MutantsError> {
+/// Builds one mutant while the one before is judged. Returns how many were not killed.
+fn try_all(names: &[String], seeds: u64) -> Result<usize, MutantsError> {
+    let begun = Instant::now();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mutants = read_all(&root, filter)?;
+    let mutants = read_all(&root, names)?;
     let copy = root.join("target/mutants");
     prepare(&root, &copy)?;
     build(&copy).map_err(MutantsError::Build)?;
-    if let Fate::Killed { seed, by } = judge(&copy, seeds) {
+    if let Fate::Killed { seed, by } = judge(&keep(&copy, 0)?, seeds.min(BASELINE_SEEDS)) {
         return Err(MutantsError::Baseline(format!("seed {seed}: {by}")));
     }
-    println!("{:<34} {:>6}  by", "mutant", "seed");
-    let mut left = 0;
-    for (name, candidate) in &mutants {
-        let fate = try_one(&copy, candidate, seeds)?;
-        match &fate {
-            Fate::Killed { seed, by } => println!("{name:<34} {seed:>6}  {}", by.chars().take(110).collect::<String>()),
-            Fate::Survived => println!("{name:<34} {:>6}  SURVIVED {seeds} seeds: {}", "-", candidate.mutant.why),
-            Fate::Hangs => println!("{name:<34} {:>6}  HANGS: its harm must be one that a check notices", "-"),
-            Fate::Unbuildable(text) => println!("{name:<34} {:>6}  DOES NOT BUILD\n{text}", "-"),
-        }
-        left += usize::from(!matches!(fate, Fate::Killed { .. }));
-    }
-    println!("{} mutants, {} killed within {seeds} seeds", mutants.len(), mutants.len() - left);
+    println!("{:<48} {:>6} {:>7}  by", "mutant", "seed", "seconds");
+    let (sender, receiver) = mpsc::sync_channel::<(&str, &Candidate, Result<PathBuf, String>)>(0);
+    let left = std::thread::scope(|scope| {
+        let judging = scope.spawn(move || {
+            let judged = receiver.iter().map(|(name, candidate, built)| {
+                let since = Instant::now();
+                let fate = built.map_or_else(Fate::Unbuildable, |program| judge(&program, seeds));
+                tell(name, &candidate.mutant, &fate, seeds, since.elapsed());
+                usize::from(!matches!(fate, Fate::Killed { .. }))
+            });
+            judged.sum()
+        });
+        let built = build_all(&copy, &mutants, &sender);
+        drop(sender);
+        let left: usize = judging.join().map_err(|_| MutantsError::Judge)?;
+        built.map(|()| left)
+    })?;
+    let (count, seconds) = (mutants.len(), begun.elapsed().as_secs());
+    println!("{count} mutants, {} killed within {seeds} seeds, in {seconds} s", count - left);
     Ok(left)
 }
 
-fn try_one(copy: &Path, candidate: &Candidate, seeds: u64) -> Result<Fate, MutantsError> {
-    let path = copy.join(&candidate.mutant.file);
-    write(&path, &candidate.harmed)?;
-    let fate = match build(copy) {
-        Ok(()) => judge(copy, seeds),
-        Err(text) => Fate::Unbuildable(text),
-    };
-    write(&path, &candidate.original)?;
-    Ok(fate)
+type Built<'a> = mpsc::SyncSender<(&'a str, &'a Candidate, Result<PathBuf, String>)>;
+
+/// The sources of the copy are as they were when this returns.
+fn build_all<'a>(copy: &Path, mutants: &'a BTreeMap<String, Candidate>, judge: &Built<'a>) -> Result<(), MutantsError> {
+    for (number, (name, candidate)) in (1..).zip(mutants) {
+        let path = copy.join(&candidate.mutant.file);
+        write(&path, &candidate.harmed)?;
+        let built = build(copy);
+        write(&path, &candidate.original)?;
+        let program = match built {
+            Ok(()) => Ok(keep(copy, number)?),
+            Err(text) => Err(text),
+        };
+        judge.send((name, candidate, program)).map_err(|_| MutantsError::Judge)?;
+    }
+    Ok(())
+}
+
+/// The program as it was just built, where the next build does not change it: of the last few, each has its place.
+fn keep(copy: &Path, number: usize) -> Result<PathBuf, MutantsError> {
+    let (built, kept) = (copy.join("target/debug/wasm-tasks-sim"), copy.join(format!("target/judged-{}", number % 4)));
+    // Not written over: it may be what cargo linked to, or run still.
+    let _ = std::fs::remove_file(&kept);
+    let copied = std::fs::copy(&built, &kept);
+    copied.map(|_| kept).map_err(|source| MutantsError::File { path: built, source })
+}
+
+fn tell(name: &str, mutant: &Mutant, fate: &Fate, seeds: u64, took: Duration) {
+    let took = took.as_secs_f64();
+    match fate {
+        Fate::Killed { seed, by } => {
+            println!("{name:<48} {seed:>6} {took:>7.1}  {}", by.chars().take(110).collect::<String>());
+        }
+        Fate::Survived => println!("{name:<48} {:>6} {took:>7.1}  SURVIVED {seeds} seeds: {}", "-", mutant.why),
+        Fate::Hangs => println!("{name:<48} {:>6} {took:>7.1}  HANGS: its harm must be one that a check notices", "-"),
+        Fate::Unbuildable(text) => println!("{name:<48} {:>6} {took:>7.1}  DOES NOT BUILD\n{text}", "-"),
+    }
 }
 
 /// Every mutant is read, and tried on the sources, before the first is built.
-fn read_all(root: &Path, filter: &str) -> Result<BTreeMap<String, Candidate>, MutantsError> {
+fn read_all(root: &Path, names: &[String]) -> Result<BTreeMap<String, Candidate>, MutantsError> {
     let mut mutants = BTreeMap::new();
+    let mut unknown: Vec<&String> = names.iter().collect();
     for path in entries(&root.join("tests/sim/mutants"))? {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if path.extension().is_none_or(|end| end != "mutant") || !name.contains(filter) {
+        unknown.retain(|part| !name.contains(part.as_str()));
+        let is_meant = names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
+        if path.extension().is_none_or(|end| end != "mutant") || !is_meant {
             continue;
         }
         let wrong = |source| MutantsError::Mutant { name: name.clone(), source };
@@ -112,7 +155,10 @@ fn read_all(root: &Path, filter: &str) -> Result<BTreeMap<String, Candidate>, Mu
         let harmed = mutant.apply(&original).map_err(wrong)?;
         mutants.insert(name, Candidate { mutant, original, harmed });
     }
-    if mutants.is_empty() { Err(MutantsError::Unknown(filter.to_owned())) } else { Ok(mutants) }
+    match unknown.first() {
+        Some(part) => Err(MutantsError::Unknown((*part).clone())),
+        None => Ok(mutants),
+    }
 }
 
 /// Makes the copy equal to the sources. What is equal already is not touched, so that it is not built again.
@@ -186,8 +232,8 @@ fn build(copy: &Path) -> Result<(), String> {
 }
 
 /// Runs seeds until one fails.
-fn judge(copy: &Path, seeds: u64) -> Fate {
-    let mut command = Command::new(copy.join("target/debug/wasm-tasks-sim"));
+fn judge(program: &Path, seeds: u64) -> Fate {
+    let mut command = Command::new(program);
     command.args(["--stop", "--seeds", &seeds.to_string()]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = match command.spawn() {
         Ok(child) => child,

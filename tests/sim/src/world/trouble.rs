@@ -10,13 +10,23 @@ use wasm_tasks_protocol::time::Duration;
 impl<S: Scheduler, F> World<S, F> {
     /// A process ends; what it said last may be lost, and the scheduler notices later.
     pub fn crash(&mut self, worker: WorkerId) {
+        let notice = Duration(self.random.below(self.settings.notice.0 + 1));
+        self.crash_noticed(worker, notice);
+    }
+
+    /// The same, and the scheduler notices as soon as it has heard everything.
+    pub fn crash_in_sight(&mut self, worker: WorkerId) {
+        self.crash_noticed(worker, Duration::ZERO);
+    }
+
+    fn crash_noticed(&mut self, worker: WorkerId, notice: Duration) {
         if !self.workers.contains_key(&worker) || self.unnoticed.contains(&worker) {
             return;
         }
         self.unnoticed.insert(worker);
         let link = self.links.get_mut(&worker).expect("a process that the scheduler has has a link");
         link.lost_from = Some(link.sent - self.random.below(3).min(link.sent));
-        let at = self.now.max(link.up.last).max(link.up.stalled_until) + Duration(self.random.below(self.settings.notice.0 + 1));
+        let at = self.now.max(link.up.last).max(link.up.stalled_until) + notice;
         self.agenda.add(at, Happening::Gone(worker));
         self.end(worker);
     }
