@@ -51,6 +51,7 @@ pages! {
     OutOfMemory "out-of-memory",
     StackOverflow "stack-overflow",
     ResultTooLarge "result-too-large",
+    BadDelegation "bad-delegation",
     BadResult "bad-result",
     Cancelled "cancelled",
     DeadlineExceeded "deadline-exceeded",

@@ -101,6 +101,8 @@ codes! {
     ResultTooLarge = "result-too-large",
     /// The task returned something that is not a value of its type.
     BadResult = "bad-result",
+    /// The task ended in tasks that cannot be run.
+    BadDelegation = "bad-delegation",
     /// The task was cancelled.
     Cancelled = "cancelled",
     /// The graph did not end before its deadline.

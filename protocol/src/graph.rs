@@ -3,22 +3,26 @@
 //! Owns the format of `docs/graph-format.md`. Knows no types of components: what fits what is the
 //! interface crate's, who runs what is the scheduler's.
 
+mod delegation;
 pub mod edges;
 mod exchange;
 mod fragment;
 mod options;
 mod order;
 mod read;
+mod redirect;
 mod reference;
 mod replay;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use delegation::{DELEGATE_INTERFACE, Delegated, Delegator};
 pub use exchange::join;
 pub use fragment::{Append, Extent, Fragment, GraphFile, readdress};
 pub use options::{Alternative, Grant, LabelRule, Options, Resource, Settings};
 pub use read::{GraphError, Place};
+pub use redirect::redirect;
 pub use reference::{PathStep, Reference};
 pub use replay::ReplayError;
 pub use write::{Argument, Arguments, GraphBuilder};

@@ -16,6 +16,14 @@ pub const GRAPH_OUTPUTS_MAX: usize = 1 << 20;
 pub const FRAGMENT_BYTES: usize = 1 << 10;
 /// Edges of a graph that is extended. The table of a growing graph takes up to five places for each.
 pub const GROWN_EDGES_MAX: usize = 512 << 20;
+/// Bytes of the tasks that one task ends in, as it writes them.
+pub const DELEGATION_BYTES_MAX: usize = 1 << 20;
+/// Bytes of these as they are added to the graph, with what they refer to of the arguments of the task.
+pub const DELEGATED_BYTES_MAX: usize = 4 << 20;
+/// Tasks of a graph that other tasks of it end in.
+pub const DELEGATED_TASKS_MAX: usize = 1 << 18;
+/// How often tasks may be written by tasks that were written by tasks.
+pub const DELEGATION_DEPTH_MAX: usize = 256;
 /// References in one task's arguments.
 pub const TASK_REFERENCES_MAX: usize = 1 << 20;
 /// Bytes of one task's arguments; what is larger belongs into `data`. Half a message, so that an assignment fits one.
@@ -106,6 +114,26 @@ pub const TABLE: &[Limit] = &[
         name: "grown_edges_max",
         value: GROWN_EDGES_MAX as u64,
         reason: "edges of a graph that is extended: each takes up to five places in the table of a growing graph",
+    },
+    Limit {
+        name: "delegation_bytes_max",
+        value: DELEGATION_BYTES_MAX as u64,
+        reason: "the tasks that one task ends in are written in its memory and travel with the report; large values belong into results",
+    },
+    Limit {
+        name: "delegated_bytes_max",
+        value: DELEGATED_BYTES_MAX as u64,
+        reason: "the same tasks with the arguments that they take over from the task, which may be named often",
+    },
+    Limit {
+        name: "delegated_tasks_max",
+        value: DELEGATED_TASKS_MAX as u64,
+        reason: "a graph whose tasks write tasks without end is stopped by it",
+    },
+    Limit {
+        name: "delegation_depth_max",
+        value: DELEGATION_DEPTH_MAX as u64,
+        reason: "a recursion without end is stopped by it, and keys grow with each level",
     },
     Limit { name: "task_references_max", value: TASK_REFERENCES_MAX as u64, reason: "each is an edge of the graph" },
     Limit {

@@ -11,8 +11,8 @@ mod worker;
 pub use client::{FromClient, GraphState, GraphSummary, OutputResult, Query, Refusal, TaskFailure, ToClient};
 pub use request::{ReplyHead, Request};
 pub use worker::{
-    Assignment, AttemptFailed, AttemptFinished, DataSpec, FromWorker, FunctionSpec, Input, InputSource, PeerAddress, Priority,
-    ToWorker, WorkerOffer,
+    Assignment, AttemptDelegated, AttemptFailed, AttemptFinished, DataSpec, FromWorker, FunctionSpec, Input, InputSource,
+    PeerAddress, Priority, ToWorker, WorkerOffer,
 };
 
 /// Version of everything on the wire. It is part of the ALPN name, so that versions that do not know each other never talk.

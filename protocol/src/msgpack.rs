@@ -21,6 +21,8 @@ pub const EXT_TASK: i8 = 1;
 pub const EXT_DATA: i8 = 2;
 /// Ext code of a reference to another graph's result; reserved.
 pub const EXT_GRAPH: i8 = 3;
+/// Ext code of an argument of the task that delegates: only in what a task delegates.
+pub const EXT_ARGUMENT: i8 = 4;
 
 /// The canonical NaN of `f64`.
 pub const NAN_F64: u64 = 0x7ff8_0000_0000_0000;

@@ -3,6 +3,7 @@
 //! It works in turns: everything in the inbox, then placement, then one batch for each link.
 
 mod clients;
+mod delegations;
 mod drains;
 mod perform;
 mod published;
@@ -15,9 +16,10 @@ use crate::inbox::{Input, OutputFetch, SessionId};
 use crate::links::Links;
 use crate::outbox::Outbox;
 use crate::scheduler::SchedulerSettings;
+use std::collections::BTreeSet;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
-use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{ToClient, ToWorker, WorkerOffer};
 use wasm_tasks_protocol::time::{Duration, Time};
 use wasm_tasks_scheduler_core::{Actions, DrainSummary, Event, GraphIndex, SchedulerCore, Settings};
@@ -75,6 +77,8 @@ pub(crate) struct Actor {
     inbox: mpsc::WeakSender<Input>,
     /// Outputs that clients want and that are being made again.
     unread: Vec<(GraphIndex, TaskIndex, OutputFetch)>,
+    /// Attempts whose tasks are being checked.
+    pub(crate) delegating: BTreeSet<Attempt>,
     is_stopping: Option<oneshot::Sender<()>>,
 }
 
@@ -97,6 +101,7 @@ impl Actor {
             last_sweep: Instant::now(),
             inbox,
             unread: Vec::new(),
+            delegating: BTreeSet::new(),
             is_stopping: None,
         }
     }
@@ -148,6 +153,7 @@ impl Actor {
             Input::Submitted { session, graph, prepared, accepted } => self.on_submitted(session, graph, prepared, accepted),
             Input::Extending { graph, known } => self.on_extending(graph, known),
             Input::Extended { graph, extension, accepted } => self.on_extended(graph, *extension, accepted),
+            Input::Delegated { report, checked, known } => self.on_delegation_checked(&report, *checked, known),
             Input::Asked { asker, request } => self.on_asked(asker, request),
             Input::Unreadable { worker, task, fetch } => self.on_unreadable(worker, task, fetch),
             Input::Shutdown { done } => self.is_stopping = Some(done),

@@ -45,6 +45,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
         "assigned": counts.assigned,
         "attempts": counts.attempts,
         "copies": counts.copies,
+        "delegated": counts.delegated,
         "bytes_moved": counts.bytes_moved,
         "memory_peak_bytes": counts.memory_peak_bytes,
         "elapsed_ms": elapsed.0 / 1_000,
@@ -246,6 +247,10 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         }
         StateName::Resting => format!("it failed and runs again in {:.1} s", wait.map_or(0.0, |wait| wait.as_secs_f64())),
         StateName::Done => format!("its result is at {}", list(&workers)),
+        StateName::Delegated => {
+            let to = explanation.delegated_to.map_or_else(String::new, |to| format!("; `{}` took its place", graph.key(to)));
+            format!("it ended in tasks that it wrote{to}")
+        }
         StateName::Failed => match &explanation.cause {
             Some(cause) if *cause != task => format!("it failed because `{}` failed", graph.key(*cause)),
             _ if let Some(deadline) = graph.overdue()
@@ -268,6 +273,7 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         "workers": workers,
         "copy": explanation.copy.map(|worker| actor.worker_name(worker)),
         "cause": explanation.cause.as_ref().map(key),
+        "delegated_to": explanation.delegated_to.as_ref().map(key),
         "error": error.map(|error| json!({"code": error.code.as_str(), "message": error.message, "stderr_tail": error.stderr_tail, "backtrace": error.backtrace})),
         "retry_in_ms": wait.map(|wait| wait.0 / 1_000),
         "fits": fits,

@@ -5,13 +5,14 @@ use crate::inbox::SessionId;
 use crate::known::Known;
 use crate::owed::Owed;
 use crate::parts::Parts;
+use crate::places::Places;
 use crate::submit::{Extension, Prepared, Tables};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 use wasm_tasks_protocol::error::TaskError;
-use wasm_tasks_protocol::graph::PathStep;
+use wasm_tasks_protocol::graph::{PathStep, redirect};
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, TenantId, WorkerId};
 use wasm_tasks_protocol::message::{GraphSummary, OutputResult, TaskFailure, ToWorker};
 use wasm_tasks_protocol::msgpack::follow;
@@ -39,6 +40,8 @@ pub(crate) struct ShellGraph {
     pub(crate) inline: DenseMap<TaskIndex, Bytes>,
     /// Which outputs clients are owed.
     pub(crate) owed: Owed,
+    /// Tasks that ended in tasks which they wrote, and what took their places.
+    pub(crate) places: Places,
     /// Why tasks failed last; those that failed for good move to `failures`.
     pub(crate) errors: HashMap<TaskIndex, TaskError>,
     pub(crate) failures: Vec<TaskFailure>,
@@ -67,6 +70,7 @@ impl ShellGraph {
             defined_at: HashMap::new(),
             inline: DenseMap::default(),
             owed: Owed::new(outputs_by_task),
+            places: Places::default(),
             errors: HashMap::new(),
             failures: Vec::new(),
             failures_dropped: 0,
@@ -85,7 +89,8 @@ impl ShellGraph {
         self.tables.functions.extend(tables.functions);
         self.tables.data.extend(tables.data);
         self.tables.settings.extend(tables.settings);
-        self.owed.add(&plan.outputs);
+        let outputs: Vec<TaskIndex> = plan.outputs.iter().map(|task| self.places.now(*task)).collect();
+        self.owed.add(&outputs);
         self.summary = None;
         self.finished = None;
         plan
@@ -112,6 +117,20 @@ impl ShellGraph {
                 settings: settings[told[2]..].to_vec(),
             }),
         }
+    }
+
+    /// A task took another's place: for whoever asks for the one there is the other.
+    pub(crate) fn take_place(&mut self, of: TaskIndex, by: TaskIndex) {
+        self.places.take(of, by);
+        self.owed.take_place(of, by);
+    }
+
+    /// A task's arguments as workers get them: their references lead to what took the places of tasks.
+    pub(crate) fn arguments(&self, task: TaskIndex) -> Bytes {
+        let part = self.parts.part_of(task);
+        let entry = part.task(task);
+        let args = part.file().slice(entry.args_range());
+        if self.places.is_any_taken(entry.dependencies()) { redirect(&args, |task| self.places.now(task)).into() } else { args }
     }
 
     /// How long after its submission it is stopped.
@@ -160,7 +179,7 @@ impl ShellGraph {
     /// An output whose task's result is here, as clients get it. A path is followed at once when that is possible.
     pub(crate) fn inline_output(&self, position: u32) -> Option<OutputResult> {
         let output = self.parts.output(position)?;
-        let bytes = self.inline.get(&output.task)?;
+        let bytes = self.inline.get(&self.places.now(output.task))?;
         if output.path.is_empty() {
             return Some(OutputResult::Inline(bytes.clone()));
         }

@@ -1,11 +1,13 @@
 //! What the actor is told.
 
+use crate::delegation::Delegated;
 use crate::known::Known;
 use crate::submit::{Extension, Prepared};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
+use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ToClient, ToWorker};
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_transport::{ControlSender, IncomingRequest, Peer, Replier};
 
 /// A client's connection; never used twice.
@@ -61,6 +63,12 @@ pub(crate) enum Input {
         extension: Box<Extension>,
         accepted: oneshot::Sender<Result<(), Refusal>>,
     },
+    /// Tasks that an attempt ended in were checked. Whoever has `known` may add to the graph.
+    Delegated {
+        report: DelegationReport,
+        checked: Box<Result<Delegated, Refusal>>,
+        known: OwnedMutexGuard<Known>,
+    },
     /// A request that needs what the actor knows.
     Asked {
         asker: Asker,
@@ -86,6 +94,15 @@ pub(crate) struct OutputFetch {
     pub(crate) reply: Replier,
     /// Holders that could not give it.
     pub(crate) tries: u8,
+}
+
+/// An attempt that ended in tasks, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct DelegationReport {
+    pub(crate) worker: WorkerId,
+    pub(crate) attempt: Attempt,
+    pub(crate) run: Duration,
+    pub(crate) memory_peak_bytes: u64,
 }
 
 /// Who makes a request.

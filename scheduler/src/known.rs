@@ -25,6 +25,12 @@ pub(crate) struct Known {
     pub(crate) bytes: usize,
     /// Made when the graph is extended for the first time.
     keys: Option<Keys>,
+    /// The first task of each part that tasks wrote or that came after one, and how often over.
+    depths: Vec<(u32, u32)>,
+    /// Tasks that tasks wrote.
+    pub(crate) delegated_tasks: usize,
+    /// Functions that tasks wrote, by how they are written: the next that writes the same uses them too.
+    pub(crate) written: HashMap<Vec<u8>, u32>,
 }
 
 /// What a part adds.
@@ -35,12 +41,16 @@ pub(crate) struct Addition {
     pub(crate) types: FoundTypes,
     pub(crate) settings: Vec<Settings>,
     pub(crate) bytes: usize,
+    /// How often over tasks wrote it that tasks wrote; 0 when a client did.
+    pub(crate) depth: u32,
+    /// Its functions as they are written, when a task wrote it.
+    pub(crate) written: Vec<Vec<u8>>,
 }
 
 impl Known {
     /// Of a graph of its own.
     pub(crate) fn new(first: Addition) -> Known {
-        let Addition { part, interfaces, types, settings, bytes } = first;
+        let Addition { part, interfaces, types, settings, bytes, depth: _, written: _ } = first;
         let edges = part.edge_count();
         Known {
             parts: Parts::new(part),
@@ -51,12 +61,20 @@ impl Known {
             edges,
             bytes,
             keys: None,
+            depths: Vec::new(),
+            delegated_tasks: 0,
+            written: HashMap::new(),
         }
     }
 
     /// A fragment was accepted.
     pub(crate) fn take_in(&mut self, addition: Addition) {
-        let Addition { part, interfaces, types, settings, bytes } = addition;
+        let Addition { part, interfaces, types, settings, bytes, depth, written } = addition;
+        if depth > 0 || !self.depths.is_empty() {
+            self.depths.push((part.base().tasks, depth));
+        }
+        self.delegated_tasks += if depth > 0 { part.len() } else { 0 };
+        self.written.extend(written.into_iter().zip(part.base().functions..));
         let keys = self.keys.get_or_insert_with(|| Keys::of(&self.parts));
         self.parts.push(Arc::clone(&part));
         part.tasks().for_each(|task| keys.insert(task.key(), task.index(), &self.parts));
@@ -69,6 +87,17 @@ impl Known {
         self.settings.extend(settings);
         self.edges += part.edge_count();
         self.bytes += bytes;
+    }
+
+    /// How often over a task was written by tasks that tasks wrote; 0 for a client's.
+    pub(crate) fn depth_of(&self, task: TaskIndex) -> u32 {
+        let at = self.depths.partition_point(|(first, _)| *first <= task.0);
+        at.checked_sub(1).map_or(0, |at| self.depths[at].1)
+    }
+
+    /// Whether checking a small fragment takes little time from now on.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.keys.is_some()
     }
 
     pub(crate) fn extent(&self) -> Extent {

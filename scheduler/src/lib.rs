@@ -6,6 +6,7 @@
 mod actor;
 mod answers;
 mod components;
+mod delegation;
 mod dense_hash;
 mod graphs;
 mod inbox;
@@ -15,6 +16,7 @@ mod order;
 mod outbox;
 mod owed;
 mod parts;
+mod places;
 mod scheduler;
 mod submit;
 

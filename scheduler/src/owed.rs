@@ -43,7 +43,19 @@ impl Owed {
         }
     }
 
-    /// Where a task stands among the outputs.
+    /// A task that was no output took another's place.
+    pub(crate) fn take_place(&mut self, of: TaskIndex, by: TaskIndex) {
+        let positions: Vec<u32> = self.positions_of(of).collect();
+        for position in positions {
+            self.more.remove(&(of, position));
+            self.more.insert((by, position));
+        }
+        if let Some(left) = self.left.remove(&of) {
+            self.left.insert(by, left);
+        }
+    }
+
+    /// Where a task stands among the outputs; for one whose place was taken, where it stood.
     pub(crate) fn positions_of(&self, task: TaskIndex) -> impl Iterator<Item = u32> {
         let start = self.first.partition_point(|(output, _)| *output < task);
         let first = self.first[start..].iter().take_while(move |(output, _)| *output == task).map(|(_, position)| *position);

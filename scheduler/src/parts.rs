@@ -72,6 +72,13 @@ impl Parts {
         part.function(position).expect("positions of functions were checked")
     }
 
+    /// A function, and the array of its bound arguments.
+    pub(crate) fn function_and_bound(&self, position: u32) -> (&Function, Option<&[u8]>) {
+        let part = self.part_at(position, |base| base.functions);
+        let function = part.function(position).expect("positions of functions were checked");
+        (function, function.bind.clone().map(|range| &part.file()[range]))
+    }
+
     pub(crate) fn component(&self, position: u32) -> &Component {
         let graph = self.part_at(position, |base| base.components);
         &graph.components()[(position - graph.base().components) as usize]

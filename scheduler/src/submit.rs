@@ -67,7 +67,9 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let settings = plan.settings.clone();
     let bytes = graph.file().len();
     let part = Arc::new(graph);
-    let known = Known::new(Addition { part, interfaces, types: checked.into_types(), settings: settings.clone(), bytes });
+    let types = checked.into_types();
+    let first = Addition { part, interfaces, types, settings: settings.clone(), bytes, depth: 0, written: Vec::new() };
+    let known = Known::new(first);
     Ok(Prepared { known, tables: Tables { functions, data, settings }, outputs_by_task, plan })
 }
 
@@ -92,13 +94,23 @@ pub(crate) fn prepare_fragment(
     }
     let graph = fragment.into_tables();
     within_limits(&graph, known)?;
+    let interfaces = interfaces(&graph, components)?;
+    Ok(extension(graph, known, interfaces)?)
+}
+
+/// What a fragment adds to a graph whose tables end where it begins.
+pub(crate) fn extension(
+    graph: Graph,
+    known: &mut Known,
+    interfaces: Vec<Arc<Interface>>,
+) -> Result<(Extension, Addition), Refusal> {
+    let base = graph.base();
     for task in graph.tasks() {
         if let Some(earlier) = known.find(task.key()) {
             let message = format!("{}: task {} of the graph has the same key", task.place(), earlier.0);
-            return Err(Refusal::new(ErrorCode::DuplicateKey, message).into());
+            return Err(Refusal::new(ErrorCode::DuplicateKey, message));
         }
     }
-    let interfaces = interfaces(&graph, components)?;
     check_data(&graph)?;
     let interface_of = |component: u32| match component.checked_sub(base.components) {
         Some(own) => &*interfaces[own as usize],
@@ -114,8 +126,8 @@ pub(crate) fn prepare_fragment(
     let settings = plan.settings.clone();
     let bytes = graph.file().len() + FRAGMENT_BYTES;
     let part = Arc::new(graph);
-    let addition =
-        Addition { part: Arc::clone(&part), interfaces, types: checked.into_types(), settings: settings.clone(), bytes };
+    let (types, written) = (checked.into_types(), Vec::new());
+    let addition = Addition { part: Arc::clone(&part), interfaces, types, settings: settings.clone(), bytes, depth: 0, written };
     Ok((Extension { part, tables: Tables { functions, data, settings }, plan }, addition))
 }
 
@@ -124,7 +136,7 @@ fn refused(errors: wasm_tasks_interface::CheckErrors) -> Refusal {
 }
 
 /// What only graph and fragments together can break.
-fn within_limits(fragment: &Graph, known: &Known) -> Result<(), Refusal> {
+pub(crate) fn within_limits(fragment: &Graph, known: &Known) -> Result<(), Refusal> {
     let sums = [
         ("bytes of the graph and its fragments", known.bytes + FRAGMENT_BYTES + fragment.file().len(), GRAPH_BYTES_MAX),
         ("edges of the graph and its fragments", known.edges + fragment.edge_count(), GROWN_EDGES_MAX),
@@ -157,7 +169,7 @@ fn data_specs(graph: &Graph) -> Vec<DataSpec> {
 }
 
 /// The options of tasks of a function, below their own: the function's, the fragment's, and those that the graph came with.
-fn levels<'a>(graph: &'a Graph, function: u32, known: Option<&'a Known>) -> [Option<&'a Options>; 3] {
+pub(crate) fn levels<'a>(graph: &'a Graph, function: u32, known: Option<&'a Known>) -> [Option<&'a Options>; 3] {
     let own = graph.function(function).map(|function| &function.options);
     let function = own.or_else(|| Some(&known?.parts.function(function).options));
     [function, Some(graph.options()), known.map(|known| known.parts.options())]

@@ -1,5 +1,7 @@
 //! The scheduler's shell over memory links, with a client and a worker that follow a script.
 
+#[path = "shell/delegations.rs"]
+mod delegations;
 #[path = "shell/fragments.rs"]
 mod fragments;
 #[path = "shell/outputs.rs"]

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
-use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished};
+use wasm_tasks_protocol::message::{AttemptDelegated, AttemptFailed, AttemptFinished};
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{Attempt, ContentDigest, ErrorCode, TaskError, TaskIndex};
 use wasm_tasks_worker_core::{AttemptId, Ended, GraphKey, Outcome};
@@ -43,7 +43,7 @@ impl Completion {
     pub(crate) fn value(&self) -> Option<&Bytes> {
         match &self.ended.outcome {
             Outcome::Finished { value, .. } => Some(value),
-            Outcome::Failed(_) | Outcome::NotRun => None,
+            Outcome::Delegated(_) | Outcome::Failed(_) | Outcome::NotRun => None,
         }
     }
 }
@@ -79,11 +79,19 @@ impl<R: Runner> Job<R> {
     }
 
     fn completion(&self, outcome: CallOutcome) -> Completion {
-        let CallOutcome { result, stdout, stderr, memory_peak_bytes, fuel_used, wall } = outcome;
+        let CallOutcome { result, is_delegation, stdout, stderr, memory_peak_bytes, fuel_used, wall } = outcome;
         let has_logs = !stdout.is_empty() || !stderr.is_empty();
         let logs = has_logs
             .then(|| Box::new(TaskLogs { graph: self.key, task: self.task, stdout: stdout.into(), stderr: stderr.into() }));
         let run = Duration::from(wall);
+        let result = match result {
+            Ok(tasks) if is_delegation => {
+                let (attempt, tasks) = (self.attempt, tasks.into());
+                let report = AttemptDelegated { attempt, run, memory_peak_bytes, fuel_used, has_logs, tasks };
+                return Completion { ended: Ended { id: self.id, outcome: Outcome::Delegated(Box::new(report)) }, logs };
+            }
+            result => result,
+        };
         let result = result.and_then(|value| {
             let limit = self.settings().result_bytes_max;
             if value.len() as u64 <= limit {

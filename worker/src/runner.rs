@@ -101,8 +101,10 @@ impl Inputs {
 /// What came of a call.
 #[derive(Debug)]
 pub struct CallOutcome {
-    /// The result in the typed encoding.
+    /// The result in the typed encoding, or tasks when `is_delegation`.
     pub result: Result<Vec<u8>, TaskError>,
+    /// Whether it ended in tasks, of which one takes its place.
+    pub is_delegation: bool,
     /// The end of standard output.
     pub stdout: Vec<u8>,
     /// The end of standard error.

@@ -74,8 +74,9 @@ impl Runner for Sandboxed {
             None => export.function.call(&call),
             Some(declared) => export.function.call_dynamic(&call, declared.as_ref()),
         };
-        let sandbox::Outcome { result, stdout, stderr, logs_truncated: _, memory_peak_bytes, fuel_used, wall } = outcome;
-        CallOutcome { result, stdout, stderr, memory_peak_bytes, fuel_used, wall }
+        let sandbox::Outcome { result, is_delegation, stdout, stderr, logs_truncated: _, memory_peak_bytes, fuel_used, wall } =
+            outcome;
+        CallOutcome { result, is_delegation, stdout, stderr, memory_peak_bytes, fuel_used, wall }
     }
 
     fn cancel(cancel: &sandbox::CancelFlag) {

@@ -13,7 +13,7 @@ use crate::stamp::Stamp;
 use crate::tools::{self, GUEST_TARGET};
 
 /// The guests in Rust: one cargo workspace.
-const RUST: [&str; 4] = ["calc", "everything", "flights", "hostile"];
+const RUST: [&str; 5] = ["calc", "everything", "flights", "hostile", "recursion"];
 
 /// The languages that guests are written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +86,16 @@ pub(crate) fn build(languages: &[Language]) -> Result<Vec<Language>, Failure> {
 
 fn rust() -> Result<(), Failure> {
     let guests = tools::root().join("guest-examples");
-    let sources = [guests.join("Cargo.toml"), guests.join("Cargo.lock"), guests.join("rust"), guests.join("hostile")];
+    let wit = tools::root().join("wit");
+    let guests_of = |folder: &str| guests.join(folder);
+    let sources = [
+        guests_of("Cargo.toml"),
+        guests_of("Cargo.lock"),
+        guests_of("rust"),
+        guests_of("hostile"),
+        wit.join("task"),
+        wit.join("recursion"),
+    ];
     unless_fresh("rust", "cargo", &sources, &RUST, || {
         tools::ensure_guest_target()?;
         let build = tools::target().join("guests-rust");

@@ -9,6 +9,7 @@ mod types;
 use self::types::TypeReader;
 use crate::interface::{Export, Interface, InterfaceError, NamedType, UnsupportedExport};
 use wasm_tasks_protocol::Type;
+use wasm_tasks_protocol::graph::DELEGATE_INTERFACE;
 use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, COMPONENT_EXPORTS_MAX};
 use wasmparser::component_types::{
     ComponentAnyTypeId, ComponentEntityType, ComponentFuncTypeId, ComponentInstanceTypeId, ComponentValType,
@@ -109,7 +110,7 @@ impl Validated {
     fn is_known_import(&self, name: &str) -> bool {
         let Some(item) = self.types.component_item_for_import(name) else { return false };
         match item.ty {
-            ComponentEntityType::Instance(id) => is_wasi_02(name) || self.has_only_types(id),
+            ComponentEntityType::Instance(id) => is_wasi_02(name) || name == DELEGATE_INTERFACE || self.has_only_types(id),
             ComponentEntityType::Type { referenced, .. } => !is_resource(referenced),
             ComponentEntityType::Func(_)
             | ComponentEntityType::Module(_)

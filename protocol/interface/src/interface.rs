@@ -139,7 +139,9 @@ impl InterfaceError {
             InterfaceError::Unsupported(_) => {
                 Some("build for WASI 0.2 with synchronous exports: target `wasm32-wasip2` in Rust, `--sync` for componentize-qjs")
             }
-            InterfaceError::UnknownImports(_) => Some("a component may import `wasi:…@0.2` and interfaces that only have types"),
+            InterfaceError::UnknownImports(_) => {
+                Some("a component may import `wasi:…@0.2`, `wasm-tasks:task/delegate@0.1.0` and interfaces that only have types")
+            }
             InterfaceError::AmbiguousExport { .. } => Some("name the export with its version"),
             InterfaceError::UnknownExport { .. } => Some("`wasm-tasks inspect COMPONENT` lists the exports"),
             InterfaceError::UnsupportedExport { .. } => {

@@ -147,6 +147,27 @@ pub struct Options {
     pub timeout_ms: Option<u64>,
 }
 
+impl Options {
+    /// The options on which it depends what a task gives, or how it fails, and its priority: those that tasks have from the
+    /// task that wrote them. Of several levels the first that says something counts.
+    pub fn inherited<'a>(levels: impl Iterator<Item = &'a Options>) -> Options {
+        let mut inherited = Options::default();
+        levels.for_each(|level| inherited.fill(level));
+        inherited
+    }
+
+    /// Takes over what is inherited, where nothing is said.
+    pub fn fill(&mut self, from: &Options) {
+        self.fuel = self.fuel.or(from.fuel);
+        self.grants = self.grants.take().or_else(|| from.grants.clone());
+        self.memory_bytes = self.memory_bytes.or(from.memory_bytes);
+        self.priority = self.priority.or(from.priority);
+        self.result_bytes_max = self.result_bytes_max.or(from.result_bytes_max);
+        self.seed = self.seed.or(from.seed);
+        self.timeout_ms = self.timeout_ms.or(from.timeout_ms);
+    }
+}
+
 /// What a task takes of a worker, and where it may run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Request {

@@ -2,7 +2,7 @@
 
 pub(super) mod fields;
 mod gangs;
-mod options;
+pub(super) mod options;
 
 use self::fields::{Fields, Known};
 use self::options::Level;
@@ -102,7 +102,7 @@ fn limited(len: usize, max: usize, place: Place, what: &str) -> Result<usize, Gr
 const GRAPH_FIELDS: Known =
     Known::new(&["wasm-tasks", "append-to", "base", "components", "functions", "data", "tasks", "outputs", "options"], &[]);
 const COMPONENT_FIELDS: Known = Known::new(&["digest", "name", "bytes", "source"], &["links", "requires"]);
-const FUNCTION_FIELDS: Known = Known::new(&["component", "export", "bind", "dynamic", "group", "options"], &[]);
+pub(super) const FUNCTION_FIELDS: Known = Known::new(&["component", "export", "bind", "dynamic", "group", "options"], &[]);
 const DYNAMIC_FIELDS: Known = Known::new(&["params", "result"], &[]);
 const DATA_FIELDS: Known = Known::new(&["digest", "bytes", "source", "offset", "len", "encoding", "type"], &[]);
 

@@ -189,6 +189,17 @@ impl GraphBuilder {
         self.base().functions + push(&mut self.functions, map)
     }
 
+    /// Adds a function that is written already; returns its position.
+    pub(super) fn function_raw(&mut self, encoded: Vec<u8>) -> u32 {
+        self.functions.push(encoded);
+        self.base().functions + self.functions.len() as u32 - 1
+    }
+
+    /// Adds a data entry that is written already.
+    pub(super) fn data_raw(&mut self, encoded: &[u8]) {
+        self.data.push(encoded.to_owned());
+    }
+
     /// Adds a data entry with its bytes; returns its position.
     pub fn data_bytes(&mut self, bytes: &[u8], digest: Option<ContentDigest>, encoding: DataEncoding, ty: Option<&Type>) -> u32 {
         self.data_entry(digest, Some(bytes), None, 0, None, encoding, ty)

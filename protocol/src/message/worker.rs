@@ -262,6 +262,8 @@ pub enum FromWorker {
         /// The tasks.
         tasks: Vec<TaskIndex>,
     },
+    /// An attempt that ended in tasks which it wrote.
+    AttemptDelegated(AttemptDelegated),
 }
 
 /// A result that a worker now holds.
@@ -283,6 +285,23 @@ pub struct AttemptFinished {
     pub has_logs: bool,
     /// The result itself when it is small.
     pub inline: Option<Bytes>,
+}
+
+/// An attempt that ended in tasks which it wrote, one of which takes its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptDelegated {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Wall time in the sandbox.
+    pub run: Duration,
+    /// Peak of linear memory, in bytes.
+    pub memory_peak_bytes: u64,
+    /// Fuel used, when metered.
+    pub fuel_used: Option<u64>,
+    /// Whether the guest wrote to its standard output or error.
+    pub has_logs: bool,
+    /// The tasks, as the guest wrote them: at most [`DELEGATION_BYTES_MAX`](crate::limits::DELEGATION_BYTES_MAX) bytes.
+    pub tasks: Bytes,
 }
 
 /// An attempt that failed.

@@ -1,6 +1,6 @@
 //! Checks one value of hostile bytes against the profile, and lists the references in it.
 
-use super::{EXT_DATA, EXT_GRAPH, EXT_TASK, Kind, Packed, ReadError, Reader};
+use super::{EXT_ARGUMENT, EXT_DATA, EXT_GRAPH, EXT_TASK, Kind, Packed, ReadError, Reader};
 use crate::ErrorCode;
 use crate::limits::{PATH_STEPS_MAX, VALUE_DEPTH_MAX};
 
@@ -137,6 +137,9 @@ fn ext(reader: &mut Reader<'_>, references: &mut impl References) -> Result<(), 
             let mut inner = Reader::new(payload);
             let position = inner.int().ok().and_then(|n| u64::try_from(n).ok()).ok_or(BAD)?;
             if inner.is_empty() { references.data(position) } else { Err(BAD) }
+        }
+        EXT_ARGUMENT => {
+            Err(InvalidValue::ExtPayload("arguments of another task (extension code 4) stand only in what a task delegates"))
         }
         EXT_GRAPH => Err(InvalidValue::ExtPayload("references to other graphs (extension code 3) are reserved")),
         code => match Packed::from_code(code) {

@@ -13,6 +13,7 @@ use crate::placement::reserve::Reservations;
 use crate::queue::Queues;
 use crate::stragglers::Stragglers;
 use crate::task::{GraphIndex, State, TaskId};
+use crate::transitions::delegate::Delegation;
 use crate::worker::{Worker, WorkerIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
@@ -180,6 +181,13 @@ impl SchedulerCore {
                     None => self.counters.stale_reports += 1,
                 }
             }
+            Event::AttemptDelegated { worker, attempt, run, memory_peak_bytes, plan, output } => {
+                let (run, memory_peak_bytes) = (claims::run(run), claims::memory_bytes(memory_peak_bytes));
+                match self.find_attempt(worker, attempt) {
+                    Some(index) => self.on_attempt_delegated(index, Delegation { run, memory_peak_bytes, plan, output }, out),
+                    None => self.counters.stale_reports += 1,
+                }
+            }
             Event::AttemptFailed { worker, attempt, code, run } => match self.find_attempt(worker, attempt) {
                 Some(index) => self.on_attempt_failed(now, index, code, claims::run(run), out),
                 None => self.counters.stale_reports += 1,
@@ -251,15 +259,27 @@ impl SchedulerCore {
         self.find_attempt(worker, attempt).map(|index| self.attempts.at(index).task)
     }
 
-    /// Where a task's result is: its size, and a worker that has it.
+    /// The task that took a task's place, which may be itself. None when the task is not known.
+    pub fn stand_in(&self, id: TaskId) -> Option<TaskId> {
+        let graph = self.graph_at(id.graph)?;
+        graph.tasks.get(id.task.0 as usize)?;
+        Some(TaskId { graph: id.graph, task: graph.stand_in(id.task) })
+    }
+
+    /// Where a task's result is, or that of the task in its place: its size, and a worker that has it.
     pub fn result_of(&self, id: TaskId) -> Option<(u64, Option<WorkerId>)> {
-        match &self.graph_at(id.graph)?.tasks.get(id.task.0 as usize)?.state {
+        let graph = self.graph_at(id.graph)?;
+        match &graph.tasks.get(graph.stand_in(id.task).0 as usize)?.state {
             State::Done { size, holders, .. } => {
                 Some((*size, holders.as_slice().first().map(|holder| self.worker(WorkerIndex(*holder)).id)))
             }
-            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
-                None
-            }
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Assigned(_)
+            | State::Resting { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => None,
         }
     }
 

@@ -48,6 +48,15 @@ impl Dependents {
         self.spans.resize(self.spans.len() + tasks, (self.edges.len() as u32, 0));
     }
 
+    /// Whoever needs one task needs another instead; only after [`Dependents::extend`]. Takes time for those that need the
+    /// other already.
+    pub(crate) fn take_over(&mut self, from: TaskIndex, to: TaskIndex) {
+        for position in 0..self.of(to).len() {
+            self.add(from, self.of(to)[position]);
+        }
+        self.spans[to.0 as usize] = std::mem::replace(&mut self.spans[from.0 as usize], (0, 0));
+    }
+
     /// One more task needs the result of another; only after [`Dependents::extend`].
     pub(crate) fn add(&mut self, task: TaskIndex, dependent: TaskIndex) {
         let (first, len) = self.spans[task.0 as usize];

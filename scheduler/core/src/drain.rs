@@ -233,7 +233,8 @@ impl SchedulerCore {
             | State::Queued
             | State::Assigned(_)
             | State::Resting { .. }
-            | State::Failed { .. } => None,
+            | State::Failed { .. }
+            | State::Delegated { .. } => None,
         }
     }
 

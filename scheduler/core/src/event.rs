@@ -115,6 +115,21 @@ pub enum Event {
         /// Whether the shell has a copy of the result.
         is_inline: bool,
     },
+    /// An attempt ended in tasks that it wrote, and that were checked.
+    AttemptDelegated {
+        /// Who says so.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Wall time in the sandbox.
+        run: Duration,
+        /// Peak of linear memory.
+        memory_peak_bytes: u64,
+        /// The tasks, as in [`Event::GraphExtended`], without outputs. They may need each other, and what the task itself needed.
+        plan: GraphPlan,
+        /// The one of them that takes the task's place.
+        output: TaskIndex,
+    },
     /// An attempt failed.
     AttemptFailed {
         /// Who says so.

@@ -26,6 +26,8 @@ pub struct Explanation {
     pub needed_by: u32,
     /// The task whose failure this one shares.
     pub cause: Option<TaskIndex>,
+    /// The task that took its place.
+    pub delegated_to: Option<TaskIndex>,
     /// When it runs again.
     pub until: Option<Time>,
     /// For a queued task: what each worker lacks, the best fits first, the first few.
@@ -79,7 +81,12 @@ impl SchedulerCore {
                 attempts.as_slice().iter().map(|attempt| self.worker(self.attempts.at(*attempt).worker).id).collect()
             }
             State::Done { holders, .. } => holders.as_slice().iter().map(|holder| self.worker(WorkerIndex(*holder)).id).collect(),
-            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => Vec::new(),
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Resting { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => Vec::new(),
         };
         let is_missing = |input: &&TaskIndex| !graph.task(**input).is_done();
         let fits = if task.state == State::Queued { self.fits(id) } else { Vec::new() };
@@ -104,6 +111,7 @@ impl SchedulerCore {
                 .map(|starts| (self.now.since(starts), Duration(self.length_or_guess_us(id)))),
             needed_by: task.needed - u32::from(task.is_open() && self.is_member(id)),
             cause: if let State::Failed { cause } = task.state { Some(cause) } else { None },
+            delegated_to: if let State::Delegated { to } = task.state { Some(to) } else { None },
             until: if let State::Resting { until } = task.state { Some(until) } else { None },
             is_unrunnable: task.state == State::Queued
                 && (fits.iter().all(|fit| !fit.lacks.is_empty()) || gang.as_ref().is_some_and(|gang| gang.fitting < gang.open)),
@@ -131,7 +139,7 @@ impl SchedulerCore {
         let is_awaited = |member: &&TaskId| match graph.task(member.task).state {
             State::Waiting | State::Resting { .. } => true,
             State::Assigned(_) => !has_ended(member.task),
-            State::Idle | State::Queued | State::Done { .. } | State::Failed { .. } => false,
+            State::Idle | State::Queued | State::Done { .. } | State::Failed { .. } | State::Delegated { .. } => false,
         };
         let fitting = if graph.task(id.task).state == State::Queued {
             self.workers_for(graph.profile_of(id.task).shape, usize::MAX)

@@ -10,6 +10,7 @@ use crate::task::{GraphIndex, NONE, State, Task};
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::graph::edges::{edges_of, within};
 use wasm_tasks_protocol::ids::TaskIndex;
+use wasm_tasks_protocol::limits::DELEGATED_TASKS_MAX;
 use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::{Duration, Time};
 
@@ -36,6 +37,8 @@ pub struct GraphCounts {
     pub memory_peak_bytes: u64,
     /// Sum of wall times in sandboxes.
     pub run: Duration,
+    /// Tasks that ended in tasks which they wrote.
+    pub delegated: u64,
 }
 
 /// What was learnt of a function.
@@ -57,6 +60,8 @@ pub struct FunctionStatistics {
     pub(crate) expected_us: f64,
     /// And of what they took.
     pub(crate) taken_us: f64,
+    /// Attempts that ended in tasks which they wrote.
+    pub(crate) delegated: u64,
 }
 
 /// Weight of the newest attempt in the average of how far attempts were off: that of deviations in RFC 6298.
@@ -85,11 +90,29 @@ impl FunctionStatistics {
         self.foreseen += 1;
     }
 
+    /// Whether its tasks end in other tasks more often than not.
+    pub(crate) fn delegates(&self) -> bool {
+        self.delegated > self.count
+    }
+
     /// What tasks take over what is expected of them.
     pub(crate) fn ratio(&self) -> f64 {
         if self.expected_us > 0.0 { (self.taken_us / self.expected_us).clamp(0.01, 100.0) } else { 1.0 }
     }
 }
+
+/// When the tasks of a new part of a graph run, at equal priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// After all that came before: what was asked for first comes first.
+    After,
+    /// Before everything else, what was delegated before included: what was begun is finished first, depth first, so that
+    /// few of the tasks which it ends in are open at once.
+    First,
+}
+
+/// The first part. There is room before it for as many parts as can be delegated.
+const FIRST_PART: u32 = DELEGATED_TASKS_MAX as u32;
 
 /// What tasks with the same settings have in common.
 #[derive(Clone, Debug)]
@@ -121,8 +144,8 @@ pub(crate) struct Graph {
     dependency_starts: Vec<u32>,
     dependencies: Vec<TaskIndex>,
     dependents: Dependents,
-    /// The first task of each fragment; the graph as it was submitted is the first fragment.
-    fragment_starts: Vec<u32>,
+    /// The first task of each part, and when its tasks run; the graph as it was submitted is the first part.
+    parts: Vec<(u32, u32)>,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) gangs: Gangs,
     /// Shapes of gangs of which only some members had to run again, each once.
@@ -168,7 +191,7 @@ impl Graph {
             dependency_starts: plan.dependency_starts,
             dependencies: plan.dependencies,
             dependents,
-            fragment_starts: vec![0],
+            parts: vec![(0, FIRST_PART)],
             profiles,
             gangs: Gangs::default(),
             other_shapes: Vec::new(),
@@ -190,14 +213,18 @@ impl Graph {
 
     /// Adds a fragment's tasks, all idle; what is needed is found by the caller. Takes time for the fragment, not for the graph
     /// (but for the first one, see [`Dependents`]).
-    pub(crate) fn extend(&mut self, plan: GraphPlan, mut shape: impl FnMut(ShapeKey) -> ShapeIndex) {
+    pub(crate) fn extend(&mut self, mut plan: GraphPlan, order: Order, mut shape: impl FnMut(ShapeKey) -> ShapeIndex) {
         let n = plan.functions.len();
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
         let base = self.tasks.len() as u32;
+        if self.counts.delegated > 0 {
+            plan.dependencies.iter_mut().filter(|need| need.0 < base).for_each(|need| *need = self.stand_in(*need));
+        }
         let (starts, inner) = within(&plan.dependency_starts, &plan.dependencies, base);
         let ranks = bounded_order(&starts, &inner, &plan.expected);
         self.tasks.extend((0..n).map(|position| idle_task(&plan, position, ranks[position])));
-        self.fragment_starts.push(base);
+        let order = self.next_part(order);
+        self.parts.push((base, order));
         self.dependents.extend(n);
         for (task, pair) in (base..).zip(plan.dependency_starts.windows(2)) {
             for need in &plan.dependencies[pair[0] as usize..pair[1] as usize] {
@@ -251,6 +278,34 @@ impl Graph {
         }
     }
 
+    /// The task that took a task's place; itself where none did.
+    pub(crate) fn stand_in(&self, mut task: TaskIndex) -> TaskIndex {
+        while let State::Delegated { to } = self.task(task).state {
+            task = to;
+        }
+        task
+    }
+
+    /// Puts a task in another's place: whoever needs that one needs this one instead. Only after [`Graph::extend`].
+    ///
+    /// Takes time for the inputs of those that need it.
+    pub(crate) fn replace(&mut self, task: TaskIndex, by: TaskIndex) {
+        for position in 0..self.dependents(task).len() {
+            let dependent = self.dependents(task)[position].0 as usize;
+            let inputs = self.dependency_starts[dependent] as usize..self.dependency_starts[dependent + 1] as usize;
+            let inputs = &mut self.dependencies[inputs];
+            let at = inputs.iter().position(|input| *input == task).expect("an edge is known at both ends");
+            inputs[at] = by;
+        }
+        self.dependents.take_over(task, by);
+        let old = self.task_mut(task);
+        let (needed, is_output) = (std::mem::take(&mut old.needed), std::mem::take(&mut old.is_output));
+        let is_announced = std::mem::take(&mut old.is_announced);
+        let new = self.task_mut(by);
+        new.needed += needed;
+        (new.is_output, new.is_announced) = (is_output, is_announced);
+    }
+
     pub(crate) fn dependents(&self, task: TaskIndex) -> &[TaskIndex] {
         self.dependents.of(task)
     }
@@ -278,22 +333,32 @@ impl Graph {
         Priority {
             user: -self.profile_of(task).settings.priority,
             generation: self.index.generation,
-            fragment: self.fragment_of(task),
+            fragment: self.part_of(task),
             rank: self.task(task).rank,
         }
     }
 
-    /// In which fragment a task came; 0 for those that the graph was submitted with.
-    fn fragment_of(&self, task: TaskIndex) -> u32 {
-        match self.fragment_starts.len() {
-            1 => 0,
-            _ => self.fragment_starts.partition_point(|start| *start <= task.0) as u32 - 1,
+    /// When the tasks of a new part run, among those of the graph's parts.
+    fn next_part(&self, order: Order) -> u32 {
+        let delegated = self.counts.delegated;
+        match order {
+            Order::After => FIRST_PART + (self.parts.len() as u64 - delegated) as u32,
+            Order::First => FIRST_PART.saturating_sub(1 + u32::try_from(delegated).unwrap_or(u32::MAX)),
         }
+    }
+
+    /// When the part runs in which a task came.
+    fn part_of(&self, task: TaskIndex) -> u32 {
+        let at = match self.parts.len() {
+            1 => 1,
+            _ => self.parts.partition_point(|(start, _)| *start <= task.0),
+        };
+        self.parts[at - 1].1
     }
 
     /// The task in which a task meets siblings: its first dependent that has several inputs,
     /// at most four links away. Structure alone decides, never names.
-    fn find_family(&mut self, task: TaskIndex) {
+    pub(crate) fn find_family(&mut self, task: TaskIndex) {
         const LINKS_MAX: usize = 4;
         let mut at = task;
         for _ in 0..LINKS_MAX {

@@ -54,7 +54,13 @@ impl SchedulerCore {
         match self.graph_at(id.graph).map(|graph| &graph.task(id.task).state) {
             Some(State::Done { holders, .. }) => holders.contains(worker.0),
             Some(
-                State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. },
+                State::Idle
+                | State::Waiting
+                | State::Queued
+                | State::Assigned(_)
+                | State::Resting { .. }
+                | State::Failed { .. }
+                | State::Delegated { .. },
             )
             | None => false,
         }

@@ -3,7 +3,7 @@
 use crate::core::SchedulerCore;
 use crate::placement::reserve::Hold;
 use crate::queue::ShapeKey;
-use crate::task::{State, TaskId};
+use crate::task::{State, StateName, TaskId};
 use crate::worker::WorkerIndex;
 use std::collections::BTreeSet;
 use wasm_tasks_protocol::ids::TaskIndex;
@@ -26,6 +26,8 @@ impl SchedulerCore {
             }
             assert_eq!(graph.open, open, "open tasks are counted");
             self.check_gangs(*index);
+            let delegated = graph.tasks.iter().filter(|task| task.state.name() == StateName::Delegated).count() as u64;
+            assert_eq!(graph.counts.delegated, delegated, "tasks that delegated are counted");
             assert_eq!(graph.counts.assigned, assigned, "assigned tasks are counted");
             assert!(graph.is_finished || open > 0, "a graph without open tasks is finished");
             assert!(graph.deadline.is_none_or(|at| self.deadlines.contains(&(at, *index))), "a deadline has a timer");
@@ -88,7 +90,11 @@ impl SchedulerCore {
             assert!(task.needed > 0, "{}: only what is needed is open", at());
             for input in graph.dependencies(id.task) {
                 let state = &graph.task(*input).state;
-                assert!(!matches!(state, State::Idle | State::Failed { .. }), "{}: its inputs exist or are on their way", at());
+                assert!(
+                    !matches!(state, State::Idle | State::Failed { .. } | State::Delegated { .. }),
+                    "{}: its inputs exist or are on their way",
+                    at()
+                );
             }
         }
         match &task.state {
@@ -109,7 +115,16 @@ impl SchedulerCore {
                 }
             }
             State::Idle | State::Failed { .. } => {}
+            State::Delegated { .. } => self.check_delegated(id),
         }
+    }
+
+    fn check_delegated(&self, id: TaskId) {
+        let graph = self.graph(id.graph);
+        let task = graph.task(id.task);
+        assert!(graph.dependents(id.task).is_empty() && task.needed == 0, "task {}: nobody needs what delegated", id.task.0);
+        assert!(!task.is_output, "task {}: what took its place is the output", id.task.0);
+        assert!(graph.stand_in(id.task).0 > id.task.0, "task {}: what took its place came after it", id.task.0);
     }
 
     fn check_worker(&self, index: WorkerIndex) {

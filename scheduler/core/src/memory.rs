@@ -97,7 +97,8 @@ impl SchedulerCore {
             | State::Queued
             | State::Assigned(_)
             | State::Resting { .. }
-            | State::Failed { .. } => None,
+            | State::Failed { .. }
+            | State::Delegated { .. } => None,
         });
         freed.sum()
     }

@@ -47,6 +47,8 @@ pub(crate) enum State {
     Done { size: u64, holders: SmallSet, is_inline: bool },
     /// Never will have a result; `cause` is the task that failed of its own.
     Failed { cause: TaskIndex },
+    /// Ended in a call of `to`, a task that it wrote, which took its place. Nobody needs or asks this one any more.
+    Delegated { to: TaskIndex },
 }
 
 /// The names of the states.
@@ -66,11 +68,13 @@ pub enum StateName {
     Done,
     /// It failed, or something that it needs did.
     Failed,
+    /// It ended in tasks that it wrote, and one of them took its place.
+    Delegated,
 }
 
 impl StateName {
     /// All states.
-    pub const ALL: [StateName; 7] = [
+    pub const ALL: [StateName; 8] = [
         StateName::Idle,
         StateName::Waiting,
         StateName::Queued,
@@ -78,6 +82,7 @@ impl StateName {
         StateName::Resting,
         StateName::Done,
         StateName::Failed,
+        StateName::Delegated,
     ];
 
     /// The name as it is printed.
@@ -90,6 +95,7 @@ impl StateName {
             StateName::Resting => "resting",
             StateName::Done => "done",
             StateName::Failed => "failed",
+            StateName::Delegated => "delegated",
         }
     }
 }
@@ -104,6 +110,7 @@ impl State {
             State::Resting { .. } => StateName::Resting,
             State::Done { .. } => StateName::Done,
             State::Failed { .. } => StateName::Failed,
+            State::Delegated { .. } => StateName::Delegated,
         }
     }
 }
@@ -162,18 +169,26 @@ impl Task {
     pub(crate) fn attempts_set(&self) -> SmallSet {
         match &self.state {
             State::Assigned(attempts) => attempts.clone(),
-            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Done { .. } | State::Failed { .. } => {
-                SmallSet::Empty
-            }
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Resting { .. }
+            | State::Done { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => SmallSet::Empty,
         }
     }
 
     pub(crate) fn attempts_live(&self) -> &[u32] {
         match &self.state {
             State::Assigned(attempts) => attempts.as_slice(),
-            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Done { .. } | State::Failed { .. } => {
-                &[]
-            }
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Resting { .. }
+            | State::Done { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => &[],
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How tasks go from state to state. Every change goes through [`SchedulerCore::change`], which knows the table.
 
 mod cancel;
+pub(crate) mod delegate;
 mod extend;
 mod fail;
 mod finish;

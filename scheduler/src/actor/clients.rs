@@ -73,8 +73,8 @@ impl Actor {
     /// Only who follows a graph has a say in what is kept of it.
     fn on_outputs_released(&mut self, session: SessionId, id: GraphId, positions: &[u32]) {
         let Some(graph) = self.graph_by_id_mut(id).filter(|graph| graph.followers.contains(&session)) else { return };
-        let parts = &graph.parts;
-        let task_of = |position| parts.output(position).expect("it has the outputs that are owed").task;
+        let (parts, places) = (&graph.parts, &graph.places);
+        let task_of = |position| places.now(parts.output(position).expect("it has the outputs that are owed").task);
         let tasks = graph.owed.release(session, positions, &graph.followers, task_of);
         if !tasks.is_empty() {
             self.event(Event::OutputsReleased { graph: id, tasks });
@@ -84,8 +84,8 @@ impl Actor {
     fn unfollow(&mut self, session: SessionId, id: GraphId) {
         let Some(graph) = self.graph_by_id_mut(id).filter(|graph| graph.followers.contains(&session)) else { return };
         graph.followers.remove(&session);
-        let parts = &graph.parts;
-        let task_of = |position| parts.output(position).expect("it has the outputs that are owed").task;
+        let (parts, places) = (&graph.parts, &graph.places);
+        let task_of = |position| places.now(parts.output(position).expect("it has the outputs that are owed").task);
         let tasks = graph.owed.unfollow(&graph.followers, task_of);
         if !tasks.is_empty() {
             self.event(Event::OutputsReleased { graph: id, tasks });

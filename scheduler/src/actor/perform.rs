@@ -2,6 +2,7 @@
 
 use super::{Actor, WorkerLink};
 use crate::graphs::ShellGraph;
+use std::collections::BTreeSet;
 use std::time::Instant;
 use wasm_tasks_protocol::error::{ErrorCode, TaskError};
 use wasm_tasks_protocol::ids::{Attempt, TaskIndex, WorkerId};
@@ -100,16 +101,15 @@ impl Actor {
         let Some(graph) = self.graphs[id.graph.slot()].as_mut() else { return };
         let Some(link) = self.workers.get_mut(&worker) else { return };
         define(graph, worker, link);
-        let part = graph.parts.part_of(id.task);
-        let task = part.task(id.task);
+        let task = graph.parts.task(id.task);
         let assignment = Assignment {
             task: id.task,
             attempt: assigned.attempt,
             function: task.function_index(),
             settings: assigned.settings,
             priority: assigned.priority,
-            args: part.file().slice(task.args_range()),
-            inputs: wire_inputs(graph, assigned.inputs),
+            args: graph.arguments(id.task),
+            inputs: wire_inputs(graph, assigned.inputs, graph.places.is_any_taken(task.dependencies())),
         };
         let id = graph.id;
         let bytes = assignment_bytes(&assignment);
@@ -263,8 +263,11 @@ fn define(graph: &mut ShellGraph, worker: WorkerId, link: &mut WorkerLink) {
 /// inputs takes its time anyway, and a message must not grow beyond what it may have.
 const INLINE_INPUTS_BYTES_MAX: usize = 16 << 20;
 
-fn wire_inputs(graph: &ShellGraph, inputs: &[AssignedInput]) -> Vec<Input> {
+fn wire_inputs(graph: &ShellGraph, inputs: &[AssignedInput], may_repeat: bool) -> Vec<Input> {
     let mut inline_bytes = 0;
+    // Two tasks may have become one.
+    let mut seen = BTreeSet::new();
+    let is_first = |input: &&AssignedInput| !may_repeat || seen.insert(input.task);
     let input = |input: &AssignedInput| {
         let mut input = wire_input(graph, input);
         if let InputSource::Inline(bytes) = &input.source {
@@ -275,7 +278,7 @@ fn wire_inputs(graph: &ShellGraph, inputs: &[AssignedInput]) -> Vec<Input> {
         }
         input
     };
-    inputs.iter().map(input).collect()
+    inputs.iter().filter(is_first).map(input).collect()
 }
 
 /// Bytes of an assignment in a message, roughly.

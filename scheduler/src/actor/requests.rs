@@ -56,7 +56,8 @@ impl Actor {
     fn on_fetch_output(&mut self, fetch: OutputFetch) {
         let (graph, position) = (fetch.graph, fetch.position);
         let known = self.graph_by_id(graph).and_then(|known| {
-            let output = known.parts.output(position)?.clone();
+            let mut output = known.parts.output(position)?.clone();
+            output.task = known.places.now(output.task);
             let result = known.owed.results()[position as usize].clone();
             let is_released = matches!(result, Some(OutputResult::Released));
             (!is_released).then(|| (output, result.or_else(|| known.inline_output(position))))
@@ -106,7 +107,9 @@ impl Actor {
                 Some(StateName::Waiting | StateName::Queued | StateName::Assigned | StateName::Resting) => {
                     self.unread.push((graph, task, fetch));
                 }
-                Some(StateName::Idle | StateName::Done | StateName::Failed) | None => self.on_fetch_output(fetch),
+                Some(StateName::Idle | StateName::Done | StateName::Failed | StateName::Delegated) | None => {
+                    self.on_fetch_output(fetch);
+                }
             }
         }
     }
@@ -117,7 +120,9 @@ impl Actor {
             Asker::Worker(worker) => Some(worker),
             Asker::Client(_) => None,
         };
-        let inline = self.graph_by_id(graph).and_then(|graph| graph.inline.get(&task).cloned());
+        let known = self.graph_by_id(graph);
+        let task = known.map_or(task, |graph| graph.places.now(task));
+        let inline = known.and_then(|graph| graph.inline.get(&task).cloned());
         let holder = self.holder(graph, task, but);
         tokio::spawn(async move {
             let (head, body) = match (inline, holder) {

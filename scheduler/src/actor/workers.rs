@@ -45,6 +45,7 @@ impl Actor {
                 FromWorker::AttemptsFinished(finished) => {
                     finished.into_iter().for_each(|finished| self.on_finished(worker, finished))
                 }
+                FromWorker::AttemptDelegated(delegated) => self.on_delegated(worker, delegated),
                 FromWorker::AttemptFailed(failed) => self.on_failed(worker, failed),
                 FromWorker::AttemptsStarted(attempts) => self.event(Event::AttemptsStarted { worker, attempts }),
                 FromWorker::Retracted { asked, returned } => self.event(Event::Retracted { worker, asked, returned }),

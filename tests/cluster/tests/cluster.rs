@@ -7,6 +7,7 @@ mod cluster {
     mod bad_components;
     mod bad_graphs;
     mod clients;
+    mod delegations;
     mod failures;
     mod fleets;
     mod fragments;

@@ -141,7 +141,7 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<usize, Violation> {
         // It may have been released by the run.
         let Some(index) = shell.core.graph_index(*graph) else { continue };
         let state = |task: u32| shell.core.explain(TaskId { graph: index, task: TaskIndex(task) }).map(|why| why.state);
-        let ends = [Some(StateName::Idle), Some(StateName::Done), Some(StateName::Failed)];
+        let ends = [StateName::Idle, StateName::Done, StateName::Failed, StateName::Delegated].map(Some);
         let open: Vec<u32> = (0..shell.submitted(*graph) as u32).filter(|task| !ends.contains(&state(*task))).collect();
         if let Some(first) = open.first() {
             let why = shell.core.explain(TaskId { graph: index, task: TaskIndex(*first) });
@@ -151,7 +151,8 @@ pub fn after_heal(world: &World<CoreShell, Fault>) -> Result<usize, Violation> {
             return Err(Violation::Stuck { graph: *graph, why: "its end was not told".to_owned() });
         };
         failures(world, *graph, work)?;
-        if !is_cancelled && shell.submitted(*graph) < work.tasks.len() {
+        delegations(world, *graph, work)?;
+        if !is_cancelled && shell.submitted(*graph) < work.tasks.len() && work.delegations.is_empty() {
             return Err(Violation::Stuck { graph: *graph, why: "a piece of it did not come".to_owned() });
         }
         if !is_cancelled {
@@ -177,6 +178,19 @@ fn drains(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
         count if count > 0 && is_orderly && !has_left_results => Err(Violation::Recomputed { count }),
         _ => Ok(()),
     }
+}
+
+/// The pieces that tasks wrote are there, and no others.
+fn delegations(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Result<(), Violation> {
+    let index = world.scheduler.core.graph_index(graph).expect("the caller has it");
+    for (delegation, cut) in work.delegations.iter().zip(&work.cuts) {
+        let is_there = world.scheduler.submitted(graph) > *cut as usize;
+        let why = world.scheduler.core.explain(TaskId { graph: index, task: delegation.by });
+        if why.is_some_and(|why| why.delegated_to == Some(delegation.output)) != is_there {
+            return Err(Violation::Stuck { graph, why: format!("task {} and what it writes do not agree", delegation.by.0) });
+        }
+    }
+    Ok(())
 }
 
 /// Every failure has a reason, and what has reason enough failed.
@@ -226,8 +240,10 @@ fn outputs(world: &World<CoreShell, Fault>, graph: GraphId, work: &Work) -> Resu
                 let index = shell.core.graph_index(graph).expect("the caller has it");
                 let id = TaskId { graph: index, task: *output };
                 let holder = shell.core.result_of(id).and_then(|(_, holder)| holder);
-                let kept = holder.and_then(|holder| world.workers.get(&holder)).and_then(|holder| holder.serve(graph, *output));
-                let value = shell.inline(graph, *output).cloned().or(kept);
+                let kept = holder
+                    .and_then(|holder| world.workers.get(&holder))
+                    .and_then(|holder| holder.serve(graph, work.stand_in(*output)));
+                let value = shell.inline(graph, work.stand_in(*output)).cloned().or(kept);
                 let Some(value) = value else { return wrong("was promised and is nowhere") };
                 if decode(&value).0 != work.value(*output) {
                     return wrong("has a wrong value");
@@ -249,6 +265,8 @@ fn spread(work: &Work, is_first: impl Fn(TaskIndex) -> bool) -> BTreeSet<TaskInd
             stack.extend(&work.dependents[at]);
             let mates = work.gangs.iter().filter(|gang| gang.contains(&at)).flat_map(|gang| gang.clone());
             stack.extend(mates.map(|mate| TaskIndex(mate as u32)));
+            // Whose place it took shares its fate.
+            stack.extend(work.delegations.iter().filter(|delegation| delegation.output == task).map(|delegation| delegation.by));
         }
     }
     found

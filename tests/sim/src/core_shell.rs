@@ -1,6 +1,9 @@
 //! The real scheduler core in a shell of values: the same translation between events, actions and messages as
 //! `scheduler/src/actor` makes, without connections and clients.
 
+mod brief;
+
+use self::brief::brief;
 use crate::coverage::Coverage;
 use crate::gangs::Watch;
 use crate::promises::Promises;
@@ -35,6 +38,21 @@ struct ShellGraph {
 }
 
 impl ShellGraph {
+    /// What is in a task's place by now.
+    fn now(&self, mut task: TaskIndex) -> TaskIndex {
+        let come = &self.work.delegations[..(self.pieces - 1).min(self.work.delegations.len())];
+        while let Some(delegation) = come.iter().find(|delegation| delegation.by == task) {
+            task = delegation.output;
+        }
+        task
+    }
+
+    /// A task and those whose place it took.
+    fn names_of(&self, task: TaskIndex) -> impl Iterator<Item = TaskIndex> + '_ {
+        let by = self.work.delegations.iter().map(|delegation| delegation.by);
+        std::iter::once(task).chain(by.filter(move |by| *by != task && self.now(*by) == task))
+    }
+
     /// How many functions and settings the tasks have that were submitted so far.
     fn tables(&self) -> [usize; 2] {
         let tasks = self.work.end_of(self.pieces - 1);
@@ -201,8 +219,10 @@ impl CoreShell {
                 }
             }
             Action::Output { task, outcome } => {
-                if let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) {
-                    self.told.outputs.insert((graph, task.task), outcome);
+                if let Some(graph) = self.graph_of(task.graph) {
+                    let names: Vec<TaskIndex> = graph.names_of(task.task).collect();
+                    let id = graph.id;
+                    self.told.outputs.extend(names.into_iter().map(|name| ((id, name), outcome)));
                 }
             }
             Action::TaskFailed { task, code, attempts, .. } => {
@@ -315,7 +335,8 @@ impl CoreShell {
         if self.told.finished.get(&graph) == Some(&true) {
             return;
         }
-        let Some(known) = self.graph_of_mut(index).filter(|known| known.pieces <= known.work.cuts.len()) else { return };
+        let takes = |known: &&mut ShellGraph| known.pieces <= known.work.cuts.len() && known.work.delegations.is_empty();
+        let Some(known) = self.graph_of_mut(index).filter(takes) else { return };
         let plan = known.work.piece(&known.plan, known.pieces);
         known.pieces += 1;
         // Its end is told again.
@@ -333,7 +354,8 @@ impl CoreShell {
     pub fn let_go(&mut self, now: Time, graph: GraphId, pick: u64) {
         let submitted = self.submitted(graph);
         let known = self.core.graph_index(graph).and_then(|index| self.graph_of(index));
-        let Some(known) = known.filter(|known| known.pieces > known.work.cuts.len()) else { return };
+        let takes = |known: &&ShellGraph| known.pieces > known.work.cuts.len() || !known.work.delegations.is_empty();
+        let Some(known) = known.filter(takes) else { return };
         let outputs: Vec<TaskIndex> =
             known.work.outputs.iter().copied().filter(|output| (output.0 as usize) < submitted).collect();
         if outputs.is_empty() {
@@ -359,6 +381,11 @@ impl CoreShell {
     /// Stops tasks, as a client may.
     pub fn on_tasks_cancelled(&mut self, now: Time, graph: GraphId, tasks: Vec<TaskIndex>) {
         self.told.cancelled.extend(tasks.iter().map(|task| (graph, *task)));
+        // What took their places is stopped.
+        if let Some(known) = self.core.graph_index(graph).and_then(|index| self.graph_of(index)) {
+            let now: Vec<_> = tasks.iter().map(|task| (graph, known.now(*task))).collect();
+            self.told.cancelled.extend(now);
+        }
         self.event(now, Event::TasksCancelled { graph, tasks });
     }
 
@@ -439,6 +466,21 @@ impl Scheduler for CoreShell {
                     let memory_peak_bytes = report.memory_peak_bytes;
                     self.event(now, Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline });
                 }
+            }
+            FromWorker::AttemptDelegated(report) => {
+                let (attempt, run, memory_peak_bytes) = (report.attempt, report.run, report.memory_peak_bytes);
+                let piece = report.tasks.first_chunk().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes)) as usize;
+                let Some(id) = self.core.attempt_task(worker, attempt) else { return };
+                let Some(graph) = self.graph_of_mut(id.graph) else { return };
+                // What was made up is for a shell to refuse.
+                let Some(delegation) = graph.work.delegations.get(piece).copied().filter(|found| found.by == id.task) else {
+                    return;
+                };
+                assert_eq!(graph.pieces, piece + 1, "a task ends in tasks once");
+                let plan = GraphPlan { outputs: Vec::new(), ..graph.work.piece(&graph.plan, graph.pieces) };
+                graph.pieces += 1;
+                let output = delegation.output;
+                self.event(now, Event::AttemptDelegated { worker, attempt, run, memory_peak_bytes, plan, output });
             }
             FromWorker::AttemptFailed(failed) => {
                 let (attempt, run, code) = (failed.attempt, failed.run, failed.error.code);
@@ -549,34 +591,4 @@ fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
         InputAt::Pending(attempt) => InputSource::Pending(*attempt),
     };
     Input { task: input.task, size: input.size, source }
-}
-
-/// An event without the parts of it that fill pages.
-fn brief(event: &Event) -> String {
-    match event {
-        Event::GraphSubmitted { graph, plan } => format!("GraphSubmitted {graph} of {} tasks", plan.functions.len()),
-        Event::GraphExtended { graph, plan } => format!("GraphExtended {graph} by {} tasks", plan.functions.len()),
-        Event::OutputsReleased { .. }
-        | Event::GraphCancelled(_)
-        | Event::TasksCancelled { .. }
-        | Event::GraphReleased(_)
-        | Event::WorkerJoined { .. }
-        | Event::WorkerLost(_)
-        | Event::ResultUnreadable { .. }
-        | Event::WorkerLeaving(_)
-        | Event::WorkerStored { .. }
-        | Event::WorkerPaused { .. }
-        | Event::WorkerDraining { .. }
-        | Event::DrainWorker { .. }
-        | Event::ReplicasMissing { .. }
-        | Event::WorkerMeasured { .. }
-        | Event::AttemptFinished { .. }
-        | Event::AttemptFailed { .. }
-        | Event::AttemptsStarted { .. }
-        | Event::Retracted { .. }
-        | Event::InputMissing { .. }
-        | Event::ReplicasAdded { .. }
-        | Event::Tick
-        | Event::Settle => format!("{event:?}"),
-    }
 }

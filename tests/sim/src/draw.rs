@@ -1,5 +1,6 @@
 //! Random workers and random graphs.
 
+use crate::delegate::delegated;
 use crate::random::Random;
 use crate::scheduler::Offer;
 use crate::store::Room;
@@ -106,6 +107,9 @@ pub fn work(random: &mut Random, graph: u64) -> Work {
         // A gang comes whole.
         cuts.retain(|cut| !work.gangs.iter().any(|gang| gang.start < *cut as usize && (*cut as usize) < gang.end));
         work.cuts = cuts;
+        if (work.salt >> 8).is_multiple_of(2) && work.gangs.is_empty() {
+            work = delegated(&work);
+        }
     }
     work.broken = random.chance(80).then(|| random.below(lengths.len() as u64) as u32);
     work.deadline = work.salt.is_multiple_of(16).then(|| Duration(1 + (work.salt >> 4) % 1_000_000));

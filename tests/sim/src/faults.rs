@@ -218,6 +218,7 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
     match message {
         FromWorker::AttemptsFinished(list) => list.iter().all(|report| is_over(&report.attempt)),
         FromWorker::AttemptFailed(report) => is_over(&report.attempt),
+        FromWorker::AttemptDelegated(report) => is_over(&report.attempt),
         FromWorker::Retracted { asked, .. } => asked.iter().all(is_over),
         FromWorker::InputMissing { attempt, .. } => is_over(attempt),
         FromWorker::Joined(_)

@@ -8,6 +8,7 @@ pub mod checks;
 pub mod compare;
 pub mod core_shell;
 pub mod coverage;
+pub mod delegate;
 pub mod draw;
 pub mod faults;
 mod gangs;

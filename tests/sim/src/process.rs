@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use wasm_tasks_protocol::ids::{Attempt, ContentDigest, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::limits::INLINE_BYTES_MAX;
-use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, FromWorker, ToWorker};
+use wasm_tasks_protocol::message::{AttemptDelegated, AttemptFailed, AttemptFinished, FromWorker, ToWorker};
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ErrorCode, TaskError, Time};
 use wasm_tasks_worker_core::{
@@ -342,7 +342,7 @@ impl Process {
             if self.store.get(*result).is_none_or(|stored| stored.is_whole) {
                 continue;
             }
-            for (_, part) in work.task(launch.task).needs.iter().filter(|(need, _)| *need == input.task) {
+            for (_, part) in work.task(launch.task).needs.iter().filter(|(need, _)| work.stand_in(*need) == input.task) {
                 if self.parts.insert((graph, input.task, *part)) {
                     let size = work.task(input.task).parts[*part as usize];
                     late += size;
@@ -467,6 +467,12 @@ impl Process {
             Fate::FailsFirst(times, code) if tries <= times => return failed(code),
             Fate::Fine | Fate::FailsFirst(..) => {}
         }
+        if let Some(piece) = work.delegation_by(launch.task) {
+            let (attempt, memory_peak_bytes) = (launch.attempt, work.task(launch.task).peak);
+            let tasks = Bytes::copy_from_slice(&(piece as u64).to_le_bytes());
+            let report = AttemptDelegated { attempt, run, memory_peak_bytes, fuel_used: None, has_logs: false, tasks };
+            return Outcome::Delegated(Box::new(report));
+        }
         let value = work.encode(launch.task, work.result(launch.task, &inputs));
         let size = work.task(launch.task).size();
         let report = AttemptFinished {
@@ -487,10 +493,10 @@ impl Process {
     /// # Panics
     /// When the core launched a task without its inputs, or with another's.
     fn inputs(&self, work: &Work, graph: GraphId, lane: LaneId, launch: &Launch) -> Option<Vec<u64>> {
-        let needs = &work.dependencies[launch.task.0 as usize];
+        let needs = work.inputs_of(launch.task);
         let given: Vec<TaskIndex> = launch.inputs.iter().map(|input| input.task).collect();
-        assert_eq!(*needs, given, "a task gets what it needs");
-        let mut values = Vec::with_capacity(needs.len());
+        assert_eq!(needs, given, "a task gets what it needs");
+        let mut values = BTreeMap::new();
         for input in &launch.inputs {
             let value = match &input.value {
                 InputValue::Inline(value) => value,
@@ -507,9 +513,10 @@ impl Process {
             };
             let (digest, _, task) = decode(value);
             assert_eq!((digest, task), (work.value(input.task), input.task), "an input has the right value");
-            values.push(digest);
+            values.insert(input.task, digest);
         }
-        Some(values)
+        let needs = &work.dependencies[launch.task.0 as usize];
+        Some(needs.iter().map(|need| values[&work.stand_in(*need)]).collect())
     }
 
     /// Answers a peer that asks for a result.

@@ -385,7 +385,7 @@ impl Scheduler for Reference {
                     }
                 }
             }
-            FromWorker::AttemptFailed(_) | FromWorker::InputMissing { .. } => {
+            FromWorker::AttemptFailed(_) | FromWorker::AttemptDelegated(_) | FromWorker::InputMissing { .. } => {
                 panic!("policies run where nothing goes wrong, and a worker says {message:?}")
             }
             FromWorker::Joined(_)

@@ -2,6 +2,7 @@
 //!
 //! Cores and policies see parts of it only: the plan, and estimates.
 
+use crate::delegate::Delegation;
 use crate::random::mix;
 use crate::reference::Estimates;
 use bytes::Bytes;
@@ -84,6 +85,8 @@ pub struct Work {
     pub broken: Option<u32>,
     /// Where each fragment begins, when the graph is submitted in pieces; tasks before the first come with the graph.
     pub cuts: Vec<u32>,
+    /// The tasks that write the fragments, when clients do not.
+    pub delegations: Vec<Delegation>,
     /// How long after its submission the graph is stopped.
     pub deadline: Option<Duration>,
     /// Tasks that start together, by position.
@@ -103,6 +106,20 @@ impl Work {
     /// # Errors
     /// A task needs one that does not exist, or there is a circle.
     pub fn new(name: String, tasks: Vec<WorkTask>, outputs: Option<Vec<TaskIndex>>, salt: u64) -> Result<Work, WorkError> {
+        Work::with_delegations(name, tasks, outputs, salt, Vec::new())
+    }
+
+    /// The same of a graph of which tasks write tasks: the result of one that does is that of what takes its place.
+    ///
+    /// # Errors
+    /// As [`Work::new`].
+    pub fn with_delegations(
+        name: String,
+        tasks: Vec<WorkTask>,
+        outputs: Option<Vec<TaskIndex>>,
+        salt: u64,
+        delegations: Vec<Delegation>,
+    ) -> Result<Work, WorkError> {
         let n = tasks.len();
         let mut dependencies = Vec::with_capacity(n);
         let mut dependents = vec![Vec::new(); n];
@@ -120,14 +137,18 @@ impl Work {
         let outputs = outputs.unwrap_or_else(leaves);
         let (broken, cuts, deadline, values) = (None, Vec::new(), None, vec![0; n]);
         let gangs = crate::gangs::of(&tasks);
-        let mut work = Work { name, tasks, outputs, dependencies, dependents, broken, cuts, deadline, gangs, salt, values };
+        let mut work =
+            Work { name, tasks, outputs, dependencies, dependents, broken, cuts, delegations, deadline, gangs, salt, values };
         let order = work.topological();
         if order.len() != n {
             return Err(WorkError::Cycle);
         }
         for task in order {
             let inputs: Vec<u64> = work.dependencies[task.0 as usize].iter().map(|need| work.values[need.0 as usize]).collect();
-            work.values[task.0 as usize] = work.result(task, &inputs);
+            work.values[task.0 as usize] = match work.delegation_by(task) {
+                Some(delegation) => work.values[work.delegations[delegation].output.0 as usize],
+                None => work.result(task, &inputs),
+            };
         }
         Ok(work)
     }
@@ -135,12 +156,15 @@ impl Work {
     /// Tasks, inputs first; shorter than the list of tasks when there is a circle.
     pub fn topological(&self) -> Vec<TaskIndex> {
         let mut missing: Vec<usize> = self.dependencies.iter().map(Vec::len).collect();
+        // Who delegates comes after what takes its place.
+        self.delegations.iter().for_each(|delegation| missing[delegation.by.0 as usize] += 1);
         let mut order: Vec<TaskIndex> =
             (0..self.tasks.len()).filter(|task| missing[*task] == 0).map(|task| TaskIndex(task as u32)).collect();
         let mut next = 0;
         while let Some(task) = order.get(next).copied() {
             next += 1;
-            for dependent in &self.dependents[task.0 as usize] {
+            let waits = self.delegations.iter().filter(|delegation| delegation.output == task).map(|delegation| &delegation.by);
+            for dependent in self.dependents[task.0 as usize].iter().chain(waits) {
                 missing[dependent.0 as usize] -= 1;
                 if missing[dependent.0 as usize] == 0 {
                     order.push(*dependent);
@@ -229,6 +253,9 @@ impl Work {
     /// The piece in which a task is asked for as an output: the one that it comes in, or for some the last.
     fn piece_of_output(&self, output: TaskIndex) -> usize {
         let own = self.cuts.partition_point(|cut| *cut <= output.0);
+        if !self.delegations.is_empty() {
+            return 0;
+        }
         if mix(self.salt ^ u64::from(output.0)).is_multiple_of(3) { self.cuts.len() } else { own }
     }
 

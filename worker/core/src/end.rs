@@ -33,6 +33,16 @@ impl WorkerCore {
                     let output = self.remove_attempt(id, out);
                     self.producer_gone(output, out);
                 }
+                Outcome::Delegated(mut report) => {
+                    let record = &self.attempts[id];
+                    report.attempt = record.number;
+                    let learnt = &mut self.graphs[record.graph].functions[record.function as usize];
+                    learnt.mean.add(report.run);
+                    learnt.peak_bytes = learnt.peak_bytes.max(report.memory_peak_bytes);
+                    out.send.push(FromWorker::AttemptDelegated(*report));
+                    let output = self.remove_attempt(id, out);
+                    self.producer_gone(output, out);
+                }
                 Outcome::NotRun => self.on_not_run(id),
             }
         }

@@ -3,7 +3,7 @@
 use crate::{AttemptId, ComponentId, FetchId, GraphKey, LaneId};
 use bytes::Bytes;
 use wasm_tasks_protocol::TaskError;
-use wasm_tasks_protocol::message::{AttemptFailed, AttemptFinished, ToWorker};
+use wasm_tasks_protocol::message::{AttemptDelegated, AttemptFailed, AttemptFinished, ToWorker};
 use wasm_tasks_protocol::time::Duration;
 
 /// Something that happened.
@@ -78,6 +78,8 @@ pub enum Outcome {
         /// The typed encoding.
         value: Bytes,
     },
+    /// With tasks, of which one takes its place: there is no result here.
+    Delegated(Box<AttemptDelegated>),
     /// With an error.
     Failed(Box<AttemptFailed>),
     /// It never began: it was recalled or interrupted first.

@@ -110,8 +110,11 @@ impl CancelFlag {
 /// What came of a call.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The result in the typed encoding (nil where there is none), or why there is none.
+    /// The result in the typed encoding (nil where there is none), or why there is none. Tasks, as the guest wrote them, when
+    /// `is_delegation`.
     pub result: Result<Vec<u8>, TaskError>,
+    /// Whether the call ended in tasks, of which one takes its place, instead of with a result.
+    pub is_delegation: bool,
     /// The last bytes of standard output, after a note of how many were dropped where some were.
     pub stdout: Vec<u8>,
     /// The same of standard error.

@@ -24,8 +24,10 @@ pub(crate) fn call(function: &Function, call: &Call<'_>, declared: Option<&Type>
     };
     let args = Arguments { bound: call.args.bound, bytes: &message, resolve: call.args.resolve };
     let mut outcome = run::run(function, &Call { args, ..*call });
-    if let Ok(bytes) = outcome.result {
-        outcome.result = unwrap(&bytes, declared).map_err(|fault| {
+    if let Ok(bytes) = &outcome.result
+        && !outcome.is_delegation
+    {
+        outcome.result = unwrap(bytes, declared).map_err(|fault| {
             let error = TaskError::new(fault.code(), fault.to_string());
             failure::complete(error, function, None, &outcome.stderr, outcome.memory_peak_bytes, outcome.fuel_used)
         });

@@ -92,6 +92,7 @@ fn stopped(stop: &Stop, limits: &Limits) -> (ErrorCode, String) {
         }
         Stop::Denied(what) => (ErrorCode::GrantDenied, format!("the task called `{what}`, which tasks may not")),
         Stop::TooMuch(what) => (ErrorCode::LimitExceeded, what.clone()),
+        Stop::Delegated(_) => unreachable!("it is no failure: `run` takes the tasks"),
     }
 }
 

@@ -14,6 +14,7 @@ mod call;
 mod canonical;
 mod component;
 mod component_types;
+mod delegate;
 mod dynamic;
 mod engine;
 mod failure;

@@ -48,6 +48,7 @@ pub(crate) fn run(function: &Function, call: &Call<'_>) -> Outcome {
 pub(crate) fn refused(error: TaskError, start: Instant) -> Outcome {
     Outcome {
         result: Err(error),
+        is_delegation: false,
         stdout: Vec::new(),
         stderr: Vec::new(),
         logs_truncated: false,
@@ -114,10 +115,20 @@ fn outcome(function: &Function, call: &Call<'_>, finished: Finished, start: Inst
     let logs_truncated = finished.stdout.is_truncated() || finished.stderr.is_truncated();
     let stdout = finished.stdout.into_bytes();
     let stderr = finished.stderr.into_bytes();
-    let error = match finished.result {
+    let (result, is_delegation) = match finished.result {
+        Err(error) => match error.downcast() {
+            Ok(Stop::Delegated(_)) if call.cancel.is_cancelled() => (Err(Stop::Cancelled.into()), false),
+            Ok(Stop::Delegated(tasks)) => (Ok(Lifted::Value(tasks)), true),
+            Ok(stop) => (Err(stop.into()), false),
+            Err(error) => (Err(error), false),
+        },
+        result => (result, false),
+    };
+    let error = match result {
         Ok(Lifted::Value(bytes)) => {
             return Outcome {
                 result: Ok(bytes),
+                is_delegation,
                 stdout,
                 stderr,
                 logs_truncated,
@@ -135,6 +146,7 @@ fn outcome(function: &Function, call: &Call<'_>, finished: Finished, start: Inst
         failure::complete(error, function, finished.denied.as_deref(), &stderr, finished.memory_peak_bytes, finished.fuel_used);
     Outcome {
         result: Err(error),
+        is_delegation: false,
         stdout,
         stderr,
         logs_truncated,

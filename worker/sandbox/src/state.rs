@@ -66,6 +66,8 @@ pub(crate) enum Stop {
     Denied(String),
     /// It asked a host function for more than it may.
     TooMuch(String),
+    /// It ends in tasks that it wrote.
+    Delegated(Vec<u8>),
 }
 
 impl fmt::Display for Stop {
@@ -76,6 +78,7 @@ impl fmt::Display for Stop {
             Stop::Exit(status) => write!(f, "exit with status {status}"),
             Stop::Denied(what) => write!(f, "`{what}` is denied"),
             Stop::TooMuch(what) => f.write_str(what),
+            Stop::Delegated(tasks) => write!(f, "ended in tasks of {} bytes", tasks.len()),
         }
     }
 }

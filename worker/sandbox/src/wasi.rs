@@ -13,8 +13,10 @@ mod streams;
 
 pub(crate) use streams::IoError;
 
+use crate::delegate;
 use crate::state::TaskState;
 use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph::DELEGATE_INTERFACE;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
@@ -44,8 +46,11 @@ pub(crate) fn split_version(import: &str) -> (&str, Option<&str>) {
 /// Says why an import of this name cannot be satisfied, going by the name alone.
 pub(crate) fn check_import(import: &str) -> Result<(), LinkError> {
     let (interface, version) = split_version(import);
+    if import == DELEGATE_INTERFACE {
+        return Ok(());
+    }
     if !interface.starts_with("wasi:") {
-        let message = format!("nobody provides the import `{import}`; a task may import WASI 0.2 only");
+        let message = format!("nobody provides the import `{import}`; a task may import WASI 0.2 and `{DELEGATE_INTERFACE}`");
         return Err(LinkError::new(ErrorCode::UnknownImport, message));
     }
     match version {
@@ -78,7 +83,8 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linker<Task
             | ComponentItem::Module(_)
             | ComponentItem::Component(_)
             | ComponentItem::Resource(_) => {
-                let message = format!("nobody provides the import `{name}`; a task may import WASI 0.2 only");
+                let message =
+                    format!("nobody provides the import `{name}`; a task may import WASI 0.2 and `{DELEGATE_INTERFACE}`");
                 return Err(LinkError::new(ErrorCode::UnknownImport, message));
             }
         }
@@ -95,6 +101,7 @@ fn link_instance(
     let (interface, _) = split_version(import);
     for (name, export) in instance.exports(engine) {
         let linked = match export.ty {
+            ComponentItem::ComponentFunc(_) if import == DELEGATE_INTERFACE => delegate::define(&mut linker, import, name),
             ComponentItem::ComponentFunc(_) => match define(&mut linker, interface, name) {
                 Ok(true) => Ok(()),
                 Ok(false) => deny::define(&mut linker, import, name),

@@ -6,6 +6,8 @@
 mod attacks;
 #[path = "sandbox/cache.rs"]
 mod cache;
+#[path = "sandbox/delegations.rs"]
+mod delegations;
 #[path = "sandbox/differential.rs"]
 mod differential;
 #[path = "sandbox/dynamic.rs"]

@@ -46,6 +46,7 @@ pub(crate) enum Export {
     Fail,
     /// Fails when its first argument is one, and returns it otherwise.
     FailIfOne,
+    Delegate,
     Panic,
     Print,
     /// Does nothing.
@@ -82,6 +83,7 @@ impl Runner for Scripted {
             "gate-if-one" => Export::GateIfOne,
             "fail" => Export::Fail,
             "fail-if-one" => Export::FailIfOne,
+            "delegate" => Export::Delegate,
             "panic" => Export::Panic,
             "print" => Export::Print,
             "nothing" => Export::Nothing,
@@ -93,6 +95,7 @@ impl Runner for Scripted {
         self.0.runs.fetch_add(1, Ordering::SeqCst);
         let mut outcome = CallOutcome {
             result: Ok(vec![0xc0]),
+            is_delegation: false,
             stdout: Vec::new(),
             stderr: Vec::new(),
             memory_peak_bytes: 0,
@@ -117,6 +120,10 @@ impl Runner for Scripted {
             Export::FailIfOne if first != 1 => outcome.result = Ok(number(first)),
             Export::Fail | Export::FailIfOne => {
                 outcome.result = Err(TaskError::new(ErrorCode::Trap, "wasm `unreachable` instruction executed"))
+            }
+            Export::Delegate => {
+                outcome.result = Ok(b"tasks".to_vec());
+                outcome.is_delegation = true;
             }
             Export::Panic => panic!("a bug"),
             Export::Print => outcome.stdout = b"hello\n".to_vec(),

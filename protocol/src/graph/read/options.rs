@@ -37,7 +37,7 @@ const ALTERNATIVE_FIELDS: Known = Known::new(&["labels", "resources"], &[]);
 
 /// Whose options are read: each level has some that the others have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(in crate::graph) enum Level {
     /// The graph's own, which alone have a name and a deadline.
     Graph,
     /// A fragment's.
@@ -48,7 +48,7 @@ pub(super) enum Level {
     Task,
 }
 
-pub(super) fn read(field: &Field<'_>, level: Level) -> Result<Options, GraphError> {
+pub(in crate::graph) fn read(field: &Field<'_>, level: Level) -> Result<Options, GraphError> {
     let fields = Fields::read(field, &FIELDS)?;
     let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
         let Some(field) = fields.optional(name) else { return Ok(None) };

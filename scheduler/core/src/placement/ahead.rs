@@ -82,12 +82,19 @@ impl SchedulerCore {
             && self.queues.key(graph.profile_of(id.task).shape).is_ordinary()
             && inputs.iter().all(|input| match &graph.task(*input).state {
                 State::Done { .. } => true,
+                // What usually ends in other tasks leaves no result here.
+                State::Assigned(_) if graph.functions[graph.task(*input).function as usize].delegates() => false,
                 // What members made is there when the last of them has ended.
                 State::Assigned(attempts) => graph.gangs.of(*input).is_none() && attempts.as_slice().iter().any(|attempt| {
                     let live = self.attempts.at(*attempt);
                     live.worker == worker && !live.is_retracting
                 }),
-                State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => false,
+                State::Idle
+                | State::Waiting
+                | State::Queued
+                | State::Resting { .. }
+                | State::Failed { .. }
+                | State::Delegated { .. } => false,
             })
     }
 }

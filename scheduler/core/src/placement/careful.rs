@@ -146,7 +146,12 @@ impl SchedulerCore {
             let mut places = siblings.filter_map(|sibling| match &graph.task(*sibling).state {
                 State::Done { holders, .. } => holders.as_slice().first().copied(),
                 State::Assigned(attempts) => attempts.as_slice().first().map(|attempt| self.attempts.at(*attempt).worker.0),
-                State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => None,
+                State::Idle
+                | State::Waiting
+                | State::Queued
+                | State::Resting { .. }
+                | State::Failed { .. }
+                | State::Delegated { .. } => None,
             });
             home = places.next().unwrap_or(NONE);
         }

@@ -101,7 +101,8 @@ impl SchedulerCore {
             | State::Queued
             | State::Assigned(_)
             | State::Resting { .. }
-            | State::Failed { .. } => 0,
+            | State::Failed { .. }
+            | State::Delegated { .. } => 0,
         });
         bytes.sum()
     }

@@ -38,9 +38,13 @@ impl SchedulerCore {
         let holders = self.graph(id.graph).dependencies(id.task).iter().take(INPUTS_SEEN_MAX);
         let holders = holders.filter_map(|input| match &self.graph(id.graph).task(*input).state {
             State::Done { holders, .. } => holders.as_slice().first().map(|holder| WorkerIndex(*holder)),
-            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
-                None
-            }
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Assigned(_)
+            | State::Resting { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => None,
         });
         let near = self.free_workers.least_first().take(WORKERS_SEEN_MAX).chain(holders);
         let best = near.filter(|worker| self.has_room(*worker, id, shape)).min_by_key(|worker| rank(*worker)).unwrap_or(chosen);

@@ -20,6 +20,8 @@ enum Step {
     Pass(u64),
     Cancel,
     CancelTask(u32),
+    /// Ends in so many tasks, each of which needs the one before it or one that the task needed.
+    Delegate(usize, u32, u32),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -36,6 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0u64..200_000).prop_map(Step::Pass),
         1 => Just(Step::Cancel).prop_filter("rarely", |_| true),
         1 => any::<u32>().prop_map(Step::CancelTask),
+        3 => (any::<usize>(), 1u32..5, any::<u32>()).prop_map(|(n, tasks, choice)| Step::Delegate(n, tasks, choice)),
     ];
     proptest::collection::vec(step, 0..120)
 }
@@ -82,6 +85,7 @@ proptest! {
         let members = gangs(&mut edges, &sizes);
         let n = edges.len() as u32;
         let tasks: Vec<(&[u32], u32, u32)> = edges.iter().zip(&members).map(|(needs, members)| (needs.as_slice(), 0, *members)).collect();
+        let mut inputs = edges.clone();
         let outputs: Vec<u32> = outputs.iter().map(|output| output % n).collect();
         let settings = Settings { retries: 2, backoff: Duration::from_millis(10), ..Settings::default() };
         let mut world = World::new(&[1, 2]);
@@ -103,7 +107,7 @@ proptest! {
                 }
                 Step::Missing(n) => pick(n).and_then(|(worker, task)| {
                     let attempt = world.assigned[&WorkerId(worker)].iter().find(|(t, _)| t.0 == task)?.1;
-                    let input = *edges[task as usize].first()?;
+                    let input = *inputs[task as usize].first()?;
                     Some(world.event(Event::InputMissing { worker: WorkerId(worker), attempt, task: TaskIndex(input), tried: workers.iter().copied().map(WorkerId).collect() }))
                 }),
                 Step::Return(n) => pick(n).map(|(worker, task)| {
@@ -129,6 +133,17 @@ proptest! {
                 }
                 Step::Cancel if cancels == 0 => Some(world.event(Event::GraphCancelled(GRAPH))),
                 Step::Cancel => None,
+                Step::Delegate(at, tasks, choice) => pick(at).filter(|(_, task)| members.get(*task as usize).is_none_or(|gang| *gang == 0)).map(|(worker, task)| {
+                    let base = inputs.len() as u32;
+                    let own = inputs[task as usize].clone();
+                    for written in 0..tasks {
+                        let before = (written > 0 && choice >> written & 1 == 0).then(|| base + written - 1);
+                        let known = own.get((choice >> 8) as usize % own.len().max(1)).copied();
+                        inputs.push(before.into_iter().chain(known).collect());
+                    }
+                    let lists: Vec<&[u32]> = inputs[base as usize..].iter().map(Vec::as_slice).collect();
+                    world.delegate(worker, task, &lists, base + (choice >> 16) % tasks)
+                }),
                 Step::CancelTask(task) => Some(world.event(Event::TasksCancelled { graph: GRAPH, tasks: vec![TaskIndex(task % n)] })),
             };
             drop(text);

@@ -2,7 +2,7 @@
 
 use crate::action::{Action, Actions};
 use crate::core::SchedulerCore;
-use crate::task::{GraphIndex, State, Task, TaskId};
+use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::WorkerIndex;
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
@@ -20,8 +20,11 @@ impl SchedulerCore {
     pub(crate) fn on_tasks_cancelled(&mut self, graph: GraphId, tasks: &[TaskIndex], out: &mut Actions) {
         let Some(index) = self.graph_ids.get(&graph).copied() else { return };
         for task in tasks.iter().copied() {
-            let is_open = self.graph(index).tasks.get(task.0 as usize).is_some_and(Task::is_open);
-            if is_open {
+            if task.0 as usize >= self.graph(index).tasks.len() {
+                continue;
+            }
+            let task = self.graph(index).stand_in(task);
+            if self.graph(index).task(task).is_open() {
                 self.fail_for_good(TaskId { graph: index, task }, ErrorCode::Cancelled, None, out);
             }
         }

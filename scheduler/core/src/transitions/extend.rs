@@ -3,6 +3,7 @@
 use crate::action::{Action, Actions, OutputOutcome};
 use crate::core::SchedulerCore;
 use crate::event::GraphPlan;
+use crate::graph::Order;
 use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::WorkerIndex;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
@@ -17,7 +18,7 @@ impl SchedulerCore {
             return;
         }
         let wanted = plan.outputs.clone();
-        graph.extend(plan, |key| queues.intern(key));
+        graph.extend(plan, Order::After, |key| queues.intern(key));
         // Its end is told again, also when nothing of the fragment has to run.
         graph.is_finished = false;
         self.want(index, wanted, out);
@@ -26,6 +27,8 @@ impl SchedulerCore {
 
     /// Makes tasks outputs, and tells of those whose outcome is known already.
     pub(crate) fn want(&mut self, index: GraphIndex, mut wanted: Vec<TaskIndex>, out: &mut Actions) {
+        let graph = self.graph(index);
+        wanted.iter_mut().for_each(|task| *task = graph.stand_in(*task));
         wanted.sort_unstable();
         wanted.dedup();
         for output in &wanted {
@@ -48,6 +51,7 @@ impl SchedulerCore {
                     OutputOutcome::Ready { size: *size, is_inline: *is_inline, worker }
                 }
                 State::Failed { .. } => OutputOutcome::Failed,
+                State::Delegated { .. } => unreachable!("what took its place is wanted instead"),
             };
             self.graph_mut(index).task_mut(task).is_announced = true;
             out.push(Action::Output { task: id, outcome });
@@ -57,14 +61,16 @@ impl SchedulerCore {
     pub(crate) fn on_outputs_released(&mut self, id: GraphId, tasks: &[TaskIndex], out: &mut Actions) {
         let Some(index) = self.graph_ids.get(&id).copied() else { return };
         for task in tasks {
-            let Some(entry) = self.graph_mut(index).tasks.get_mut(task.0 as usize).filter(|entry| entry.is_output) else {
+            if task.0 as usize >= self.graph(index).tasks.len() {
                 continue;
-            };
+            }
+            let task = self.graph(index).stand_in(*task);
+            let Some(entry) = Some(self.graph_mut(index).task_mut(task)).filter(|entry| entry.is_output) else { continue };
             entry.is_output = false;
             assert!(entry.needed > 0, "an output is counted as needed");
             entry.needed -= 1;
             let is_done = entry.is_done();
-            let id = TaskId { graph: index, task: *task };
+            let id = TaskId { graph: index, task };
             if !self.is_unneeded(id) {
                 continue;
             }

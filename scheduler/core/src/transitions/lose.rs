@@ -75,9 +75,13 @@ impl SchedulerCore {
     pub(crate) fn holds(&self, id: TaskId, worker: WorkerIndex) -> bool {
         match &self.graph(id.graph).task(id.task).state {
             State::Done { holders, .. } => holders.contains(worker.0),
-            State::Idle | State::Waiting | State::Queued | State::Assigned(_) | State::Resting { .. } | State::Failed { .. } => {
-                false
-            }
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Assigned(_)
+            | State::Resting { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => false,
         }
     }
 
@@ -187,7 +191,12 @@ impl SchedulerCore {
                 let here = attempts.as_slice().iter().find(|attempt| self.attempts.at(**attempt).worker == worker)?;
                 (0, InputAt::Pending(self.attempts.at(*here).number))
             }
-            State::Idle | State::Waiting | State::Queued | State::Resting { .. } | State::Failed { .. } => return None,
+            State::Idle
+            | State::Waiting
+            | State::Queued
+            | State::Resting { .. }
+            | State::Failed { .. }
+            | State::Delegated { .. } => return None,
         };
         Some(AssignedInput { task: input, size, at })
     }
@@ -212,7 +221,8 @@ impl SchedulerCore {
                 | State::Queued
                 | State::Assigned(_)
                 | State::Resting { .. }
-                | State::Failed { .. } => {
+                | State::Failed { .. }
+                | State::Delegated { .. } => {
                     let id = TaskId { graph, task };
                     // Where the result is being made again a word to let the copy go could take the new result instead.
                     match self.attempt_at(id, index) {

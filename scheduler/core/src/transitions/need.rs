@@ -67,7 +67,8 @@ impl SchedulerCore {
                     | State::Queued
                     | State::Assigned(_)
                     | State::Resting { .. }
-                    | State::Done { .. } => {}
+                    | State::Done { .. }
+                    | State::Delegated { .. } => {}
                 }
             }
             graph.task_mut(task).missing = missing;

@@ -1,6 +1,6 @@
 //! The one table of what may follow what; `docs/states.md` is generated from it.
 
-use crate::task::StateName::{self, Assigned, Done, Failed, Idle, Queued, Resting, Waiting};
+use crate::task::StateName::{self, Assigned, Delegated, Done, Failed, Idle, Queued, Resting, Waiting};
 
 /// One arrow of the diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Queued, Waiting, "an input was lost"),
     row(Assigned, Assigned, "it takes much longer than was expected, and a second attempt was begun elsewhere"),
     row(Assigned, Done, "an attempt finished"),
+    row(Assigned, Delegated, "an attempt ended in tasks that it wrote, and one of them takes its place"),
     row(Assigned, Waiting, "given back, its worker died, an input was lost, or its gang begins again"),
     row(Assigned, Resting, "an attempt failed and may be repeated, its own or of its gang"),
     row(Resting, Waiting, "the pause is over"),

@@ -4,7 +4,7 @@ use crate::{CoreSettings, Ended, Outcome};
 use bytes::Bytes;
 use wasm_tasks_protocol::graph::{Resource, Settings};
 use wasm_tasks_protocol::message::{
-    Assignment, AttemptFailed, AttemptFinished, DataSpec, FunctionSpec, Input, InputSource, Priority, ToWorker,
+    Assignment, AttemptDelegated, AttemptFailed, AttemptFinished, DataSpec, FunctionSpec, Input, InputSource, Priority, ToWorker,
 };
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{Attempt, ComponentDigest, ContentDigest, ErrorCode, GraphId, TaskError, TaskIndex, TenantId};
@@ -95,6 +95,18 @@ pub(super) fn finished(run_us: u64, value: &'static [u8]) -> Outcome {
 pub(super) fn failed() -> Outcome {
     let error = TaskError::new(ErrorCode::Trap, "unreachable");
     Outcome::Failed(Box::new(AttemptFailed { attempt: Attempt(0), run: Duration(5), has_logs: false, error }))
+}
+
+pub(super) fn delegated() -> Outcome {
+    let report = AttemptDelegated {
+        attempt: Attempt(0),
+        run: Duration(5),
+        memory_peak_bytes: 0,
+        fuel_used: None,
+        has_logs: false,
+        tasks: Bytes::from_static(b"tasks"),
+    };
+    Outcome::Delegated(Box::new(report))
 }
 
 pub(super) fn ended(id: crate::AttemptId, outcome: Outcome) -> Ended {

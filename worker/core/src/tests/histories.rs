@@ -1,7 +1,7 @@
 //! Random histories: a scheduler that says anything, a shell that does as it is told in any order. After every event the
 //! invariants hold; at the end everything settles and every attempt has ended exactly once.
 
-use super::builders::{assignment, core_settings, definition, ended, failed, finished, graph_id, input};
+use super::builders::{assignment, core_settings, definition, delegated, ended, failed, finished, graph_id, input};
 use crate::{Action, Actions, AttemptId, ComponentId, Event, FetchId, GraphKey, LaneId, Outcome, ResultId, WorkerCore};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..GRAPHS).prop_map(Step::Forget),
         1 => (any::<u16>(), 0..TASKS, source()).prop_map(|(attempt, task, source)| Step::Update(attempt, task, source)),
         1 => (1u64..5).prop_map(Step::RemovePeer),
-        8 => (any::<u8>(), 1u8..4, 0u8..8).prop_map(|(lane, count, how)| Step::EndFront { lane, count, how }),
+        8 => (any::<u8>(), 1u8..4, 0u8..9).prop_map(|(lane, count, how)| Step::EndFront { lane, count, how }),
         3 => prop::bool::weighted(0.8).prop_map(Step::Load),
         2 => prop::bool::weighted(0.8).prop_map(Step::Data),
         3 => any::<bool>().prop_map(Step::Fetched),
@@ -141,6 +141,7 @@ impl Shell {
         match message {
             FromWorker::AttemptsFinished(reports) => reports.iter().for_each(|report| close(report.attempt)),
             FromWorker::AttemptFailed(report) => close(report.attempt),
+            FromWorker::AttemptDelegated(report) => close(report.attempt),
             FromWorker::Retracted { returned, .. } => returned.into_iter().for_each(close),
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
@@ -221,8 +222,11 @@ impl Shell {
         if batch.is_empty() {
             return;
         }
-        let outcome =
-            || if how == 0 { failed() } else { finished([0, 3, 10, 10, 90, 400, 6_000, 80_000][usize::from(how)], b"result") };
+        let outcome = || match how {
+            0 => failed(),
+            8 => delegated(),
+            how => finished([0, 3, 10, 10, 90, 400, 6_000, 80_000][usize::from(how)], b"result"),
+        };
         let mut result = Vec::new();
         for id in batch {
             let makers = self.follows.remove(&id).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Scripts and their answers: `testdata/*.txt`. A line that begins with `>` is what happens, the lines below it are what the core
 //! wants done and said. When a script fails, what it should be is printed whole.
 
-use super::builders::{assignment, core_settings, definition, ended, extension, failed, finished, graph_id, input};
+use super::builders::{assignment, core_settings, definition, delegated, ended, extension, failed, finished, graph_id, input};
 use crate::{
     Action, Actions, AttemptId, ComponentId, Event, FetchId, GraphKey, InputValue, LaneId, Outcome, ResultId, WorkerCore,
 };
@@ -171,6 +171,7 @@ impl Script {
         let id = *id.unwrap_or_else(|| panic!("attempt {attempt} is in no lane"));
         match how {
             "fail" => ended(id, failed()),
+            "delegate" => ended(id, delegated()),
             "not-run" => ended(id, Outcome::NotRun),
             micros => ended(id, finished(micros.parse().unwrap(), b"result")),
         }
@@ -271,6 +272,9 @@ fn write_message(message: &FromWorker, text: &mut String) {
         FromWorker::AttemptsFinished(reports) => {
             let attempts: Vec<_> = reports.iter().map(|report| report.attempt).collect();
             writeln!(text, "say finished {}", list(&attempts)).unwrap();
+        }
+        FromWorker::AttemptDelegated(report) => {
+            writeln!(text, "say {} ended in {} bytes of tasks", report.attempt.0, report.tasks.len()).unwrap()
         }
         FromWorker::AttemptFailed(report) => writeln!(text, "say failed {}: {}", report.attempt.0, report.error).unwrap(),
         FromWorker::AttemptsStarted(attempts) => writeln!(text, "say started {}", list(attempts)).unwrap(),
