@@ -20,8 +20,8 @@ const CARE_BYTES: u64 = 4 << 20;
 const CARE_INPUTS: usize = 4;
 /// Of the time that inputs take on their way, one part of so many counts although it is hidden: others need the way too.
 const MOVED_PART: u64 = 5;
-/// But never more than so many quarters of what the task takes: with more, work would wait where it could have ended sooner
-/// elsewhere. dask steals for a gain of half of it.
+/// But where nobody else has the way, never more than so many quarters of what the task takes: with more, work would wait where
+/// it could have ended sooner elsewhere. dask steals for a gain of half of it.
 const MOVED_QUARTERS_MAX: u64 = 3;
 /// Siblings of a task that are looked at for where they are.
 const SIBLINGS_SEEN_MAX: usize = 4;
@@ -94,7 +94,7 @@ impl SchedulerCore {
             }
             let (arrival, moved) = self.arrival_us(&inputs, index);
             let starts = self.slots_free_us(index, arrival, length, slots_milli);
-            let cost = starts + self.moving_cost(id, moved) + if index.0 == home { 0 } else { apart };
+            let cost = starts + self.moving_cost(id, index, moved, arrival) + if index.0 == home { 0 } else { apart };
             let load = worker.slots_used_milli * 1_000 / worker.plan.slots_milli.max(1);
             let offer = Offer { cost, is_apart: index.0 != home, load, worker: index, starts, moved, arrival };
             if best.is_none_or(|best| offer < best) {
@@ -127,10 +127,12 @@ impl SchedulerCore {
         Choice::Later(worker)
     }
 
-    /// What it costs others that bytes move for a task, in microseconds.
-    fn moving_cost(&self, id: TaskId, moved: u64) -> u64 {
-        let part = super::link::micros(moved, self.bandwidth) / MOVED_PART;
-        self.length_us(id).map_or(part, |length| part.min(length / 4 * MOVED_QUARTERS_MAX))
+    /// What it costs others that bytes move to a worker for a task, in microseconds.
+    fn moving_cost(&self, id: TaskId, to: WorkerIndex, moved: u64, arrival: u64) -> u64 {
+        let way = super::link::micros(moved, self.bandwidth);
+        let is_free = arrival <= way + self.worker(to).round_trip().0;
+        let most = self.length_us(id).filter(|_| is_free).map_or(u64::MAX, |length| length / 4 * MOVED_QUARTERS_MAX);
+        (way / MOVED_PART).min(most)
     }
 
     /// The worker where what a task makes will meet its siblings, or `NONE`, and what it costs to be elsewhere.
