@@ -29,6 +29,16 @@ pub enum FromClient {
         /// The tasks.
         tasks: Vec<TaskIndex>,
     },
+    /// So many workers should have copies of results: for those that calls will need everywhere. What is not done is left as
+    /// it is.
+    Replicate {
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+        /// Copies of each; more than there are workers: one at each that is there now.
+        copies: u32,
+    },
     /// A question; answered once with the same number.
     Ask {
         /// Chosen by the client.

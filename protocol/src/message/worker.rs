@@ -199,6 +199,8 @@ pub enum InputSource {
     At(Vec<WorkerId>),
     /// It will be made by this attempt, at the worker that is told.
     Pending(Attempt),
+    /// Wherever a [`ToWorker::FetchReplicas`] will say, when it is this worker's turn to fetch it.
+    Later,
 }
 
 /// What a worker reports.

@@ -152,6 +152,8 @@ pub enum InputAt {
     Workers(Vec<WorkerId>),
     /// At the worker that is told, once this attempt has ended there.
     Pending(Attempt),
+    /// At workers that give it to others now: an [`Action::Replicate`] will say when it is this worker's turn.
+    Later,
 }
 
 /// What became of an output.

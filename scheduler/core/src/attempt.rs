@@ -52,6 +52,8 @@ pub(crate) struct LiveAttempt {
     pub(crate) kept_until: Time,
     /// Whether it was begun beside another that takes too long.
     pub(crate) is_copy: bool,
+    /// Whether it may be among those for which a large result is fetched.
+    pub(crate) is_fetching: bool,
     /// Whether it took much longer than was expected.
     pub(crate) is_late: bool,
     /// Where it stands in the index of those that may take too long.

@@ -6,6 +6,7 @@ use crate::claims;
 use crate::dense_set::DenseSet;
 use crate::drain::Drains;
 use crate::event::Event;
+use crate::fan::Fans;
 use crate::gang::Report;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
@@ -56,6 +57,8 @@ pub struct Counters {
     pub copies: u64,
     /// Of these, those that ended first.
     pub copies_won: u64,
+    /// Copies of results that were let go because others were enough.
+    pub copies_dropped: u64,
     /// Steps of tasks, by the position of the transition in [`TRANSITIONS`](crate::TRANSITIONS).
     pub transitions: [u64; crate::TRANSITIONS.len()],
 }
@@ -90,6 +93,7 @@ pub struct SchedulerCore {
     pub(crate) liked_cursor: usize,
     pub(crate) resting: BTreeSet<(Time, TaskId)>,
     pub(crate) stragglers: Stragglers,
+    pub(crate) fans: Fans,
     /// Slots of all workers, in thousandths.
     pub(crate) fleet_slots_milli: u64,
     pub(crate) drains: Drains,
@@ -127,6 +131,7 @@ impl SchedulerCore {
             liked_cursor: 0,
             resting: BTreeSet::new(),
             stragglers: Stragglers::default(),
+            fans: Fans::default(),
             fleet_slots_milli: 0,
             drains: Drains::default(),
             deadlines: BTreeSet::new(),
@@ -151,6 +156,7 @@ impl SchedulerCore {
             Event::GraphSubmitted { graph, plan } => self.on_graph_submitted(graph, plan, out),
             Event::GraphExtended { graph, plan } => self.on_graph_extended(graph, plan, out),
             Event::OutputsReleased { graph, tasks } => self.on_outputs_released(graph, &tasks, out),
+            Event::ReplicasWanted { graph, tasks, copies } => self.on_replicas_wanted(graph, &tasks, copies),
             Event::GraphCancelled(graph) => self.on_graph_cancelled(graph, out),
             Event::TasksCancelled { graph, tasks } => self.on_tasks_cancelled(graph, &tasks, out),
             Event::GraphReleased(graph) => self.on_graph_released(graph, out),

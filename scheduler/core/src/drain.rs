@@ -416,8 +416,9 @@ impl SchedulerCore {
         let is_refusal = self.worker(index).is_leaving;
         for task in tasks {
             let id = TaskId { graph, task: *task };
+            let was_ordered = self.on_order_failed(id, index);
             if self.drains.risks.get(&id).is_none_or(|risk| risk.receiver != Some(index)) {
-                self.counters.stale_reports += 1;
+                self.counters.stale_reports += u64::from(!was_ordered);
                 continue;
             }
             self.drains.unassign(id);

@@ -40,6 +40,15 @@ pub enum Event {
         /// The tasks.
         tasks: Vec<TaskIndex>,
     },
+    /// So many workers should have copies of results. What is not done, or with the shell, is left as it is.
+    ReplicasWanted {
+        /// The graph.
+        graph: GraphId,
+        /// The tasks.
+        tasks: Vec<TaskIndex>,
+        /// Copies of each; more than there are workers: one at each that is there now.
+        copies: u32,
+    },
     /// A graph is to stop.
     GraphCancelled(GraphId),
     /// Tasks are to stop, and with them what needs them.

@@ -61,6 +61,7 @@ impl SchedulerCore {
         self.check_held();
         self.queues.check(self.graph_ids.values().flat_map(|index| self.graph(*index).shapes()));
         self.check_stragglers();
+        self.check_fans();
     }
 
     fn check_reservations(&self) {

@@ -16,6 +16,7 @@ mod dependents;
 mod drain;
 mod event;
 mod explain;
+mod fan;
 mod forecast;
 mod gang;
 mod graph;

@@ -115,6 +115,8 @@ impl SchedulerCore {
         self.steal(out);
         self.copy_stragglers(out);
         self.drain(out);
+        self.drop_surplus(out);
+        self.serve_fans(out);
     }
 
     /// The worker where the task can start first; none when nobody has room.
@@ -246,7 +248,7 @@ impl SchedulerCore {
     }
 
     pub(crate) fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {
-        let inputs: Vec<_> = {
+        let mut inputs: Vec<_> = {
             let graph = self.graph(id.graph);
             let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
             graph.dependencies(id.task).iter().map(input).collect()
@@ -278,6 +280,7 @@ impl SchedulerCore {
             is_retracting: false,
             kept_until: wasm_tasks_protocol::time::Time::default(),
             is_copy,
+            is_fetching: false,
             is_late: false,
             watch: Watch::No,
             has_copy: false,
@@ -295,11 +298,16 @@ impl SchedulerCore {
         self.counters.sent_ahead += u64::from(is_ahead);
         self.counters.copies += u64::from(is_copy);
         self.stragglers.copies += usize::from(is_copy);
-        let moved: u64 = inputs
-            .iter()
-            .filter(|input| matches!(&input.at, InputAt::Workers(holders) if !holders.contains(&worker_id)))
-            .map(|input| input.size)
-            .sum();
+        let mut moved: u64 = 0;
+        for (position, input) in inputs.iter_mut().enumerate() {
+            let InputAt::Workers(holders) = &input.at else { continue };
+            if !holders.contains(&worker_id) {
+                moved += input.size;
+                if self.is_given_on(id, position, input.size) {
+                    input.at = self.join_fan(TaskId { graph: id.graph, task: input.task }, worker, index);
+                }
+            }
+        }
         let graph = self.graph_mut(id.graph);
         graph.workers.insert(worker.0);
         graph.counts.attempts += 1;

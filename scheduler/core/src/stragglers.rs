@@ -92,8 +92,10 @@ impl SchedulerCore {
     /// An attempt runs: it is watched if a second one would be allowed.
     pub(crate) fn watch(&mut self, index: u32) {
         let live = self.attempts.at(index);
-        let settings = &self.graph(live.task.graph).profile_of(live.task.task).settings;
-        let watch = if settings.may_speculate() { Watch::Until(self.next_look(index)) } else { Watch::No };
+        let graph = self.graph(live.task.graph);
+        // A member of a gang cannot run apart from the others.
+        let may_run_twice = graph.gangs.of(live.task.task).is_none() && graph.profile_of(live.task.task).settings.may_speculate();
+        let watch = if may_run_twice { Watch::Until(self.next_look(index)) } else { Watch::No };
         self.set_watch(index, watch);
     }
 

@@ -1,5 +1,6 @@
 //! One task: its state and what is known of it.
 
+use crate::fan::FAN_BYTES_MIN;
 use crate::small_set::SmallSet;
 use wasm_tasks_protocol::ids::TaskIndex;
 use wasm_tasks_protocol::time::Time;
@@ -163,6 +164,11 @@ impl Task {
     /// Bytes of the result, where there is one.
     pub(crate) fn size(&self) -> u64 {
         if let State::Done { size, .. } = self.state { size } else { 0 }
+    }
+
+    /// Whether several workers have its result, and it is large.
+    pub(crate) fn has_large_copies(&self) -> bool {
+        matches!(&self.state, State::Done { size, holders: SmallSet::Many(_), .. } if *size >= FAN_BYTES_MIN)
     }
 
     /// Its live attempts, as a set of its own.

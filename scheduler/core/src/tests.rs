@@ -3,6 +3,7 @@
 mod delegations;
 mod drains;
 mod failures;
+mod fans;
 mod fragments;
 mod gangs;
 mod hints;

@@ -108,6 +108,7 @@ impl Actor {
                 FromClient::ReleaseOutputs { graph, outputs } => self.on_outputs_released(session, graph, &outputs),
                 FromClient::Bind(graph) => self.on_bind(session, graph),
                 FromClient::CancelTasks { graph, tasks } => self.event(Event::TasksCancelled { graph, tasks }),
+                FromClient::Replicate { graph, tasks, copies } => self.event(Event::ReplicasWanted { graph, tasks, copies }),
                 FromClient::Ask { number, query } => self.on_question(session, number, query),
                 FromClient::DrainWorkers { number, workers, within, gives_up } => {
                     self.on_drain_asked(session, number, &workers, within, gives_up);

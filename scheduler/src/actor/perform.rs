@@ -286,7 +286,7 @@ fn assignment_bytes(assignment: &Assignment) -> usize {
     let input = |input: &Input| match &input.source {
         InputSource::Inline(bytes) => 16 + bytes.len(),
         InputSource::At(workers) => 16 + 10 * workers.len(),
-        InputSource::Pending(_) => 26,
+        InputSource::Pending(_) | InputSource::Later => 26,
     };
     64 + assignment.args.len() + assignment.inputs.iter().map(input).sum::<usize>()
 }
@@ -304,6 +304,7 @@ fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
         InputAt::Shell => InputSource::Inline(inline(graph, input.task)),
         InputAt::Workers(workers) => InputSource::At(workers.clone()),
         InputAt::Pending(attempt) => InputSource::Pending(*attempt),
+        InputAt::Later => InputSource::Later,
     };
     Input { task: input.task, size: input.size, source }
 }

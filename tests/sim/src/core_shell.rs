@@ -2,6 +2,7 @@
 //! `scheduler/src/actor` makes, without connections and clients.
 
 mod brief;
+mod copies;
 
 use self::brief::brief;
 use crate::coverage::Coverage;
@@ -589,6 +590,7 @@ fn wire_input(graph: &ShellGraph, input: &AssignedInput) -> Input {
         }
         InputAt::Workers(workers) => InputSource::At(workers.clone()),
         InputAt::Pending(attempt) => InputSource::Pending(*attempt),
+        InputAt::Later => InputSource::Later,
     };
     Input { task: input.task, size: input.size, source }
 }

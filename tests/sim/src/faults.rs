@@ -23,6 +23,8 @@ pub enum Fault {
     LetGo(GraphId),
     /// The only worker that the scheduler knows to have a result ends, when another has it too and the word of that is on its way.
     CrashHolder,
+    /// A client wants copies of a graph's results.
+    WantCopies(GraphId),
     /// From now on nothing goes wrong any more.
     Heal,
 }
@@ -36,6 +38,11 @@ pub(crate) fn strike(world: &mut ScenarioWorld, fault: Fault) {
         Fault::Kind(kind) => kind,
         Fault::Extend(graph) => {
             world.scheduler.on_extended(world.now, graph);
+            return world.wake_scheduler();
+        }
+        Fault::WantCopies(graph) => {
+            let pick = world.random.bits();
+            world.scheduler.want_copies(world.now, graph, pick);
             return world.wake_scheduler();
         }
         Fault::LetGo(graph) => {

@@ -113,7 +113,7 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
 fn join_some(random: &mut Random, world: &mut ScenarioWorld, least: u64) {
     for _ in 0..random.between(least, 4) {
         let offer = draw::offer(random);
-        let speed = if random.chance(200) { 0.3 } else { 1.0 };
+        let speed = if random.chance(300) { *random.pick(&[0.3, 0.05]).expect("it has elements") } else { 1.0 };
         world.join(&offer, speed);
     }
 }
@@ -134,6 +134,9 @@ fn anything(random: &mut Random, world: &mut ScenarioWorld) {
         }
         for _ in 0..random.below(6).saturating_sub(3) {
             world.plan_fault(at + Duration(random.below(length.clamp(1, 2_000_000))), Fault::LetGo(id));
+        }
+        for _ in 0..random.below(8).saturating_sub(5) {
+            world.plan_fault(at + Duration(random.below(length.clamp(1, 2_000_000))), Fault::WantCopies(id));
         }
         world.submit(at, id, Arc::new(work));
     }

@@ -67,7 +67,7 @@ impl WorkerCore {
         for input in task.inputs {
             let value = match input.source {
                 InputSource::Inline(value) => InputValue::Inline(value),
-                source @ (InputSource::At(_) | InputSource::Pending(_)) => {
+                source @ (InputSource::At(_) | InputSource::Pending(_) | InputSource::Later) => {
                     let result = self.result_of(graph, input.task);
                     self.results[result].users += 1;
                     sources.push((result, source, input.size));

@@ -51,6 +51,9 @@ impl WorkerCore {
                     let from = self.fetches.in_flight[fetch].from.0;
                     reasons.push(format!("the result of task {task} is being fetched from worker {from}"));
                 }
+                Arrival::Promised => {
+                    reasons.push(format!("the result of task {task} is given to others first; the scheduler will say when"))
+                }
                 Arrival::Missing => reasons.push(format!("nobody gave the result of task {task}; the scheduler was asked")),
             }
         }

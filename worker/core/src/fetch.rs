@@ -7,7 +7,7 @@ use crate::{ResultId, WorkerCore};
 use bytes::Bytes;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use wasm_tasks_protocol::ids::WorkerId;
+use wasm_tasks_protocol::ids::{TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::Priority;
 
 /// The kind of [`FetchId`].
@@ -38,6 +38,16 @@ impl Fetches {
     }
 }
 
+/// Where a holder stands among others for one worker and one result: workers do not all ask the same one
+/// (Thaler, Ravishankar, "Using name-based mappings to increase hit rates", 1998).
+fn spread(me: u64, holder: WorkerId, task: TaskIndex) -> u64 {
+    // SplitMix64's finaliser.
+    let mut mixed = me.rotate_left(32) ^ holder.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(task.0);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 impl WorkerCore {
     pub(crate) fn queue_fetch(&mut self, result: ResultId, priority: Priority) {
         self.results[result].arrival = Arrival::Queued;
@@ -58,7 +68,9 @@ impl WorkerCore {
                 return;
             }
             self.fetches.queue.pop();
-            let load = |worker: &WorkerId| self.fetches.by_peer.get(worker).copied().unwrap_or(0);
+            let me = self.me.map_or(0, |me| me.0);
+            let load =
+                |worker: &WorkerId| (self.fetches.by_peer.get(worker).copied().unwrap_or(0), spread(me, *worker, entry.task));
             let holder = entry.holders.iter().filter(|holder| !entry.tried.contains(holder)).min_by_key(|holder| load(holder));
             match holder.copied() {
                 Some(from) => self.start_fetch(result, from, out),

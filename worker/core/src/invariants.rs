@@ -93,6 +93,7 @@ impl WorkerCore {
                     assert!(!is_awaited || entry.producers > 0, "somebody makes what is awaited and not fetched");
                 }
                 Arrival::Queued | Arrival::Missing => {}
+                Arrival::Promised => assert!(!entry.is_ordered, "what was ordered is fetched"),
             }
             assert!(!entry.is_wanted || entry.arrival == Arrival::Held, "the scheduler counts on what is here");
         }

@@ -32,6 +32,8 @@ pub(crate) enum Arrival {
     InFlight(FetchId),
     /// The scheduler was told that nobody gave it.
     Missing,
+    /// The scheduler will say when it is to be fetched.
+    Promised,
 }
 
 /// What is known of a result.
@@ -107,6 +109,11 @@ impl WorkerCore {
                     }
                 } else if !entry.is_on_its_way() {
                     self.queue_fetch(result, priority);
+                }
+            }
+            InputSource::Later => {
+                if matches!(entry.arrival, Arrival::Idle | Arrival::Missing) {
+                    entry.arrival = Arrival::Promised;
                 }
             }
             InputSource::At(holders) => {
@@ -199,7 +206,7 @@ impl WorkerCore {
                 self.forget_fetch(fetch);
                 out.perform.push(Action::CancelFetch(fetch));
             }
-            Arrival::Idle | Arrival::Queued | Arrival::Missing => {}
+            Arrival::Idle | Arrival::Queued | Arrival::Missing | Arrival::Promised => {}
         }
     }
 }

@@ -28,6 +28,18 @@ pub(crate) struct Link {
     purge_at: usize,
 }
 
+impl Link {
+    /// When everything that others were told to get from it will have gone.
+    pub(crate) fn up_free(&self) -> Time {
+        self.up_free
+    }
+
+    /// When a result that is on its way should be there.
+    pub(crate) fn comes_at(&self, result: TaskId) -> Option<Time> {
+        self.coming.get(&result).copied()
+    }
+}
+
 /// Microseconds that bytes take.
 pub(crate) fn micros(bytes: u64, bandwidth: u64) -> u64 {
     (bytes as f64 * 1e6 / bandwidth.max(1) as f64) as u64
@@ -46,6 +58,8 @@ pub(crate) struct Inputs {
     sources: ByWorker,
     /// The inputs that are booked when they move: the task, its holder that would be asked, bytes.
     each: Vec<(TaskId, u32, u64)>,
+    /// Inputs that would come from a worker which does not have them yet, and when it could begin to give them.
+    relayed: Vec<(TaskId, u32, u64, Time)>,
 }
 
 /// Sums for some workers.
@@ -102,10 +116,14 @@ impl SchedulerCore {
             let bytes = graph.input_bytes(id.task, position, *size);
             inputs.total += bytes;
             holders.as_slice().iter().for_each(|holder| inputs.at.add(*holder, bytes));
-            let source = holders.as_slice().iter().min_by_key(|holder| self.worker(WorkerIndex(**holder)).link.up_free);
-            let source = *source.expect("a result that is not with the shell has a holder");
-            inputs.sources.add(source, bytes);
-            inputs.each.push((TaskId { graph: id.graph, task: *input }, source, bytes));
+            let result = TaskId { graph: id.graph, task: *input };
+            let (source, at) = self.first_source(result, holders.as_slice());
+            if holders.contains(source) {
+                inputs.sources.add(source, bytes);
+            } else {
+                inputs.relayed.push((result, source, bytes, at));
+            }
+            inputs.each.push((result, source, bytes));
         }
         inputs
     }
@@ -114,6 +132,7 @@ impl SchedulerCore {
         inputs.at.clear();
         inputs.sources.clear();
         inputs.each.clear();
+        inputs.relayed.clear();
         (inputs.total, inputs.has_remote) = (0, false);
         self.inputs = inputs;
     }
@@ -140,7 +159,11 @@ impl SchedulerCore {
         let up = inputs.sources.iter().filter(|(source, _)| *source != index.0).map(|(source, bytes)| {
             self.worker(WorkerIndex(source)).link.up_free.since(self.now).0 + micros(bytes.min(missing), self.bandwidth)
         });
-        (arrival.max(down).max(up.max().unwrap_or(0)) + worker.round_trip().0, missing)
+        let relayed = inputs.relayed.iter().filter(|(input, source, ..)| {
+            *source != index.0 && !worker.link.coming.contains_key(input) && !self.holds(*input, index)
+        });
+        let relayed = relayed.map(|(_, _, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth)).max();
+        (arrival.max(down).max(up.max().unwrap_or(0)).max(relayed.unwrap_or(0)) + worker.round_trip().0, missing)
     }
 
     /// Books the inputs of a task that is being assigned on the links. Returns the microseconds until it can start.
@@ -156,11 +179,12 @@ impl SchedulerCore {
                 continue;
             }
             let length = Duration(micros(*bytes, self.bandwidth));
+            let ready = inputs.relayed.iter().find(|(relayed, ..)| relayed == input).map_or(now, |(.., at)| *at);
             let down = &mut self.worker_mut(index).link.down_free;
             *down = (*down).max(now) + length;
             let down = *down;
             let up = &mut self.worker_mut(WorkerIndex(*source)).link.up_free;
-            *up = (*up).max(now) + length;
+            *up = (*up).max(ready) + length;
             let at = down.max(*up);
             let link = &mut self.worker_mut(index).link;
             link.coming.insert(*input, at);

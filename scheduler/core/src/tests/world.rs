@@ -180,6 +180,7 @@ impl World {
                             workers.iter().map(|w| w.0.to_string()).collect::<Vec<_>>().join("+")
                         ),
                         InputAt::Pending(_) => format!("{} pending", input.task.0),
+                        InputAt::Later => format!("{} later", input.task.0),
                     })
                     .collect();
                 let inputs = if inputs.is_empty() { String::new() } else { format!(" ({})", inputs.join(", ")) };

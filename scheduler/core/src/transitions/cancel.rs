@@ -64,6 +64,7 @@ impl SchedulerCore {
             self.cancel(index, out);
         }
         self.forget_held(index);
+        self.fans.forget_graph(index);
         self.graph_ids.remove(&graph);
         self.drains.note_graph(index);
         if let Some(at) = self.graph(index).deadline {

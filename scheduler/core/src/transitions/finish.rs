@@ -106,6 +106,7 @@ impl SchedulerCore {
         worker.account(self.queues.key(shape), false);
         worker.memory.end(ended.memory_bytes, worker.attempts.is_empty());
         self.stragglers.forget(index, &ended);
+        self.leave_fans(index, &ended);
         self.reindex(ended.worker);
         if let State::Assigned(attempts) = &mut self.graph_mut(graph).task_mut(task).state {
             attempts.remove(index);

@@ -58,6 +58,7 @@ impl SchedulerCore {
             self.on_attempt_orphaned(attempt, waiting.contains(&attempt), index, out);
         }
         self.end_drain(index);
+        self.fans.on_worker_lost(index);
         self.fleet_slots_milli -= self.worker(index).plan.slots_milli;
         self.workers[index.0 as usize] = None;
         self.vacant_workers.insert(index.0);
@@ -100,6 +101,7 @@ impl SchedulerCore {
             return false;
         }
         self.drains.note(id);
+        self.fans.on_copy_lost(id, worker);
         true
     }
 
@@ -107,6 +109,7 @@ impl SchedulerCore {
     fn on_result_lost(&mut self, id: TaskId, out: &mut Actions) {
         self.change(id, State::Idle);
         self.counters.recomputed += 1;
+        self.end_fan(id, out);
         for position in 0..self.graph(id.graph).dependents(id.task).len() {
             let dependent = TaskId { graph: id.graph, task: self.graph(id.graph).dependents(id.task)[position] };
             let task = self.graph_mut(id.graph).task_mut(dependent.task);
@@ -165,7 +168,17 @@ impl SchedulerCore {
             return;
         }
         match self.input(id, input, worker) {
-            Some(input) => {
+            Some(mut input) => {
+                let position = self.graph(id.graph).dependencies(id.task).iter().position(|known| *known == input.task);
+                if let InputAt::Workers(holders) = &input.at
+                    && self.is_given_on(id, position.expect("it was looked for above"), input.size)
+                    && !holders.contains(&self.worker(worker).id)
+                {
+                    input.at = self.join_fan(source, worker, index);
+                }
+                if input.at == InputAt::Later {
+                    return;
+                }
                 let worker = self.worker(worker).id;
                 out.push(Action::UpdateInput { worker, attempt: number, input, graph: id.graph });
             }
@@ -215,6 +228,10 @@ impl SchedulerCore {
                         self.count_held(index, TaskId { graph, task }, size, true);
                     }
                     self.drains.note(TaskId { graph, task });
+                    self.fans.on_arrived(TaskId { graph, task }, index);
+                    if self.graph(graph).task(task).has_large_copies() {
+                        self.fans.note_surplus(TaskId { graph, task });
+                    }
                 }
                 State::Idle
                 | State::Waiting

@@ -94,6 +94,9 @@ impl SchedulerCore {
                 input.needed -= 1;
                 let input = TaskId { graph: id.graph, task: dependency };
                 if !self.is_unneeded(input) {
+                    if self.graph(id.graph).task(dependency).has_large_copies() {
+                        self.fans.note_surplus(input);
+                    }
                     continue;
                 }
                 if self.graph(id.graph).task(dependency).is_done() {
@@ -118,6 +121,7 @@ impl SchedulerCore {
             if is_inline {
                 out.push(Action::ReleaseInline(id));
             }
+            self.fans.forget(id);
             self.change(id, State::Idle);
         }
     }

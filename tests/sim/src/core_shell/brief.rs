@@ -9,6 +9,7 @@ pub(super) fn brief(event: &Event) -> String {
         Event::GraphExtended { graph, plan } => format!("GraphExtended {graph} by {} tasks", plan.functions.len()),
         Event::OutputsReleased { .. }
         | Event::GraphCancelled(_)
+        | Event::ReplicasWanted { .. }
         | Event::TasksCancelled { .. }
         | Event::GraphReleased(_)
         | Event::WorkerJoined { .. }
