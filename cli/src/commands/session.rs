@@ -41,6 +41,7 @@ enum Order {
     Append(Bytes),
     Release(Vec<u32>),
     Cancel(Vec<TaskIndex>),
+    Replicate(Vec<TaskIndex>, Option<u32>),
     Fetch(u32),
     Publish(String),
 }
@@ -93,6 +94,7 @@ async fn obey(client: &Client, growing: &Growing, order: Order, out: &blocking::
         }
         Order::Release(outputs) => growing.release(outputs).await?,
         Order::Cancel(tasks) => growing.cancel(tasks).await?,
+        Order::Replicate(tasks, copies) => growing.replicate(tasks, copies).await?,
         Order::Fetch(position) => {
             let (growing, out) = (growing.clone(), out.clone());
             tokio::spawn(async move {
@@ -263,6 +265,10 @@ fn read_order(frame: &Bytes) -> Result<Order, BadFrame> {
         ("append", 1) => Order::Append(frame.slice_ref(reader.bin()?)),
         ("release", 1) => Order::Release(read_positions(&mut reader)?),
         ("cancel", 1) => Order::Cancel(read_positions(&mut reader)?.into_iter().map(TaskIndex).collect()),
+        ("replicate", 1 | 2) => {
+            let tasks = read_positions(&mut reader)?.into_iter().map(TaskIndex).collect();
+            Order::Replicate(tasks, if reader.is_empty() { None } else { Some(read_position(&mut reader)?) })
+        }
         ("fetch", 1) => Order::Fetch(read_position(&mut reader)?),
         ("publish", 1) => Order::Publish(reader.str()?.to_owned()),
         (kind, values) => return Err(BadFrame::Unknown(kind.chars().take(80).collect(), values)),

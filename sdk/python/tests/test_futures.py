@@ -165,6 +165,20 @@ def test_scattered_values(client, calc):
     assert client.scatter({"a": 1})["a"].result() == 1
 
 
+def test_results_are_copied_on_request(client, calc):
+    numbers = client.submit(calc.range, 0, 200_000)
+    client.replicate([numbers])
+    client.replicate([numbers, client.scatter(5)], n=2)
+    assert client.submit(calc.sum, numbers).result(PATIENCE) == sum(range(200_000))
+    with pytest.raises(TaskFailed):
+        client.replicate([client.submit(calc.div, 1, 0)])
+    with pytest.raises(ValueError, match="at least 1"):
+        client.replicate([numbers], n=0)
+    with Client(slots=1) as other:
+        with pytest.raises(GraphError, match="another client"):
+            other.replicate([numbers])
+
+
 def test_futures_are_of_one_client(client, calc):
     x = client.submit(calc.neg, 1)
     with Client(slots=1) as other:

@@ -82,6 +82,24 @@ class Client:
             return {name: self._scatter(value, type) for name, value in values.items()}
         return self._scatter(values, type)
 
+    def replicate(self, futures: Iterable[Future], n: Optional[int] = None) -> None:
+        """Copies results to `n` workers, or to all that are there, before calls need them everywhere.
+
+        Waits until the futures are done, and raises what the first that failed raises; not until the copies are there.
+        Whoever got one gives it on. Results of 4 KiB at most travel with the calls that need them, and scattered values
+        are with the scheduler, from which each worker fetches them once; neither is copied.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n < 1 << 32):
+            raise ValueError(f"`n` is how many workers should have a copy, at least 1, not {n!r}")
+        futures = list(futures)
+        for future in futures:
+            if future._session is not self._session:
+                raise GraphError("bad-value", f"the future `{future.key}` is another client's")
+            error = future.exception()
+            if error is not None:
+                raise error
+        self._session.replicate([future for future in futures if future._data is None], n)
+
     def publish(self, name: str) -> None:
         """Keeps the results of all futures that are alive now, and that come, under a name.
 

@@ -83,6 +83,15 @@ class Session:
             if future._output is not None and self._end is None:
                 self._send(["cancel", [future._task]])
 
+    def replicate(self, futures: List[Future], copies: Optional[int]) -> None:
+        """Has results copied to other workers. The futures are done."""
+        with self._lock:
+            if self._end is not None:
+                raise self._end
+            tasks = [future._task for future in futures if future._output is not None]
+            if tasks:
+                self._send(["replicate", tasks] + ([] if copies is None else [copies]))
+
     def keep(self, future: Future) -> None:
         """Keeps a future that nobody may hold, until it is done."""
         self._kept.add(future)

@@ -127,6 +127,17 @@ impl Growing {
         self.inner.client.inner.connection.send(FromClient::CancelTasks { graph: self.inner.graph, tasks }).await
     }
 
+    /// Copies the results of tasks that are done to so many workers, for what will need them everywhere; none: to all that
+    /// are there now. Whoever got one gives it on, so that many have it in the time of a few transfers. Small results are with
+    /// the scheduler, which sends them along, and are not copied.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn replicate(&self, tasks: Vec<TaskIndex>, copies: Option<u32>) -> Result<(), ClientError> {
+        let copies = copies.unwrap_or(u32::MAX);
+        self.inner.client.inner.connection.send(FromClient::Replicate { graph: self.inner.graph, tasks, copies }).await
+    }
+
     /// The value of an output that is [stored](OutputResult::Stored).
     ///
     /// # Errors
