@@ -21,6 +21,7 @@ pub(super) fn brief(event: &Event) -> String {
         | Event::DrainWorker { .. }
         | Event::ReplicasMissing { .. }
         | Event::WorkerMeasured { .. }
+        | Event::BytesFetched { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptFailed { .. }
         | Event::AttemptDelegated { .. }
