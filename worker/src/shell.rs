@@ -207,7 +207,8 @@ impl<R: Runner> Shell<R> {
                 {
                     *entry = None;
                 }
-                self.feed(Event::FetchEnded { fetch, value });
+                let bytes = value.as_ref().map_or(0, |value| value.len() as u64);
+                self.feed(Event::FetchEnded { fetch, value, bytes });
             }
             Message::DataLoaded { graph, position, result } => self.feed(Event::DataLoaded { graph, position, result }),
             Message::ComponentLoaded { component, result } => {

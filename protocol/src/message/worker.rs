@@ -266,6 +266,13 @@ pub enum FromWorker {
     },
     /// An attempt that ended in tasks which it wrote.
     AttemptDelegated(AttemptDelegated),
+    /// How fast results of other workers came, since a time when none was on its way.
+    BytesFetched {
+        /// Bytes that came.
+        bytes: u64,
+        /// How long that took.
+        took: Duration,
+    },
 }
 
 /// A result that a worker now holds.

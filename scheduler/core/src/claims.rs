@@ -13,6 +13,9 @@ const MEMORY_MAX: u64 = 1 << 50;
 const AMOUNT_MAX: u64 = u32::MAX as u64 * 1_000;
 /// A year: longer than any attempt may take.
 const RUN_MAX: Duration = Duration(366 * 24 * 3_600 * 1_000_000);
+/// Bytes a second: slower links are of no use, and faster ones make no difference.
+const BANDWIDTH_MIN: u64 = 64 << 10;
+const BANDWIDTH_MAX: u64 = 16 << 30;
 /// A minute: links with a longer round trip are not kept.
 const ROUND_TRIP_MAX: Duration = Duration(60_000_000);
 
@@ -24,6 +27,11 @@ pub(crate) fn size(claimed: u64) -> u64 {
 /// Bytes of memory.
 pub(crate) fn memory_bytes(claimed: u64) -> u64 {
     claimed.min(MEMORY_MAX)
+}
+
+/// Bytes a second that came.
+pub(crate) fn bandwidth(bytes: u64, took: Duration) -> u64 {
+    ((bytes as f64 * 1e6 / took.0.max(1) as f64) as u64).clamp(BANDWIDTH_MIN, BANDWIDTH_MAX)
 }
 
 /// Wall time of an attempt.

@@ -101,8 +101,11 @@ pub struct SchedulerCore {
     pub(crate) deadlines: BTreeSet<(Time, GraphIndex)>,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
-    /// Bytes a second that links carry, as far as it is known.
+    /// Bytes a second that links are taken to carry of which too little was measured.
     pub(crate) bandwidth: u64,
+    pub(crate) rates: crate::placement::Rates<{ crate::placement::FLEET_RATES_KEPT }>,
+    /// What tasks take over what is foreseen of them, at all workers.
+    pub(crate) pace: crate::pace::Pace,
     /// Where inputs of the task that is being placed are.
     pub(crate) inputs: crate::placement::Inputs,
     pub(crate) now: Time,
@@ -139,6 +142,8 @@ impl SchedulerCore {
             is_unsettled: false,
             inputs: crate::placement::Inputs::default(),
             bandwidth: crate::placement::BANDWIDTH_GUESS,
+            rates: crate::placement::Rates::default(),
+            pace: crate::pace::Pace::default(),
             now: Time::default(),
         }
     }
@@ -178,6 +183,11 @@ impl SchedulerCore {
                     self.worker_mut(worker).plan.round_trip = claims::round_trip(round_trip);
                     self.reindex(worker);
                 }
+            }
+            Event::BytesFetched { worker, bytes, took } => {
+                self.on_bytes_fetched(worker, bytes, took);
+                // It frees nothing.
+                return;
             }
             Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline } => {
                 let (size, run) = (claims::size(size), claims::run(run));

@@ -109,6 +109,15 @@ pub enum Event {
         /// The round trip.
         round_trip: Duration,
     },
+    /// A worker says how fast results of others came to it.
+    BytesFetched {
+        /// The worker.
+        worker: WorkerId,
+        /// Bytes that came while something was on its way all the time.
+        bytes: u64,
+        /// How long that took.
+        took: Duration,
+    },
     /// An attempt ended well; its result is at the worker.
     AttemptFinished {
         /// Who says so.

@@ -4,6 +4,7 @@ use crate::dense_set::DenseSet;
 use crate::dependents::Dependents;
 use crate::event::{Expected, GraphPlan};
 use crate::gang::Gangs;
+use crate::lengths::{self, Lengths};
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::ranks::{bounded_order, planned_order};
 use crate::task::{GraphIndex, NONE, State, Task};
@@ -52,6 +53,8 @@ pub struct FunctionStatistics {
     pub memory_peak_bytes: u64,
     /// Exponential moving average of the wall time, in microseconds.
     pub mean_us: Option<f64>,
+    /// The same by how much tasks are given.
+    pub(crate) lengths: Lengths,
     /// Attempts whose length was foreseen.
     pub(crate) foreseen: u64,
     /// How far they were off, as parts of what was foreseen: an exponential moving average.
@@ -306,6 +309,17 @@ impl Graph {
         (new.is_output, new.is_announced) = (is_output, is_announced);
     }
 
+    /// Finds out how much a task is given, if its inputs are all done.
+    pub(crate) fn classify(&mut self, task: TaskIndex) {
+        if self.task(task).input_class != lengths::UNKNOWN || self.task(task).missing > 0 {
+            return;
+        }
+        let inputs = self.dependencies(task).iter().enumerate();
+        let bytes = inputs.map(|(position, input)| self.input_bytes(task, position, self.task(*input).size()));
+        let class = lengths::class_of(bytes.fold(0, u64::saturating_add));
+        self.task_mut(task).input_class = class;
+    }
+
     pub(crate) fn dependents(&self, task: TaskIndex) -> &[TaskIndex] {
         self.dependents.of(task)
     }
@@ -394,6 +408,7 @@ fn idle_task(plan: &GraphPlan, position: usize, rank: u32) -> Task {
         home: NONE,
         function: plan.functions[position],
         profile: plan.task_settings[position],
+        input_class: crate::lengths::UNKNOWN,
         attempts: 0,
         retries: 0,
         faults: 0,

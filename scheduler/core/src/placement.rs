@@ -9,7 +9,7 @@ mod steal;
 mod timeline;
 mod ways;
 
-pub(crate) use link::{BANDWIDTH_GUESS, Inputs, Link};
+pub(crate) use link::{BANDWIDTH_GUESS, FLEET_RATES_KEPT, Inputs, Link, Rates};
 pub(crate) use timeline::Stretch;
 
 use crate::action::{Action, Actions, InputAt};
@@ -244,7 +244,7 @@ impl SchedulerCore {
             }
         }
         let round_trip = if moved { self.worker(worker).round_trip().0 } else { 0 };
-        round_trip + link::micros(bytes, self.bandwidth)
+        round_trip + link::micros(bytes, self.bandwidth_of(worker))
     }
 
     pub(crate) fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {
@@ -253,7 +253,7 @@ impl SchedulerCore {
             let input = |task: &_| self.input(id, *task, worker).expect("a placed task's inputs exist or are made there");
             graph.dependencies(id.task).iter().map(input).collect()
         };
-        let expected_us = self.length_or_guess_us(id).min(u64::from(u32::MAX)) as u32;
+        let expected_us = self.length_at_us(id, worker).min(u64::from(u32::MAX)) as u32;
         let starts = self.now + Duration(self.book(id, worker, way.shape));
         let graph = self.graph(id.graph);
         let priority = graph.priority(id.task);

@@ -133,6 +133,8 @@ pub(crate) struct Task {
     pub(crate) function: u32,
     /// Position in the graph's profiles.
     pub(crate) profile: u32,
+    /// How many bytes it is given, once that is known: see [`crate::lengths`].
+    pub(crate) input_class: u8,
     pub(crate) attempts: u16,
     /// Retries for reasons of its own.
     pub(crate) retries: u8,

@@ -1,5 +1,6 @@
 //! Scripts of events against compact answers, and random runs against the invariants.
 
+mod careful;
 mod delegations;
 mod drains;
 mod failures;

@@ -42,6 +42,8 @@ impl SchedulerCore {
         if graph.task(id.task).missing > 0 {
             return;
         }
+        self.graph_mut(id.graph).classify(id.task);
+        let graph = self.graph(id.graph);
         let (shape, priority) = (graph.profile_of(id.task).shape, graph.priority(id.task));
         let gang = graph.gangs.of(id.task).map(|gang| TaskId { graph: id.graph, task: gang.first() });
         if graph.task(id.task).state == State::Waiting {

@@ -3,6 +3,7 @@
 use crate::event::WorkerPlan;
 use crate::held::HeldResults;
 use crate::memory::MemoryUse;
+use crate::pace::Pace;
 use crate::placement::reserve::Hold;
 use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
@@ -54,6 +55,7 @@ pub(crate) struct Worker {
     pub(crate) hold: Option<Hold>,
     /// Transfers to it and from it.
     pub(crate) link: Link,
+    pub(crate) pace: Pace,
     /// What this round of placement keeps free of it, for tasks that are not sent yet.
     pub(crate) plans: Vec<Stretch>,
 }
@@ -78,6 +80,7 @@ impl Worker {
             held: HeldResults::default(),
             hold: None,
             link: Link::default(),
+            pace: Pace::default(),
             plans: Vec::new(),
         }
     }

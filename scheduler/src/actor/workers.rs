@@ -63,6 +63,7 @@ impl Actor {
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
                 FromWorker::MemoryShort(is_paused) => self.event(Event::WorkerPaused { worker, is_paused }),
                 FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
+                FromWorker::BytesFetched { bytes, took } => self.event(Event::BytesFetched { worker, bytes, took }),
                 FromWorker::ReplicasMissing { graph, tasks } => self.event(Event::ReplicasMissing { worker, graph, tasks }),
             }
         }

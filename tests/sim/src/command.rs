@@ -62,6 +62,9 @@ pub(crate) struct Command {
     /// Workers and their slots
     #[arg(long, value_name = "WORKERSxSLOTS", default_value = "8x4", value_parser = cluster)]
     cluster: (u32, u32),
+    /// Workers among them that are slower, and how fast they are beside the others
+    #[arg(long, value_name = "WORKERSxSPEED", default_value = "0x1", value_parser = slow)]
+    slow: (u32, f64),
     /// How transfers share the network
     #[arg(long, value_enum, default_value = "maxmin")]
     netmodel: Model,
@@ -107,7 +110,7 @@ impl Command {
                     Model::Simple => NetModel::Simple,
                     Model::Maxmin => NetModel::MaxMin,
                 };
-                let cluster = Cluster { workers, slots, model, bandwidth: self.bandwidth };
+                let cluster = Cluster { workers, slots, model, bandwidth: self.bandwidth, slow: self.slow };
                 let estimates = match self.estimates {
                     Known::Exact => Estimates::Exact,
                     Known::Mean => Estimates::Mean,
@@ -126,6 +129,14 @@ fn cluster(text: &str) -> Result<(u32, u32), String> {
     numbers
         .filter(|(workers, slots)| (1..=100_000).contains(workers) && (1..=1_000).contains(slots))
         .ok_or_else(|| "say it as `8x4`: workers, slots of each".to_owned())
+}
+
+/// `4x0.25`.
+fn slow(text: &str) -> Result<(u32, f64), String> {
+    let numbers = text.split_once('x').and_then(|(workers, speed)| Some((workers.parse().ok()?, speed.parse().ok()?)));
+    numbers
+        .filter(|(_, speed)| (0.001..=1_000.0).contains(speed))
+        .ok_or_else(|| "say it as `4x0.25`: workers, their speed".to_owned())
 }
 
 /// `128MiB`, `1GiB`, `125000000`; a whole number above 0.

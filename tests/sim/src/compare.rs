@@ -11,7 +11,7 @@ use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::GraphId;
 use wasm_tasks_protocol::time::Duration;
 
-/// A cluster of equal workers.
+/// A cluster of workers that are equal, but for those that are slower.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster {
     /// How many.
@@ -22,6 +22,8 @@ pub struct Cluster {
     pub model: NetModel,
     /// Bytes a second each way.
     pub bandwidth: u64,
+    /// How many of the workers are slower, and how fast these are beside the others.
+    pub slow: (u32, f64),
 }
 
 /// What a run took.
@@ -75,8 +77,8 @@ fn run<S: Scheduler>(work: &Arc<Work>, cluster: &Cluster, scheduler: S, seed: u6
     let mut world: World<S, ()> = World::new(cluster.settings(), scheduler, seed);
     let round_trip = Duration(2 * WorldSettings::default().latency.0);
     let offer = Offer::of_slots(cluster.slots, round_trip);
-    for _ in 0..cluster.workers {
-        world.join(&offer, 1.0);
+    for worker in 0..cluster.workers {
+        world.join(&offer, if worker < cluster.slow.0 { cluster.slow.1 } else { 1.0 });
     }
     world.submit(Time(0), GraphId([1; 16]), Arc::clone(work));
     while world.graphs.is_empty() || !world.scheduler.is_finished() {

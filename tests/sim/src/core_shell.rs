@@ -512,6 +512,7 @@ impl Scheduler for CoreShell {
                 self.promises.on_drain(worker, false);
                 self.event(now, Event::WorkerDraining { worker, within });
             }
+            FromWorker::BytesFetched { bytes, took } => self.event(now, Event::BytesFetched { worker, bytes, took }),
             FromWorker::ReplicasMissing { graph, tasks } => {
                 self.promises.on_ungettable(graph, &tasks);
                 self.event(now, Event::ReplicasMissing { worker, graph, tasks });

@@ -234,6 +234,7 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
         | FromWorker::ReplicasMissing { .. }
         | FromWorker::Draining { .. }
         | FromWorker::MemoryShort(_)
+        | FromWorker::BytesFetched { .. }
         | FromWorker::Heartbeat { .. }
         | FromWorker::Leaving => false,
     }

@@ -394,6 +394,7 @@ impl Scheduler for Reference {
             | FromWorker::Leaving
             | FromWorker::Draining { .. }
             | FromWorker::MemoryShort(_)
+            | FromWorker::BytesFetched { .. }
             | FromWorker::ReplicasMissing { .. } => {}
         }
     }

@@ -482,7 +482,8 @@ impl<S: Scheduler, F> World<S, F> {
             return;
         }
         if let Some(process) = self.workers.get_mut(&fetch.by) {
-            process.feed(self.now, Event::FetchEnded { fetch: fetch.fetch, value });
+            let bytes = if value.is_some() { fetch.bytes } else { 0 };
+            process.feed(self.now, Event::FetchEnded { fetch: fetch.fetch, value, bytes });
             self.dirty.insert(fetch.by);
         }
     }

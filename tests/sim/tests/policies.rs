@@ -12,7 +12,7 @@ use wasm_tasks_sim::work::{Work, WorkTask};
 const MIB: u64 = 1 << 20;
 
 fn cluster(workers: u32, slots: u32) -> Cluster {
-    Cluster { workers, slots, model: NetModel::MaxMin, bandwidth: 100 * MIB }
+    Cluster { workers, slots, model: NetModel::MaxMin, bandwidth: 100 * MIB, slow: (0, 1.0) }
 }
 
 fn work(tasks: &[(f64, u64, &[u32])]) -> Arc<Work> {
@@ -93,6 +93,23 @@ fn simple_transfers_do_not_share() {
     network.start(Time(0), WorkerId(1), WorkerId(3), 100);
     assert_eq!(network.next_end(Time(0)), Some(Time(100)));
     assert_eq!(network.ended(Time(100)).len(), 2);
+}
+
+#[test]
+fn slow_workers_are_found_and_get_what_they_can_do() {
+    // 200 tasks of 1 s, and when all are done four chains of ten tasks of 5 s, at eight workers of which half take four times as
+    // long: 40 s and 50 s where the chains are at fast ones, and 40 s and 200 s where one of them is not.
+    let mut tasks: Vec<(f64, u64, &[u32])> = vec![(1.0, 0, &[]); 200];
+    let all: Vec<u32> = (0..200).collect();
+    tasks.push((0.1, 0, &all));
+    let needs: Vec<[u32; 1]> = (0..40).map(|at| [if at % 10 == 0 { 200 } else { 200 + at }]).collect();
+    tasks.extend(needs.iter().map(|needs| (5.0, 0, needs.as_slice())));
+    let work = work(&tasks);
+    let cluster = Cluster { slow: (4, 0.25), ..cluster(8, 1) };
+    let ours = compare::ours(&work, &cluster, Estimates::Exact, 1, None).makespan.as_secs_f64();
+    let others = [Policy::BLevelGt, Policy::WorkStealing].map(|policy| seconds(&work, &cluster, policy));
+    assert!(ours < 105.0, "{ours} s, where 91 s are needed, and others take {others:?} s");
+    assert!(others.iter().all(|other| ours < 0.8 * other), "{ours} s beside {others:?} s");
 }
 
 #[test]

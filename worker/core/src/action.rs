@@ -211,6 +211,13 @@ pub enum TimerName {
     Started,
 }
 
+/// Of a worker's memory, one part of so many may be results that are being fetched.
+const FETCH_PART: u64 = 8;
+/// But at least this many bytes, and at most so many. Simulated: where results have 300 MiB and each worker sends to several,
+/// a limit of 256 MiB leaves half of the links unused, because who waits for its share of a busy one asks no other.
+const FETCH_BYTES_LEAST: u64 = 64 << 20;
+const FETCH_BYTES_MOST: u64 = 1 << 30;
+
 /// What a worker is, for its core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreSettings {
@@ -248,7 +255,7 @@ impl CoreSettings {
             pause_above_bytes: memory_bytes / 5 * 4,
             pools: Vec::new(),
             fetches_max: 32,
-            fetch_bytes_max: 256 << 20,
+            fetch_bytes_max: (memory_bytes / FETCH_PART).clamp(FETCH_BYTES_LEAST, FETCH_BYTES_MOST),
             run_target: Duration(2_000),
             idle_components_max: 32,
         }

@@ -40,6 +40,8 @@ pub enum Event {
         fetch: FetchId,
         /// The typed encoding.
         value: Option<Bytes>,
+        /// Bytes that came for it.
+        bytes: u64,
     },
     /// A time that [`WorkerCore::next_timeout`](crate::WorkerCore::next_timeout) named has come.
     TimedOut,

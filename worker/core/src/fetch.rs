@@ -7,8 +7,9 @@ use crate::{ResultId, WorkerCore};
 use bytes::Bytes;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::{TaskIndex, WorkerId};
-use wasm_tasks_protocol::message::Priority;
+use wasm_tasks_protocol::message::{FromWorker, Priority};
 
 /// The kind of [`FetchId`].
 #[derive(Debug)]
@@ -23,6 +24,11 @@ pub(crate) struct Fetch {
     pub(crate) size: u64,
 }
 
+/// Of less than this it is the round trip that is measured, not the link.
+const MEASURED_BYTES_MIN: u64 = 1 << 20;
+/// While more is on its way, so many bytes are worth a word.
+const MEASURED_BYTES_OFTEN: u64 = 64 << 20;
+
 /// Fetches that run, and results that wait for one.
 pub(crate) struct Fetches {
     pub(crate) in_flight: Slab<FetchKind, Fetch>,
@@ -30,11 +36,35 @@ pub(crate) struct Fetches {
     pub(crate) by_peer: BTreeMap<WorkerId, u32>,
     /// May name results that came in another way meanwhile.
     queue: BinaryHeap<Reverse<(Priority, ResultId)>>,
+    /// Since when something is on its way all the time.
+    busy_since: Option<Time>,
+    /// What came since then, and how much of it was told.
+    came_bytes: u64,
+    told_bytes: u64,
 }
 
 impl Fetches {
     pub(crate) const fn new() -> Fetches {
-        Fetches { in_flight: Slab::new(), bytes: 0, by_peer: BTreeMap::new(), queue: BinaryHeap::new() }
+        Fetches {
+            in_flight: Slab::new(),
+            bytes: 0,
+            by_peer: BTreeMap::new(),
+            queue: BinaryHeap::new(),
+            busy_since: None,
+            came_bytes: 0,
+            told_bytes: 0,
+        }
+    }
+}
+
+impl Fetches {
+    /// Notes when something began to be on its way, or that nothing is.
+    pub(crate) fn time(&mut self, now: Time) {
+        if self.in_flight.len() == 0 {
+            (self.busy_since, self.came_bytes, self.told_bytes) = (None, 0, 0);
+        } else {
+            self.busy_since.get_or_insert(now);
+        }
     }
 }
 
@@ -49,6 +79,22 @@ fn spread(me: u64, holder: WorkerId, task: TaskIndex) -> u64 {
 }
 
 impl WorkerCore {
+    /// Tells the scheduler from time to time how fast bytes come. What is on its way still is not counted: a link is at least
+    /// as fast as that.
+    pub(crate) fn measure_fetches(&mut self, now: Time, bytes: u64, out: &mut Actions) {
+        let fetches = &mut self.fetches;
+        let Some(since) = fetches.busy_since else { return };
+        fetches.came_bytes = fetches.came_bytes.saturating_add(bytes);
+        let is_last = fetches.in_flight.len() == 0;
+        let untold = fetches.came_bytes - fetches.told_bytes;
+        if untold >= if is_last { MEASURED_BYTES_MIN } else { MEASURED_BYTES_OFTEN } {
+            fetches.told_bytes = fetches.came_bytes;
+            let took = now.since(since);
+            out.send.push(FromWorker::BytesFetched { bytes: fetches.came_bytes, took });
+        }
+        fetches.time(now);
+    }
+
     pub(crate) fn queue_fetch(&mut self, result: ResultId, priority: Priority) {
         self.results[result].arrival = Arrival::Queued;
         self.fetches.queue.push(Reverse((priority, result)));
@@ -69,8 +115,12 @@ impl WorkerCore {
             }
             self.fetches.queue.pop();
             let me = self.me.map_or(0, |me| me.0);
-            let load =
-                |worker: &WorkerId| (self.fetches.by_peer.get(worker).copied().unwrap_or(0), spread(me, *worker, entry.task));
+            // The first is the one whose way up is free, as far as the scheduler knows.
+            let first = entry.holders.first().copied();
+            let load = |worker: &WorkerId| {
+                let asked = self.fetches.by_peer.get(worker).copied().unwrap_or(0);
+                (asked, Some(*worker) != first, spread(me, *worker, entry.task))
+            };
             let holder = entry.holders.iter().filter(|holder| !entry.tried.contains(holder)).min_by_key(|holder| load(holder));
             match holder.copied() {
                 Some(from) => self.start_fetch(result, from, out),

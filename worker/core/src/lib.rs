@@ -121,10 +121,14 @@ impl WorkerCore {
             Event::AttemptsEnded { lane, ended } => self.on_ended(now, lane, ended, out),
             Event::ComponentLoaded { component, result } => self.on_component_loaded(component, result, out),
             Event::DataLoaded { graph, position, result } => self.on_data_loaded(graph, position, result, out),
-            Event::FetchEnded { fetch, value } => self.on_fetch_ended(fetch, value, out),
+            Event::FetchEnded { fetch, value, bytes } => {
+                self.on_fetch_ended(fetch, value, out);
+                self.measure_fetches(now, bytes, out);
+            }
             Event::TimedOut => self.on_timed_out(now, out),
             Event::Settle => {
                 self.start_fetches(out);
+                self.fetches.time(now);
                 self.dispatch(now, out);
             }
             Event::MemoryMeasured { stored_bytes, process_bytes } => self.on_memory_measured(stored_bytes, process_bytes, out),

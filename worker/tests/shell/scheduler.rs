@@ -140,7 +140,7 @@ impl Scheduler {
                     FromWorker::AttemptsFinished(reports) => {
                         self.heard.extend(reports.into_iter().map(|report| FromWorker::AttemptsFinished(vec![report])));
                     }
-                    FromWorker::AttemptsStarted(_) | FromWorker::MemoryShort(_) => {}
+                    FromWorker::AttemptsStarted(_) | FromWorker::MemoryShort(_) | FromWorker::BytesFetched { .. } => {}
                     other => self.heard.push_back(other),
                 }
             }

@@ -7,6 +7,7 @@
 use crate::core::SchedulerCore;
 use crate::event::Expected;
 use crate::placement::Stretch;
+use crate::placement::timeline::Foresight;
 use crate::queue::ShapeIndex;
 use crate::task::{NONE, State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
@@ -23,6 +24,8 @@ const MOVED_PART: u64 = 5;
 /// But where nobody else has the way, never more than so many quarters of what the task takes: with more, work would wait where
 /// it could have ended sooner elsewhere. dask steals for a gain of half of it.
 const MOVED_QUARTERS_MAX: u64 = 3;
+/// A result that more tasks need than this has no home: they will be in many places, and so must it.
+const HOME_CONSUMERS_MAX: usize = 4;
 /// Siblings of a task that are looked at for where they are.
 const SIBLINGS_SEEN_MAX: usize = 4;
 /// Workers that are looked at for one task.
@@ -49,7 +52,7 @@ pub(crate) enum Choice {
 /// What a worker would be for a task; the least is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Offer {
-    /// Microseconds until it starts, and what else it costs.
+    /// Microseconds until it ends, and what else it costs.
     cost: u64,
     /// Its siblings are elsewhere.
     is_apart: bool,
@@ -93,8 +96,11 @@ impl SchedulerCore {
                 return;
             }
             let (arrival, moved) = self.arrival_us(&inputs, index);
-            let starts = self.slots_free_us(index, arrival, length, slots_milli);
-            let cost = starts + self.moving_cost(id, index, moved, arrival) + if index.0 == home { 0 } else { apart };
+            let length = worker.pace.here_us(length);
+            let starts = self.slots_free_us(index, arrival, length, slots_milli, Foresight::Cautious);
+            let ends = starts.saturating_add(length);
+            let apart = if index.0 == home { 0 } else { apart };
+            let cost = ends.saturating_add(self.moving_cost(id, index, moved, arrival)).saturating_add(apart);
             let load = worker.slots_used_milli * 1_000 / worker.plan.slots_milli.max(1);
             let offer = Offer { cost, is_apart: index.0 != home, load, worker: index, starts, moved, arrival };
             if best.is_none_or(|best| offer < best) {
@@ -112,9 +118,10 @@ impl SchedulerCore {
         let cost = inputs.len() + self.workers.len().min(WORKERS_SEEN_MAX);
         self.put_back(inputs);
         let Some(Offer { worker, starts, moved, arrival, .. }) = best else { return Choice::Nowhere };
+        let length = self.worker(worker).pace.here_us(length);
         // Behind much that is on its way already, inputs would not come any sooner for being asked for now.
-        let free = self.slots_free_us(worker, 0, length, slots_milli);
-        let own = super::link::micros(moved, self.bandwidth);
+        let free = self.slots_free_us(worker, 0, length, slots_milli, Foresight::Likely);
+        let own = super::link::micros(moved, self.bandwidth_of(worker));
         let prefill = self.worker(worker).prefill_us();
         if free <= arrival.max(prefill) && arrival <= QUEUED_TRANSFERS * own + prefill {
             return Choice::Now(worker);
@@ -129,7 +136,7 @@ impl SchedulerCore {
 
     /// What it costs others that bytes move to a worker for a task, in microseconds.
     fn moving_cost(&self, id: TaskId, to: WorkerIndex, moved: u64, arrival: u64) -> u64 {
-        let way = super::link::micros(moved, self.bandwidth);
+        let way = super::link::micros(moved, self.bandwidth_of(to));
         let is_free = arrival <= way + self.worker(to).round_trip().0;
         let most = self.length_us(id).filter(|_| is_free).map_or(u64::MAX, |length| length / 4 * MOVED_QUARTERS_MAX);
         (way / MOVED_PART).min(most)
@@ -139,7 +146,7 @@ impl SchedulerCore {
     fn home_of(&self, id: TaskId) -> (u32, u64) {
         let graph = self.graph(id.graph);
         let family = graph.task(id.task).family;
-        if family == NONE {
+        if family == NONE || graph.dependents(id.task).len() > HOME_CONSUMERS_MAX {
             return (NONE, 0);
         }
         let mut home = self.home_of_family(graph, family);

@@ -1,10 +1,13 @@
 //! What is known of the way of bytes to a worker and from it.
 
+use crate::claims;
 use crate::core::SchedulerCore;
+use crate::placement::timeline::Foresight;
 use crate::queue::ShapeIndex;
 use crate::task::{State, TaskId};
 use crate::worker::WorkerIndex;
 use std::collections::BTreeMap;
+use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::time::{Duration, Time};
 
 /// Bytes a second that links are taken to carry until it is measured: a gigabit Ethernet.
@@ -13,6 +16,11 @@ pub(crate) const BANDWIDTH_GUESS: u64 = 125_000_000;
 const BOOKED_BYTES_MIN: u64 = 64 << 10;
 /// Inputs of a task that are looked at one by one for what is on its way.
 const INPUTS_SEEN_MAX: usize = 256;
+/// Measurements of one link that are kept. When fewer were made, it is taken for what the others are: the best of a few may be
+/// what was left beside others that got from the same holder.
+const RATES_KEPT: usize = 16;
+/// Measurements of all links that are kept.
+pub(crate) const FLEET_RATES_KEPT: usize = 64;
 /// Entries of results on their way that are kept without looking for those which came or never will.
 const COMING_MIN: usize = 64;
 
@@ -26,6 +34,39 @@ pub(crate) struct Link {
     /// Results on their way, and when they should be there. May name some that came or never will.
     coming: BTreeMap<TaskId, Time>,
     purge_at: usize,
+    pub(crate) rates: Rates<RATES_KEPT>,
+}
+
+/// The last measurements of how fast bytes came, in bytes a second; 0: not yet.
+///
+/// A measurement says what came, and that may be less than the link carries: because others got from the same holder at the
+/// same time, or because little was to come. So the best of some is the link's.
+#[derive(Debug)]
+pub(crate) struct Rates<const KEPT: usize> {
+    last: [u64; KEPT],
+    next: usize,
+}
+
+impl<const KEPT: usize> Default for Rates<KEPT> {
+    fn default() -> Rates<KEPT> {
+        Rates { last: [0; KEPT], next: 0 }
+    }
+}
+
+impl<const KEPT: usize> Rates<KEPT> {
+    fn note(&mut self, rate: u64) {
+        self.last[self.next] = rate;
+        self.next = (self.next + 1) % KEPT;
+    }
+
+    fn best(&self) -> u64 {
+        self.last.iter().copied().fold(0, u64::max)
+    }
+
+    /// Whether as many were made as are kept.
+    fn is_full(&self) -> bool {
+        self.last[KEPT - 1] > 0
+    }
 }
 
 impl Link {
@@ -128,6 +169,11 @@ impl SchedulerCore {
         inputs
     }
 
+    /// The position of the holder that is to be asked: the one whose way up is free first.
+    pub(crate) fn freest_holder(&self, holders: &[u32]) -> Option<usize> {
+        (0..holders.len()).min_by_key(|at| self.worker(WorkerIndex(holders[*at])).link.up_free)
+    }
+
     pub(crate) fn put_back(&mut self, mut inputs: Inputs) {
         inputs.at.clear();
         inputs.sources.clear();
@@ -155,14 +201,15 @@ impl SchedulerCore {
         if missing == 0 {
             return (if inputs.has_remote && inputs.total == 0 { worker.round_trip().0 } else { arrival }, 0);
         }
-        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth);
+        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth_of(index));
         let up = inputs.sources.iter().filter(|(source, _)| *source != index.0).map(|(source, bytes)| {
-            self.worker(WorkerIndex(source)).link.up_free.since(self.now).0 + micros(bytes.min(missing), self.bandwidth)
+            let source = WorkerIndex(source);
+            self.worker(source).link.up_free.since(self.now).0 + micros(bytes.min(missing), self.bandwidth_of(source))
         });
         let relayed = inputs.relayed.iter().filter(|(input, source, ..)| {
             *source != index.0 && !worker.link.coming.contains_key(input) && !self.holds(*input, index)
         });
-        let relayed = relayed.map(|(_, _, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth)).max();
+        let relayed = relayed.map(|(_, source, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth_of(WorkerIndex(*source)))).max();
         (arrival.max(down).max(up.max().unwrap_or(0)).max(relayed.unwrap_or(0)) + worker.round_trip().0, missing)
     }
 
@@ -178,14 +225,14 @@ impl SchedulerCore {
             if self.holds(*input, index) || self.worker(index).link.coming.get(input).is_some_and(|at| *at > now) {
                 continue;
             }
-            let length = Duration(micros(*bytes, self.bandwidth));
+            let [down, up] = [index, WorkerIndex(*source)].map(|end| Duration(micros(*bytes, self.bandwidth_of(end))));
             let ready = inputs.relayed.iter().find(|(relayed, ..)| relayed == input).map_or(now, |(.., at)| *at);
-            let down = &mut self.worker_mut(index).link.down_free;
-            *down = (*down).max(now) + length;
-            let down = *down;
-            let up = &mut self.worker_mut(WorkerIndex(*source)).link.up_free;
-            *up = (*up).max(ready) + length;
-            let at = down.max(*up);
+            let down_free = &mut self.worker_mut(index).link.down_free;
+            *down_free = (*down_free).max(now) + down;
+            let down_free = *down_free;
+            let up_free = &mut self.worker_mut(WorkerIndex(*source)).link.up_free;
+            *up_free = (*up_free).max(ready) + up;
+            let at = down_free.max(*up_free);
             let link = &mut self.worker_mut(index).link;
             link.coming.insert(*input, at);
             if link.coming.len() > link.purge_at.max(COMING_MIN) {
@@ -195,7 +242,25 @@ impl SchedulerCore {
         }
         self.put_back(inputs);
         let slots_milli = self.queues.key(shape).slots_milli;
-        self.slots_free_us(index, arrival, self.length_or_guess_us(id), slots_milli)
+        self.slots_free_us(index, arrival, self.length_at_us(id, index), slots_milli, Foresight::Likely)
+    }
+
+    /// Bytes a second that a worker's link is taken to carry, each way: what was measured of what came to it, or what others
+    /// are like.
+    pub(crate) fn bandwidth_of(&self, index: WorkerIndex) -> u64 {
+        let rates = &self.worker(index).link.rates;
+        if rates.is_full() { rates.best() } else { self.bandwidth }
+    }
+
+    pub(crate) fn on_bytes_fetched(&mut self, worker: WorkerId, bytes: u64, took: Duration) {
+        let Some(index) = self.worker_ids.get(&worker).copied() else {
+            self.counters.stale_reports += 1;
+            return;
+        };
+        let rate = claims::bandwidth(bytes, took);
+        self.worker_mut(index).link.rates.note(rate);
+        self.rates.note(rate);
+        self.bandwidth = self.rates.best();
     }
 
     /// A result came to a worker.

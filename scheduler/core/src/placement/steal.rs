@@ -58,7 +58,7 @@ impl SchedulerCore {
     /// What takes long, or moves much, is asked for only if its inputs are at the thief before it would start where it is.
     fn may_be_stolen(&mut self, attempt: u32, thief: WorkerIndex) -> bool {
         let live = self.attempts.at(attempt);
-        let (id, starts) = (live.task, live.starts);
+        let (id, worker, starts) = (live.task, live.worker, live.starts);
         // Members of gangs wait for nothing that others could give them.
         let is_member = self.queues.key(live.way.shape).gang > 0;
         if is_member || live.is_ahead || live.is_started || live.is_retracting || live.kept_until > self.now {
@@ -73,7 +73,8 @@ impl SchedulerCore {
         let inputs = self.inputs_of(id);
         let (arrival, _) = self.arrival_us(&inputs, thief);
         self.put_back(inputs);
-        self.now + Duration(arrival) + self.worker(thief).round_trip() < starts
+        let [there, here] = [thief, worker].map(|at| Duration(self.length_at_us(id, at)));
+        self.now + Duration(arrival) + self.worker(thief).round_trip() + there < starts + here
     }
 
     /// Microseconds until a slot is free, by what is known of durations now rather than when tasks were assigned.

@@ -11,6 +11,15 @@ pub(crate) struct Stretch {
     pub(crate) slots_milli: u64,
 }
 
+/// How the ends of what runs are foreseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foresight {
+    /// As they are expected: to have things ready in time.
+    Likely,
+    /// Not before they are likely, as well as the function's forecasts were so far: to decide whether to wait for them.
+    Cautious,
+}
+
 /// Stretches that are looked at one by one; a worker with more is taken to be busy evenly.
 const STRETCHES_MAX: usize = 64;
 /// What runs longer than was expected is taken to run one part of so many of that more, and at least so many microseconds.
@@ -19,7 +28,14 @@ const OVERDUE_US_MIN: u64 = 20_000;
 
 impl SchedulerCore {
     /// Microseconds from now, not before `from`, until a worker has these slots free for that long.
-    pub(crate) fn slots_free_us(&self, index: WorkerIndex, from: u64, length: u64, slots_milli: u64) -> u64 {
+    pub(crate) fn slots_free_us(
+        &self,
+        index: WorkerIndex,
+        from: u64,
+        length: u64,
+        slots_milli: u64,
+        foresight: Foresight,
+    ) -> u64 {
         let worker = self.worker(index);
         let planned: u64 = worker.plans.iter().map(|plan| plan.slots_milli).sum();
         let capacity = worker.plan.slots_milli;
@@ -33,7 +49,7 @@ impl SchedulerCore {
         }
         let mut stretches = [Stretch::default(); STRETCHES_MAX];
         for (stretch, attempt) in stretches.iter_mut().zip(&worker.attempts) {
-            *stretch = self.stretch_of(*attempt);
+            *stretch = self.stretch_of(*attempt, foresight);
         }
         stretches[worker.attempts.len()..count].copy_from_slice(&worker.plans);
         let stretches = &stretches[..count];
@@ -50,14 +66,20 @@ impl SchedulerCore {
     }
 
     /// When an attempt holds its slots, as far as it is known.
-    fn stretch_of(&self, attempt: u32) -> Stretch {
+    fn stretch_of(&self, attempt: u32, foresight: Foresight) -> Stretch {
         let live = self.attempts.at(attempt);
         let slots_milli = self.queues.key(live.way.shape).slots_milli;
         // More may be known than when it was assigned.
-        let expected = self.length_us(live.task).unwrap_or_else(|| u64::from(live.expected_us));
+        let length = self.length_us(live.task).map(|length| self.worker(live.worker).pace.here_us(length));
+        let expected = length.unwrap_or_else(|| u64::from(live.expected_us));
         let waits = live.starts.0.saturating_sub(self.now.0);
         let ran = self.now.since(live.starts).0;
         let left = if ran < expected { expected - ran } else { (expected / OVERDUE_PART).max(OVERDUE_US_MIN) };
+        let left = match foresight {
+            // What has not ended by the time that is expected of it is not about to end for that.
+            Foresight::Cautious if ran > 0 => left.max((expected as f64 * self.uncertainty(live.task)) as u64),
+            Foresight::Cautious | Foresight::Likely => left,
+        };
         Stretch { from: waits, to: waits.saturating_add(left), slots_milli }
     }
 

@@ -8,10 +8,14 @@ use crate::gang::Report;
 use crate::small_set::SmallSet;
 use crate::task::{State, TaskId};
 use wasm_tasks_protocol::limits::TASK_MEMORY_BYTES_MAX;
+use wasm_tasks_protocol::time::Duration;
 
 /// Weight of the newest observation in the moving average of durations. Half, as dask has it: durations of a
 /// function drift with its inputs.
 const NEWEST_WEIGHT: f64 = 0.5;
+
+/// Tasks that take less say nothing of how fast a worker is: what else it does weighs more.
+const PACE_US_MIN: u64 = 1_000;
 
 impl SchedulerCore {
     pub(crate) fn on_attempt_finished(&mut self, index: u32, report: Report, out: &mut Actions) {
@@ -30,6 +34,12 @@ impl SchedulerCore {
         let others = self.graph(id.graph).task(id.task).attempts_set();
         let worker = self.worker(ended.worker).id;
         let foreseen_us = self.length_us(id);
+        // What it would have taken at a worker like the others.
+        let usual = Duration((run.0 as f64 / self.worker(ended.worker).pace.factor()) as u64);
+        if let Some(foreseen_us) = foreseen_us.filter(|foreseen_us| *foreseen_us >= PACE_US_MIN) {
+            let pace = &mut self.workers[ended.worker.0 as usize].as_mut().expect("attempts end before their worker goes").pace;
+            pace.note(foreseen_us, run.0, &mut self.pace);
+        }
         self.change(id, State::Done { size, holders: SmallSet::One(ended.worker.0), is_inline });
         self.counters.copies_won += u64::from(ended.is_copy && !others.is_empty());
         for other in others.as_slice() {
@@ -40,7 +50,8 @@ impl SchedulerCore {
         let graph = self.graph_mut(id.graph);
         graph.counts.run = graph.counts.run + run;
         graph.counts.memory_peak_bytes = graph.counts.memory_peak_bytes.max(memory_peak_bytes);
-        let function = graph.task(id.task).function;
+        graph.classify(id.task);
+        let (function, class) = (graph.task(id.task).function, graph.task(id.task).input_class);
         let statistics = &mut graph.functions[function as usize];
         statistics.count += 1;
         statistics.total = statistics.total + run;
@@ -50,10 +61,11 @@ impl SchedulerCore {
         if let Some(foreseen_us) = foreseen_us {
             statistics.note_spread(foreseen_us, run);
         }
-        let newest = run.0 as f64;
+        let newest = usual.0 as f64;
+        statistics.lengths.note(class, newest, NEWEST_WEIGHT);
         statistics.mean_us = Some(statistics.mean_us.map_or(newest, |mean| mean + NEWEST_WEIGHT * (newest - mean)));
         if let Some(expected) = graph.expected.get(id.task.0 as usize).filter(|expected| expected.run_us != Expected::NOT_SAID) {
-            statistics.compare(expected.run_us, run);
+            statistics.compare(expected.run_us, usual);
         }
         let task = graph.task_mut(id.task);
         let is_first = !std::mem::replace(&mut task.was_done, true);

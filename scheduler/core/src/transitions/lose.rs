@@ -198,7 +198,13 @@ impl SchedulerCore {
             }
             State::Done { size, is_inline: true, .. } => (*size, InputAt::Shell),
             State::Done { size, holders, .. } => {
-                (*size, InputAt::Workers(holders.as_slice().iter().map(|holder| self.worker(WorkerIndex(*holder)).id).collect()))
+                let mut ids: Vec<WorkerId> =
+                    holders.as_slice().iter().map(|holder| self.worker(WorkerIndex(*holder)).id).collect();
+                // Workers ask the first unless they are busy with it.
+                if let Some(first) = self.freest_holder(holders.as_slice()) {
+                    ids.swap(0, first);
+                }
+                (*size, InputAt::Workers(ids))
             }
             State::Assigned(attempts) => {
                 let here = attempts.as_slice().iter().find(|attempt| self.attempts.at(**attempt).worker == worker)?;

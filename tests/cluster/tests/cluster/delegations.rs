@@ -36,6 +36,6 @@ fn bombs_end_and_harm_nobody_else() {
     graph.output_task("bomb", &recursion, "bomb", vec![int(1)]);
     graph.output_task("fine", &recursion, "fib", vec![int(6)]);
     let file = graph.save(&fleet.home, "bomb.msgpack");
-    let answer = fleet.run(&["submit", file.to_str().expect("UTF-8")]).expect(1);
-    answer.says(&["bad-delegation", "limit-exceeded"]);
+    let answer = fleet.run(&["submit", file.to_str().expect("UTF-8")]);
+    answer.expect(1).says(&["bad-delegation", "limit-exceeded"]);
 }

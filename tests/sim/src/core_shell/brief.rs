@@ -22,6 +22,7 @@ pub(super) fn brief(event: &Event) -> String {
         | Event::DrainWorker { .. }
         | Event::ReplicasMissing { .. }
         | Event::WorkerMeasured { .. }
+        | Event::BytesFetched { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptFailed { .. }
         | Event::AttemptDelegated { .. }

@@ -145,6 +145,7 @@ impl Shell {
             FromWorker::Retracted { returned, .. } => returned.into_iter().for_each(close),
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
+            FromWorker::BytesFetched { bytes, took } => assert!(bytes >= 1 << 20 && took.0 <= self.now.0),
             FromWorker::ReplicasAdded { .. } | FromWorker::ReplicasMissing { .. } | FromWorker::Draining { .. } => {}
             FromWorker::MemoryShort(is_short) => assert!(std::mem::replace(&mut self.is_short, is_short) != is_short),
             FromWorker::Leaving => assert!(self.open.is_empty()),
@@ -309,7 +310,7 @@ impl Shell {
             Step::Fetched(succeeds) => {
                 let Some(fetch) = self.fetches.pop() else { return };
                 let value = succeeds.then(|| Bytes::from_static(b"fetched"));
-                self.feed(Event::FetchEnded { fetch, value });
+                self.feed(Event::FetchEnded { fetch, value, bytes: 4 << 20 });
             }
             Step::Wait(micros) => {
                 self.now = self.now + Duration(u64::from(micros));

@@ -23,7 +23,7 @@ macro_rules! scripts {
     )* };
 }
 
-scripts!(chains components data draining extends fetches leaving memory replicas resources runs stalls takes_back);
+scripts!(chains components data draining extends fetches leaving measures memory replicas resources runs stalls takes_back);
 
 fn check(name: &str, expected: &str) {
     let mut script = Script::new();
@@ -114,7 +114,8 @@ impl Script {
             }
             "fetched" => {
                 let value = (words.get(1) != Some(&"nothing")).then(|| Bytes::from_static(b"fetched"));
-                Event::FetchEnded { fetch: self.fetches.remove(0), value }
+                let mib: u64 = words.get(1).and_then(|word| word.strip_suffix("MiB")).map_or(0, |mib| mib.parse().unwrap());
+                Event::FetchEnded { fetch: self.fetches.remove(0), value, bytes: mib << 20 }
             }
             "ended" => {
                 let ended: Vec<_> = words[2..].iter().map(|word| self.ended(word)).collect();
@@ -294,6 +295,7 @@ fn write_message(message: &FromWorker, text: &mut String) {
         FromWorker::MemoryShort(is_short) => {
             writeln!(text, "say memory is {}", if *is_short { "short" } else { "enough" }).unwrap()
         }
+        FromWorker::BytesFetched { bytes, took } => writeln!(text, "say {} MiB in {} us", bytes >> 20, took.0).unwrap(),
         FromWorker::Draining { .. } => writeln!(text, "say draining").unwrap(),
         FromWorker::Leaving => writeln!(text, "say leaving").unwrap(),
         FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => panic!("the shell says that"),
