@@ -209,7 +209,9 @@ impl SchedulerCore {
         let relayed = inputs.relayed.iter().filter(|(input, source, ..)| {
             *source != index.0 && !worker.link.coming.contains_key(input) && !self.holds(*input, index)
         });
-        let relayed = relayed.map(|(_, source, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth_of(WorkerIndex(*source)))).max();
+        let relayed = relayed
+            .map(|(_, source, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth_of(WorkerIndex(*source))))
+            .max();
         (arrival.max(down).max(up.max().unwrap_or(0)).max(relayed.unwrap_or(0)) + worker.round_trip().0, missing)
     }
 
