@@ -1,6 +1,7 @@
 //! Placement of what takes long or moves much.
 
 use super::world::{World, plan};
+use crate::fan::FAN_BYTES_MIN;
 use crate::{Event, Expected, GraphPlan};
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::time::Duration;
@@ -18,12 +19,12 @@ fn expecting(mut plan: GraphPlan, tasks: &[(u64, u64)]) -> GraphPlan {
 fn the_holder_whose_way_up_is_free_is_asked_first() {
     let mut world = World::new(&[1, 1, 1, 1]);
     world.run = Duration::from_millis(100);
-    // Two results of 100 MiB; both workers 1 and 2 get the first. What makes a third worker fetch the second from worker 1
-    // leaves worker 2 as the better source of the first.
+    // A result that is large enough to be booked on the links, and too small to be given on in turns.
+    let size = FAN_BYTES_MIN - 1;
     let edges: &[&[u32]] = &[&[], &[0], &[0], &[0], &[0]];
-    let lengths = [(100, 100), (60_000, 0), (60_000, 0), (60_000, 0), (60_000, 0)];
+    let lengths = [(100, 0), (60_000, 0), (60_000, 0), (60_000, 0), (60_000, 0)];
     assert_eq!(world.submit(expecting(plan(edges, &[1, 2, 3, 4]), &lengths)), "0 -> w1");
-    let first = world.finish(1, 0, 100 * MIB);
+    let first = world.finish(1, 0, size);
     assert!(first.contains("-> w2 (0 at 1)"), "the first copy can only come from where it was made: {first}");
     let graph = super::world::GRAPH;
     let second = world.event(Event::ReplicasAdded { worker: WorkerId(2), graph, tasks: vec![wasm_tasks_protocol::TaskIndex(0)] });
