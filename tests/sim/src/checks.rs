@@ -112,14 +112,15 @@ pub fn gather(world: &mut World<CoreShell, Fault>) -> bool {
     for ((graph, task), outcome) in &world.scheduler.told.outputs {
         let shell = &world.scheduler;
         let is_wanted = matches!(outcome, OutputOutcome::Ready { .. }) && !shell.told.let_go.contains(&(*graph, *task));
-        let Some(index) = shell.core.graph_index(*graph).filter(|_| is_wanted && shell.inline(*graph, *task).is_none()) else {
-            continue;
-        };
-        let holder = shell.core.result_of(TaskId { graph: index, task: *task }).and_then(|(_, holder)| holder);
+        let id = shell.core.graph_index(*graph).map(|graph| TaskId { graph, task: *task });
+        // What took the place of an output has its result.
+        let Some(id) = id.filter(|_| is_wanted).and_then(|id| shell.core.stand_in(id)) else { continue };
+        let holder = shell.core.result_of(id).and_then(|(_, holder)| holder);
         if let Some((holder, process)) = holder.and_then(|holder| Some((holder, world.workers.get(&holder)?)))
-            && process.serve(*graph, *task).is_none()
+            && shell.inline(*graph, id.task).is_none()
+            && process.serve(*graph, id.task).is_none()
         {
-            unreadable.push((holder, *graph, *task));
+            unreadable.push((holder, *graph, id.task));
         }
     }
     for (worker, graph, task) in &unreadable {

@@ -197,6 +197,11 @@ fn play(world: &mut ScenarioWorld) -> Result<(u64, usize), Violation> {
     // Clients fetch what they were promised: what its holder cannot give is made again.
     while checks::gather(world) {
         go_on(world, &mut steps)?;
+        // A round without an event would never end.
+        steps += 1;
+        if steps > STEPS_MAX {
+            return Err(Violation::NoEnd { steps });
+        }
     }
     let promised = checks::after_heal(world)?;
     for graph in world.graphs.keys().copied().collect::<Vec<_>>() {

@@ -372,7 +372,8 @@ impl<S: Scheduler, F> World<S, F> {
                 }
                 for (to, batch) in self.scheduler.take_messages() {
                     let way = self.way();
-                    if let Some(link) = self.links.get_mut(&to) {
+                    // Nothing comes through a dead link.
+                    if let Some(link) = self.links.get_mut(&to).filter(|link| link.lost_from.is_none()) {
                         let at = (now + way).max(link.down.last).max(link.down.stalled_until);
                         link.down.last = at;
                         self.agenda.add(at, Happening::ToWorker { to, batch });

@@ -131,7 +131,8 @@ impl SchedulerCore {
     pub(crate) fn on_result_unreadable(&mut self, worker: WorkerId, graph: GraphId, task: TaskIndex, out: &mut Actions) {
         let place = self.worker_ids.get(&worker).copied().zip(self.graph_ids.get(&graph).copied());
         let place = place.filter(|(_, graph)| (task.0 as usize) < self.graph(*graph).tasks.len());
-        match place.map(|(index, graph)| (index, TaskId { graph, task })) {
+        // What took the place of a task has its result.
+        match place.map(|(index, graph)| (index, TaskId { graph, task: self.graph(graph).stand_in(task) })) {
             Some((index, id)) if self.holds(id, index) => {
                 self.lose_replica(id, index, out);
                 // As where an input is missing: the old copy must not meet a new one.

@@ -3,7 +3,6 @@
 use super::{Happening, World, pair};
 use crate::network::FlowId;
 use crate::scheduler::Scheduler;
-use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::time::Duration;
 
@@ -39,7 +38,6 @@ impl<S: Scheduler, F> World<S, F> {
         self.unnoticed.insert(worker);
         let link = self.links.get_mut(&worker).expect("a process that the scheduler has has a link");
         link.lost_from = Some(link.sent);
-        link.down.stalled_until = Time(u64::MAX);
         let at = self.now.max(link.up.last) + Duration(self.random.below(self.settings.notice.0 + 1));
         self.agenda.add(at, Happening::Gone(worker));
     }
