@@ -13,6 +13,7 @@ use crate::attempt::LiveAttempt;
 use crate::core::SchedulerCore;
 use crate::task::{GraphIndex, State, TaskId};
 use crate::worker::WorkerIndex;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex};
 use wasm_tasks_protocol::time::{Duration, Time};
@@ -90,7 +91,9 @@ impl Fan {
     }
 
     fn add_server(&mut self, worker: WorkerIndex) {
-        if self.serving.insert(worker, 0).is_none() {
+        // One that says again that it has the result goes on serving whom it serves.
+        if let Entry::Vacant(serving) = self.serving.entry(worker) {
+            serving.insert(0);
             self.servers.insert((0, worker));
         }
     }
