@@ -63,7 +63,7 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     outputs_by_task.sort_unstable();
     let functions = function_specs(&graph, |component| graph.components()[component as usize].digest);
     let data = data_specs(&graph);
-    let plan = plan(&graph, &[], |function| levels(&graph, function, None));
+    let plan = plan(&graph, &functions, &[], |function| levels(&graph, function, None));
     let settings = plan.settings.clone();
     let bytes = graph.file().len();
     let part = Arc::new(graph);
@@ -122,7 +122,7 @@ pub(crate) fn extension(
         None => known.parts.component(component).digest,
     });
     let data = data_specs(&graph);
-    let plan = plan(&graph, &known.settings, |function| levels(&graph, function, Some(known)));
+    let plan = plan(&graph, &functions, &known.settings, |function| levels(&graph, function, Some(known)));
     let settings = plan.settings.clone();
     let bytes = graph.file().len() + FRAGMENT_BYTES;
     let part = Arc::new(graph);
@@ -252,7 +252,12 @@ fn note_expected(column: &mut Vec<Expected>, tasks: usize, task: &Task<'_>, leve
 }
 
 /// Tasks and edges as numbers. Settings of the plan are those that are not among the last of `known`.
-fn plan<'a>(graph: &Graph, known: &[Settings], levels: impl Fn(u32) -> [Option<&'a Options>; 3]) -> GraphPlan {
+fn plan<'a>(
+    graph: &Graph,
+    functions: &[FunctionSpec],
+    known: &[Settings],
+    levels: impl Fn(u32) -> [Option<&'a Options>; 3],
+) -> GraphPlan {
     let n = graph.len();
     let mut plan = GraphPlan {
         dependency_starts: Vec::with_capacity(n + 1),
@@ -263,6 +268,7 @@ fn plan<'a>(graph: &Graph, known: &[Settings], levels: impl Fn(u32) -> [Option<&
         outputs: graph.outputs().iter().map(|output| output.task).collect(),
         expected: Vec::new(),
         edge_bytes: Vec::new(),
+        components: functions.iter().map(|function| function.component).collect(),
         deadline: graph.options().deadline_ms.map(Duration::from_millis),
     };
     let compared_from = known.len().saturating_sub(SETTINGS_COMPARED_MAX);

@@ -30,7 +30,7 @@ pub(crate) enum Message<R: Runner> {
     /// A data entry is here, or cannot be had.
     DataLoaded { graph: GraphKey, position: u32, result: Result<(), TaskError> },
     /// A component was loaded, or cannot be.
-    ComponentLoaded { component: ComponentId, result: Result<Arc<R::Module>, TaskError> },
+    ComponentLoaded { component: ComponentId, took: Duration, result: Result<Arc<R::Module>, TaskError> },
     /// A result was written to disk, or could not be.
     Spilled { result: ResultId, file: std::io::Result<SpillFile> },
     /// A spilled result was read for a peer.

@@ -8,6 +8,7 @@ use crate::shell::Shell;
 use crate::store::Value;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::runtime::Handle;
 use wasm_tasks_protocol::message::AttemptFailed;
 use wasm_tasks_protocol::time::Duration;
@@ -107,7 +108,7 @@ impl<R: Runner> Shell<R> {
     /// Compiling may take minutes, so it has a thread of its own and blocks neither tasks nor this loop.
     fn load_component(&self, component: ComponentId, digest: ComponentDigest, is_metered: bool) {
         let (runner, scheduler, inbox) = (Arc::clone(&self.runner), self.scheduler.clone(), self.inbox.clone());
-        let runtime = Handle::current();
+        let (runtime, began) = (Handle::current(), Instant::now());
         tokio::task::spawn_blocking(move || {
             let mut unavailable = None;
             let mut bytes = || match runtime.block_on(fetch::component(digest, &scheduler)) {
@@ -120,7 +121,7 @@ impl<R: Runner> Shell<R> {
             let loaded = runner.load(digest, is_metered, &mut bytes);
             let result = loaded.map(Arc::new).map_err(|error| unavailable.unwrap_or(error));
             // Fails when the worker has ended.
-            let _ = inbox.blocking_send(Message::ComponentLoaded { component, result });
+            let _ = inbox.blocking_send(Message::ComponentLoaded { component, took: began.elapsed().into(), result });
         });
     }
 

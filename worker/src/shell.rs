@@ -211,9 +211,9 @@ impl<R: Runner> Shell<R> {
                 self.feed(Event::FetchEnded { fetch, value, bytes });
             }
             Message::DataLoaded { graph, position, result } => self.feed(Event::DataLoaded { graph, position, result }),
-            Message::ComponentLoaded { component, result } => {
+            Message::ComponentLoaded { component, took, result } => {
                 let result = result.map(|module| self.keep_module(component, module));
-                self.feed(Event::ComponentLoaded { component, result });
+                self.feed(Event::ComponentLoaded { component, took, result });
             }
             Message::Spilled { result, file } => self.on_spilled(result, file),
             Message::ReadBack { result, bytes } => {

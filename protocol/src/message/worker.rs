@@ -266,6 +266,22 @@ pub enum FromWorker {
     },
     /// An attempt that ended in tasks which it wrote.
     AttemptDelegated(AttemptDelegated),
+    /// A component is here, and tasks of it can begin.
+    ComponentLoaded {
+        /// Which.
+        digest: ComponentDigest,
+        /// Whether tasks that are metered can.
+        is_metered: bool,
+        /// How long fetching and compiling took, or reading what was compiled before.
+        took: Duration,
+    },
+    /// A component is not here any more, or could not be loaded.
+    ComponentUnloaded {
+        /// Which.
+        digest: ComponentDigest,
+        /// Which of its two forms.
+        is_metered: bool,
+    },
     /// How fast results of other workers came, since a time when none was on its way.
     BytesFetched {
         /// Bytes that came.

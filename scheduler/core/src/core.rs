@@ -10,6 +10,7 @@ use crate::fan::Fans;
 use crate::gang::Report;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
+use crate::modules::Modules;
 use crate::placement::reserve::Reservations;
 use crate::queue::Queues;
 use crate::stragglers::Stragglers;
@@ -97,6 +98,7 @@ pub struct SchedulerCore {
     /// Slots of all workers, in thousandths.
     pub(crate) fleet_slots_milli: u64,
     pub(crate) drains: Drains,
+    pub(crate) modules: Modules,
     /// Graphs that have a deadline which has not passed.
     pub(crate) deadlines: BTreeSet<(Time, GraphIndex)>,
     pub(crate) counters: Counters,
@@ -137,6 +139,7 @@ impl SchedulerCore {
             fans: Fans::default(),
             fleet_slots_milli: 0,
             drains: Drains::default(),
+            modules: Modules::default(),
             deadlines: BTreeSet::new(),
             counters: Counters::default(),
             is_unsettled: false,
@@ -187,6 +190,15 @@ impl SchedulerCore {
             Event::BytesFetched { worker, bytes, took } => {
                 self.on_bytes_fetched(worker, bytes, took);
                 // It frees nothing.
+                return;
+            }
+            Event::ComponentLoaded { worker, digest, is_metered, took } => {
+                self.on_component_loaded(worker, &digest, is_metered, took);
+                // It frees nothing.
+                return;
+            }
+            Event::ComponentUnloaded { worker, digest, is_metered } => {
+                self.on_component_unloaded(worker, &digest, is_metered);
                 return;
             }
             Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline } => {

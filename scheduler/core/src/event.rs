@@ -2,7 +2,7 @@
 
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::graph::{Resource, Settings};
-use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
+use wasm_tasks_protocol::ids::{Attempt, ComponentDigest, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::time::{Duration, Time};
 
 /// Something that happened.
@@ -118,6 +118,26 @@ pub enum Event {
         /// How long that took.
         took: Duration,
     },
+    /// A worker has a component, and tasks of it can begin there.
+    ComponentLoaded {
+        /// The worker.
+        worker: WorkerId,
+        /// The component.
+        digest: ComponentDigest,
+        /// Whether tasks that are metered can.
+        is_metered: bool,
+        /// How long fetching and compiling took, or reading what was compiled before.
+        took: Duration,
+    },
+    /// A worker let go of a component, or could not load it.
+    ComponentUnloaded {
+        /// The worker.
+        worker: WorkerId,
+        /// The component.
+        digest: ComponentDigest,
+        /// Which of its two forms.
+        is_metered: bool,
+    },
     /// An attempt ended well; its result is at the worker.
     AttemptFinished {
         /// Who says so.
@@ -230,6 +250,9 @@ pub struct GraphPlan {
     /// Bytes that move along each of `dependencies` where that is only a part of a result, as expected with the result's
     /// size; [`Expected::NOT_SAID`]: the whole result. Empty when all move whole.
     pub edge_bytes: Vec<u64>,
+    /// The component of each function, by position; in [`Event::GraphExtended`] of the functions after those that are known.
+    /// Empty when nothing is known of components: then it makes no difference who has them.
+    pub components: Vec<ComponentDigest>,
     /// How long after its submission the graph is stopped, if it has not ended by then.
     pub deadline: Option<Duration>,
 }

@@ -5,6 +5,7 @@ use crate::dependents::Dependents;
 use crate::event::{Expected, GraphPlan};
 use crate::gang::Gangs;
 use crate::lengths::{self, Lengths};
+use crate::modules::ComponentIndex;
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::ranks::{bounded_order, planned_order};
 use crate::task::{GraphIndex, NONE, State, Task};
@@ -154,6 +155,8 @@ pub(crate) struct Graph {
     /// Shapes of gangs of which only some members had to run again, each once.
     pub(crate) other_shapes: Vec<ShapeIndex>,
     pub(crate) functions: Vec<FunctionStatistics>,
+    /// The component of each function; empty when that is not known.
+    pub(crate) components: Vec<ComponentIndex>,
     /// What its author expects: empty, or one entry a task.
     pub(crate) expected: Vec<Expected>,
     /// Parts of results that edges move: empty, or one entry for each of `dependencies`.
@@ -199,6 +202,7 @@ impl Graph {
             gangs: Gangs::default(),
             other_shapes: Vec::new(),
             functions: vec![FunctionStatistics::default(); functions],
+            components: Vec::new(),
             expected: plan.expected,
             edge_bytes: plan.edge_bytes,
             counts: GraphCounts::default(),

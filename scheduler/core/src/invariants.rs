@@ -62,6 +62,7 @@ impl SchedulerCore {
         self.queues.check(self.graph_ids.values().flat_map(|index| self.graph(*index).shapes()));
         self.check_stragglers();
         self.check_fans();
+        self.check_modules();
     }
 
     fn check_reservations(&self) {

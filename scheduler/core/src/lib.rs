@@ -26,6 +26,7 @@ mod lengths;
 mod levels;
 mod load_index;
 mod memory;
+mod modules;
 mod order;
 mod pace;
 mod placement;

@@ -135,12 +135,17 @@ impl SchedulerCore {
             }
             seen.push(worker);
             // Siblings that meet downstream go together as long as their worker has room.
-            let start = if is_home { core.transfer_us(id, WorkerIndex(worker)) } else { core.start_us(id, WorkerIndex(worker)) };
+            let start = if is_home { core.ready_us(id, WorkerIndex(worker)) } else { core.start_us(id, WorkerIndex(worker)) };
             if start < best.0 || (is_home && start <= best.0) {
                 best = (start, WorkerIndex(worker));
             }
         };
         consider(self, home, true);
+        if self.load_wait_us(id, least_loaded) > 0 {
+            let near = self.free_workers.least_first().take(WORKERS_SEEN_MAX);
+            let has_it = |worker: &WorkerIndex| self.load_wait_us(id, *worker) == 0 && self.has_room(*worker, id, shape);
+            near.filter(has_it).take(1).for_each(|worker| consider(self, worker.0, false));
+        }
         for input in graph.dependencies(id.task).iter().take(INPUTS_SEEN_MAX) {
             if let State::Done { holders, .. } = &graph.task(*input).state {
                 holders.as_slice().iter().take(4).for_each(|holder| consider(self, *holder, false));
@@ -225,9 +230,15 @@ impl SchedulerCore {
         has_room && self.has_memory(index, id) && self.respects_hold(index, id, key)
     }
 
-    /// Expected microseconds until the task could start at a worker: the queue there, or the inputs' way, whichever is longer.
+    /// Expected microseconds until the task could start at a worker: the queue there, the inputs' way or the load of its
+    /// component, whichever is longest.
     pub(crate) fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
-        self.worker(worker).wait_us().max(self.transfer_us(id, worker))
+        self.worker(worker).wait_us().max(self.ready_us(id, worker))
+    }
+
+    /// Expected microseconds until a worker has what the task needs.
+    fn ready_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
+        self.transfer_us(id, worker).max(self.load_wait_us(id, worker))
     }
 
     fn transfer_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
@@ -255,6 +266,7 @@ impl SchedulerCore {
         };
         let expected_us = self.length_at_us(id, worker).min(u64::from(u32::MAX)) as u32;
         let starts = self.now + Duration(self.book(id, worker, way.shape));
+        self.note_loading(id, worker);
         let graph = self.graph(id.graph);
         let priority = graph.priority(id.task);
         let is_suspect = graph.task(id.task).deaths > 0;

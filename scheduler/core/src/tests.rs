@@ -9,6 +9,7 @@ mod fragments;
 mod gangs;
 mod hints;
 mod hostile;
+mod modules;
 mod plain;
 mod random;
 mod reserve;

@@ -3,6 +3,7 @@
 use crate::event::WorkerPlan;
 use crate::held::HeldResults;
 use crate::memory::MemoryUse;
+use crate::modules::WorkerModules;
 use crate::pace::Pace;
 use crate::placement::reserve::Hold;
 use crate::placement::{Link, Stretch};
@@ -56,6 +57,7 @@ pub(crate) struct Worker {
     /// Transfers to it and from it.
     pub(crate) link: Link,
     pub(crate) pace: Pace,
+    pub(crate) modules: WorkerModules,
     /// What this round of placement keeps free of it, for tasks that are not sent yet.
     pub(crate) plans: Vec<Stretch>,
 }
@@ -81,6 +83,7 @@ impl Worker {
             hold: None,
             link: Link::default(),
             pace: Pace::default(),
+            modules: WorkerModules::default(),
             plans: Vec::new(),
         }
     }

@@ -63,6 +63,12 @@ impl Actor {
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
                 FromWorker::MemoryShort(is_paused) => self.event(Event::WorkerPaused { worker, is_paused }),
                 FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
+                FromWorker::ComponentLoaded { digest, is_metered, took } => {
+                    self.event(Event::ComponentLoaded { worker, digest, is_metered, took })
+                }
+                FromWorker::ComponentUnloaded { digest, is_metered } => {
+                    self.event(Event::ComponentUnloaded { worker, digest, is_metered })
+                }
                 FromWorker::BytesFetched { bytes, took } => self.event(Event::BytesFetched { worker, bytes, took }),
                 FromWorker::ReplicasMissing { graph, tasks } => self.event(Event::ReplicasMissing { worker, graph, tasks }),
             }

@@ -71,6 +71,9 @@ pub(crate) struct Command {
     /// Bandwidth of each worker, a second and each way
     #[arg(long, value_name = "BYTES", default_value = "128MiB", value_parser = bandwidth)]
     bandwidth: u64,
+    /// How long a worker takes to load a component; each function of a graph has one of its own
+    #[arg(long, value_name = "DURATION", default_value = "1ms", value_parser = duration)]
+    load: Duration,
     /// Instead of JSON, print our makespan over that of the best other policy for each graph, and their geometric mean
     #[arg(long)]
     summary: bool,
@@ -110,7 +113,7 @@ impl Command {
                     Model::Simple => NetModel::Simple,
                     Model::Maxmin => NetModel::MaxMin,
                 };
-                let cluster = Cluster { workers, slots, model, bandwidth: self.bandwidth, slow: self.slow };
+                let cluster = Cluster { workers, slots, model, bandwidth: self.bandwidth, slow: self.slow, load: self.load };
                 let estimates = match self.estimates {
                     Known::Exact => Estimates::Exact,
                     Known::Mean => Estimates::Mean,

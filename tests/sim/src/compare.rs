@@ -24,6 +24,8 @@ pub struct Cluster {
     pub bandwidth: u64,
     /// How many of the workers are slower, and how fast these are beside the others.
     pub slow: (u32, f64),
+    /// How long a worker takes to load a component.
+    pub load: Duration,
 }
 
 /// What a run took.
@@ -39,7 +41,8 @@ pub struct Measured {
 
 impl Cluster {
     fn settings(&self) -> WorldSettings {
-        WorldSettings { model: self.model, bandwidth: self.bandwidth, is_checked: false, ..WorldSettings::default() }
+        let Cluster { model, bandwidth, load, .. } = *self;
+        WorldSettings { model, bandwidth, load, is_checked: false, ..WorldSettings::default() }
     }
 }
 

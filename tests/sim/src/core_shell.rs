@@ -3,6 +3,7 @@
 
 mod brief;
 mod copies;
+mod delegated;
 
 use self::brief::brief;
 use crate::coverage::Coverage;
@@ -468,21 +469,7 @@ impl Scheduler for CoreShell {
                     self.event(now, Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline });
                 }
             }
-            FromWorker::AttemptDelegated(report) => {
-                let (attempt, run, memory_peak_bytes) = (report.attempt, report.run, report.memory_peak_bytes);
-                let piece = report.tasks.first_chunk().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes)) as usize;
-                let Some(id) = self.core.attempt_task(worker, attempt) else { return };
-                let Some(graph) = self.graph_of_mut(id.graph) else { return };
-                // What was made up is for a shell to refuse.
-                let Some(delegation) = graph.work.delegations.get(piece).copied().filter(|found| found.by == id.task) else {
-                    return;
-                };
-                assert_eq!(graph.pieces, piece + 1, "a task ends in tasks once");
-                let plan = GraphPlan { outputs: Vec::new(), ..graph.work.piece(&graph.plan, graph.pieces) };
-                graph.pieces += 1;
-                let output = delegation.output;
-                self.event(now, Event::AttemptDelegated { worker, attempt, run, memory_peak_bytes, plan, output });
-            }
+            FromWorker::AttemptDelegated(report) => self.on_delegated(now, worker, &report),
             FromWorker::AttemptFailed(failed) => {
                 let (attempt, run, code) = (failed.attempt, failed.run, failed.error.code);
                 if let Some(id) = self.core.attempt_task(worker, attempt)
@@ -511,6 +498,12 @@ impl Scheduler for CoreShell {
             FromWorker::Draining { within } => {
                 self.promises.on_drain(worker, false);
                 self.event(now, Event::WorkerDraining { worker, within });
+            }
+            FromWorker::ComponentLoaded { digest, is_metered, took } => {
+                self.event(now, Event::ComponentLoaded { worker, digest, is_metered, took })
+            }
+            FromWorker::ComponentUnloaded { digest, is_metered } => {
+                self.event(now, Event::ComponentUnloaded { worker, digest, is_metered })
             }
             FromWorker::BytesFetched { bytes, took } => self.event(now, Event::BytesFetched { worker, bytes, took }),
             FromWorker::ReplicasMissing { graph, tasks } => {

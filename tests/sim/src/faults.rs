@@ -235,6 +235,8 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
         | FromWorker::Draining { .. }
         | FromWorker::MemoryShort(_)
         | FromWorker::BytesFetched { .. }
+        | FromWorker::ComponentLoaded { .. }
+        | FromWorker::ComponentUnloaded { .. }
         | FromWorker::Heartbeat { .. }
         | FromWorker::Leaving => false,
     }

@@ -295,12 +295,12 @@ impl Process {
     }
 
     /// A component is here.
-    pub fn loaded(&mut self, now: Time, component: ComponentId, result: Result<(), TaskError>) {
+    pub fn loaded(&mut self, now: Time, component: ComponentId, took: Duration, result: Result<(), TaskError>) {
         if result.is_ok() {
             self.components.insert(component);
         }
         self.has_load_failed |= result.is_err();
-        self.feed(now, Event::ComponentLoaded { component, result });
+        self.feed(now, Event::ComponentLoaded { component, took, result });
     }
 
     fn keep(&mut self, result: ResultId, value: Bytes) {

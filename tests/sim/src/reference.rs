@@ -395,6 +395,8 @@ impl Scheduler for Reference {
             | FromWorker::Draining { .. }
             | FromWorker::MemoryShort(_)
             | FromWorker::BytesFetched { .. }
+            | FromWorker::ComponentLoaded { .. }
+            | FromWorker::ComponentUnloaded { .. }
             | FromWorker::ReplicasMissing { .. } => {}
         }
     }

@@ -201,7 +201,8 @@ impl Work {
     /// What the scheduler's core is told.
     pub fn plan(&self) -> GraphPlan {
         let (outputs, deadline) = (self.outputs.clone(), self.deadline);
-        let mut plan = GraphPlan { dependency_starts: vec![0], outputs, deadline, ..GraphPlan::default() };
+        let components = self.functions().into_iter().map(|function| function.component).collect();
+        let mut plan = GraphPlan { dependency_starts: vec![0], outputs, deadline, components, ..GraphPlan::default() };
         let mut positions: BTreeMap<&Settings, u32> = BTreeMap::new();
         for (task, dependencies) in self.tasks.iter().zip(&self.dependencies) {
             plan.dependencies.extend_from_slice(dependencies);
@@ -273,6 +274,7 @@ impl Work {
             expected: part(&whole.expected, from..to),
             edge_bytes: part(&whole.edge_bytes, starts[0] as usize..starts[to - from] as usize),
             outputs: whole.outputs.iter().copied().filter(|output| self.piece_of_output(*output) == piece).collect(),
+            components: if piece == 0 { whole.components.clone() } else { Vec::new() },
             deadline: if piece == 0 { whole.deadline } else { None },
         }
     }

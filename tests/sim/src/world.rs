@@ -321,7 +321,7 @@ impl<S: Scheduler, F> World<S, F> {
                     } else {
                         Ok(())
                     };
-                    process.loaded(now, component, result);
+                    process.loaded(now, component, self.settings.load, result);
                     self.dirty.insert(worker);
                 }
             }

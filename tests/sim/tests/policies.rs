@@ -12,7 +12,14 @@ use wasm_tasks_sim::work::{Work, WorkTask};
 const MIB: u64 = 1 << 20;
 
 fn cluster(workers: u32, slots: u32) -> Cluster {
-    Cluster { workers, slots, model: NetModel::MaxMin, bandwidth: 100 * MIB, slow: (0, 1.0) }
+    Cluster {
+        workers,
+        slots,
+        model: NetModel::MaxMin,
+        bandwidth: 100 * MIB,
+        slow: (0, 1.0),
+        load: wasm_tasks_protocol::time::Duration(1_000),
+    }
 }
 
 fn work(tasks: &[(f64, u64, &[u32])]) -> Arc<Work> {

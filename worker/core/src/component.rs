@@ -4,6 +4,8 @@ use crate::action::{Action, Actions};
 use crate::slab::{Id, Slab};
 use crate::{AttemptId, WorkerCore};
 use std::collections::{BTreeMap, VecDeque};
+use wasm_tasks_protocol::message::FromWorker;
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{ComponentDigest, TaskError};
 
 /// The kind of [`ComponentId`].
@@ -87,11 +89,21 @@ impl WorkerCore {
         }
     }
 
-    pub(crate) fn on_component_loaded(&mut self, id: ComponentId, result: Result<(), TaskError>, out: &mut Actions) {
+    pub(crate) fn on_component_loaded(
+        &mut self,
+        id: ComponentId,
+        took: Duration,
+        result: Result<(), TaskError>,
+        out: &mut Actions,
+    ) {
         let Some(component) = self.components.slab.get_mut(id) else { return };
         let Availability::Loading(waiters) = std::mem::replace(&mut component.availability, Availability::Loaded) else { return };
         match result {
-            Ok(()) => self.arrived(waiters),
+            Ok(()) => {
+                let Component { digest, is_metered, .. } = *component;
+                out.send.push(FromWorker::ComponentLoaded { digest, is_metered, took });
+                self.arrived(waiters);
+            }
             Err(error) => {
                 component.availability = Availability::Failed(error.clone());
                 // What may go better next time is forgotten, and so asked for again.
@@ -122,7 +134,9 @@ impl WorkerCore {
     fn remove_component(&mut self, id: ComponentId, out: &mut Actions) {
         self.components.idle.retain(|idle| *idle != id);
         if let Some(component) = self.components.slab.remove(id) {
-            self.components.ids.remove(&(component.digest, component.is_metered));
+            let Component { digest, is_metered, .. } = component;
+            self.components.ids.remove(&(digest, is_metered));
+            out.send.push(FromWorker::ComponentUnloaded { digest, is_metered });
             out.perform.push(Action::UnloadComponent(id));
         }
     }

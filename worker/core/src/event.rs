@@ -22,6 +22,8 @@ pub enum Event {
     ComponentLoaded {
         /// The component.
         component: ComponentId,
+        /// How long that took.
+        took: Duration,
         /// Why its tasks cannot run, when they cannot.
         result: Result<(), TaskError>,
     },

@@ -119,7 +119,7 @@ impl WorkerCore {
         match event {
             Event::Ordered(order) => self.on_order(now, order, out),
             Event::AttemptsEnded { lane, ended } => self.on_ended(now, lane, ended, out),
-            Event::ComponentLoaded { component, result } => self.on_component_loaded(component, result, out),
+            Event::ComponentLoaded { component, took, result } => self.on_component_loaded(component, took, result, out),
             Event::DataLoaded { graph, position, result } => self.on_data_loaded(graph, position, result, out),
             Event::FetchEnded { fetch, value, bytes } => {
                 self.on_fetch_ended(fetch, value, out);

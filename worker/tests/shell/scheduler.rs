@@ -140,7 +140,11 @@ impl Scheduler {
                     FromWorker::AttemptsFinished(reports) => {
                         self.heard.extend(reports.into_iter().map(|report| FromWorker::AttemptsFinished(vec![report])));
                     }
-                    FromWorker::AttemptsStarted(_) | FromWorker::MemoryShort(_) | FromWorker::BytesFetched { .. } => {}
+                    FromWorker::AttemptsStarted(_)
+                    | FromWorker::MemoryShort(_)
+                    | FromWorker::BytesFetched { .. }
+                    | FromWorker::ComponentLoaded { .. }
+                    | FromWorker::ComponentUnloaded { .. } => {}
                     other => self.heard.push_back(other),
                 }
             }

@@ -97,7 +97,8 @@ impl SchedulerCore {
             }
             let (arrival, moved) = self.arrival_us(&inputs, index);
             let length = worker.pace.here_us(length);
-            let starts = self.slots_free_us(index, arrival, length, slots_milli, Foresight::Cautious);
+            let ready = arrival.max(self.load_wait_us(id, index));
+            let starts = self.slots_free_us(index, ready, length, slots_milli, Foresight::Cautious);
             let ends = starts.saturating_add(length);
             let apart = if index.0 == home { 0 } else { apart };
             let cost = ends.saturating_add(self.moving_cost(id, index, moved, arrival)).saturating_add(apart);

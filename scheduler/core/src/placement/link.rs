@@ -217,8 +217,9 @@ impl SchedulerCore {
 
     /// Books the inputs of a task that is being assigned on the links. Returns the microseconds until it can start.
     pub(crate) fn book(&mut self, id: TaskId, index: WorkerIndex, shape: ShapeIndex) -> u64 {
+        let load = self.load_wait_us(id, index);
         if !self.is_worth_care(id) {
-            return self.worker(index).wait_us();
+            return self.worker(index).wait_us().max(load);
         }
         let inputs = self.inputs_of(id);
         let (arrival, _) = self.arrival_us(&inputs, index);
@@ -244,7 +245,7 @@ impl SchedulerCore {
         }
         self.put_back(inputs);
         let slots_milli = self.queues.key(shape).slots_milli;
-        self.slots_free_us(index, arrival, self.length_at_us(id, index), slots_milli, Foresight::Likely)
+        self.slots_free_us(index, arrival.max(load), self.length_at_us(id, index), slots_milli, Foresight::Likely)
     }
 
     /// Bytes a second that a worker's link is taken to carry, each way: what was measured of what came to it, or what others

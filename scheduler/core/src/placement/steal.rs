@@ -67,11 +67,13 @@ impl SchedulerCore {
         if self.graph(id.graph).task(id.task).steals >= STEALS_MAX {
             return false;
         }
+        let load = self.load_wait_us(id, thief);
         if !self.is_worth_care(id) {
-            return true;
+            return load == 0 || self.now + Duration(load) < starts;
         }
         let inputs = self.inputs_of(id);
         let (arrival, _) = self.arrival_us(&inputs, thief);
+        let arrival = arrival.max(load);
         self.put_back(inputs);
         let [there, here] = [thief, worker].map(|at| Duration(self.length_at_us(id, at)));
         self.now + Duration(arrival) + self.worker(thief).round_trip() + there < starts + here

@@ -73,6 +73,7 @@ impl SchedulerCore {
         self.give_up_all_of(index);
         let forgotten = self.graphs[index.slot as usize].take().expect("an indexed graph is there");
         forgotten.shapes().for_each(|shape| self.queues.let_go(shape));
+        forgotten.components.iter().for_each(|component| self.modules.let_go(*component));
         self.free_graphs.push(index.slot);
         forgotten.workers.iter().for_each(|worker| self.trim_held(WorkerIndex(worker)));
         let workers = forgotten.workers.iter().map(|worker| self.worker(WorkerIndex(worker)).id).collect();

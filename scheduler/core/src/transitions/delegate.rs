@@ -34,14 +34,11 @@ impl SchedulerCore {
         self.withdraw_dependents(id, out);
         let others = self.graph(id.graph).task(id.task).attempts_set();
         others.as_slice().iter().for_each(|other| self.cancel_attempt(*other, out));
-        let queues = &mut self.queues;
-        let graph = self.graphs[id.graph.slot as usize].as_mut().expect("a live attempt is of a graph that is there");
-        assert!(
-            (graph.tasks.len()..graph.tasks.len() + plan.functions.len()).contains(&(output.0 as usize)),
-            "it is one of its tasks"
-        );
+        let tasks = self.graph(id.graph).tasks.len();
+        assert!((tasks..tasks + plan.functions.len()).contains(&(output.0 as usize)), "it is one of its tasks");
         plan.outputs = Vec::new();
-        graph.extend(plan, Order::First, |key| queues.intern(key));
+        self.extend_graph(id.graph, plan, Order::First);
+        let graph = self.graph_mut(id.graph);
         graph.replace(id.task, output);
         graph.find_family(output);
         graph.counts.run = graph.counts.run + run;

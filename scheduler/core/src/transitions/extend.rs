@@ -12,17 +12,23 @@ impl SchedulerCore {
     /// A fragment for a graph that is gone or was cancelled is late, and ignored.
     pub(crate) fn on_graph_extended(&mut self, id: GraphId, plan: GraphPlan, out: &mut Actions) {
         let Some(index) = self.graph_ids.get(&id).copied() else { return };
-        let queues = &mut self.queues;
-        let graph = self.graphs[index.slot as usize].as_mut().expect("an indexed graph is there");
-        if graph.is_cancelled {
+        if self.graph(index).is_cancelled {
             return;
         }
         let wanted = plan.outputs.clone();
-        graph.extend(plan, Order::After, |key| queues.intern(key));
+        self.extend_graph(index, plan, Order::After);
         // Its end is told again, also when nothing of the fragment has to run.
-        graph.is_finished = false;
+        self.graph_mut(index).is_finished = false;
         self.want(index, wanted, out);
         self.finish_graph_if_done(index, out);
+    }
+
+    /// Adds a part to a graph, with the shapes and the components of its tasks.
+    pub(crate) fn extend_graph(&mut self, index: GraphIndex, plan: GraphPlan, order: Order) {
+        let (queues, modules) = (&mut self.queues, &mut self.modules);
+        let graph = self.graphs[index.slot as usize].as_mut().expect("an indexed graph is there");
+        graph.components.extend(plan.components.iter().map(|digest| modules.take(*digest)));
+        graph.extend(plan, order, |key| queues.intern(key));
     }
 
     /// Makes tasks outputs, and tells of those whose outcome is known already.

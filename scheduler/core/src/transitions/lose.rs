@@ -59,6 +59,7 @@ impl SchedulerCore {
         }
         self.end_drain(index);
         self.fans.on_worker_lost(index);
+        self.forget_modules(index);
         self.fleet_slots_milli -= self.worker(index).plan.slots_milli;
         self.workers[index.0 as usize] = None;
         self.vacant_workers.insert(index.0);

@@ -24,8 +24,9 @@ impl SchedulerCore {
         let deadline = plan.deadline.map(|after| self.now + after);
         let queues = &mut self.queues;
         let wanted = plan.outputs.clone();
+        let components = plan.components.iter().map(|digest| self.modules.take(*digest)).collect();
         let mut graph = Graph::new(index, plan, memory_bytes, |key| queues.intern(key));
-        graph.deadline = deadline;
+        (graph.deadline, graph.components) = (deadline, components);
         self.deadlines.extend(deadline.map(|at| (at, index)));
         self.graphs[slot as usize] = Some(graph);
         self.graph_ids.insert(id, index);

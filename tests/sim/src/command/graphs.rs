@@ -157,6 +157,7 @@ fn line(works: Vec<Work>, cluster: &Cluster, estimates: Estimates, first: u64) -
         "cluster": format!("{}x{}", cluster.workers, cluster.slots),
         "netmodel": match cluster.model { NetModel::Simple => "simple", NetModel::MaxMin => "maxmin" },
         "bandwidth": cluster.bandwidth,
+        "load": cluster.load.as_secs_f64(),
         "estimates": match estimates { Estimates::Exact => "exact", Estimates::Mean => "mean" },
         "seeds": works.len(),
         "lower_bounds": bounds,

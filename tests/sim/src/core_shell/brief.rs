@@ -23,6 +23,8 @@ pub(super) fn brief(event: &Event) -> String {
         | Event::ReplicasMissing { .. }
         | Event::WorkerMeasured { .. }
         | Event::BytesFetched { .. }
+        | Event::ComponentLoaded { .. }
+        | Event::ComponentUnloaded { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptFailed { .. }
         | Event::AttemptDelegated { .. }

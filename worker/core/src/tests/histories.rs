@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::message::{FromWorker, InputSource, ToWorker};
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_protocol::{Attempt, ErrorCode, TaskError, TaskIndex, Time};
+use wasm_tasks_protocol::{Attempt, ComponentDigest, ErrorCode, TaskError, TaskIndex, Time};
 
 const GRAPHS: u8 = 2;
 const TASKS: u32 = 12;
@@ -99,7 +99,12 @@ struct Shell {
     makers: BTreeMap<(u8, u32), Attempt>,
     has_left: bool,
     is_short: bool,
+    /// Components that the scheduler was told are here.
+    told: BTreeSet<(ComponentDigest, bool)>,
 }
+
+/// How long components take to load.
+const LOAD: Duration = Duration(41);
 
 impl Shell {
     fn new(slots: u32) -> Shell {
@@ -120,6 +125,7 @@ impl Shell {
             makers: BTreeMap::new(),
             has_left: false,
             is_short: false,
+            told: BTreeSet::new(),
         }
     }
 
@@ -146,6 +152,10 @@ impl Shell {
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
             FromWorker::BytesFetched { bytes, took } => assert!(bytes >= 1 << 20 && took.0 <= self.now.0),
+            FromWorker::ComponentLoaded { digest, is_metered, took } => {
+                assert!(took == LOAD && self.told.insert((digest, is_metered)), "a component is told of once");
+            }
+            FromWorker::ComponentUnloaded { digest, is_metered } => drop(self.told.remove(&(digest, is_metered))),
             FromWorker::ReplicasAdded { .. } | FromWorker::ReplicasMissing { .. } | FromWorker::Draining { .. } => {}
             FromWorker::MemoryShort(is_short) => assert!(std::mem::replace(&mut self.is_short, is_short) != is_short),
             FromWorker::Leaving => assert!(self.open.is_empty()),
@@ -248,7 +258,7 @@ impl Shell {
             self.loaded.insert(component);
         }
         let result = if succeeds { Ok(()) } else { Err(TaskError::new(code, "no")) };
-        self.feed(Event::ComponentLoaded { component, result });
+        self.feed(Event::ComponentLoaded { component, took: LOAD, result });
     }
 
     fn take(&mut self, step: Step) {

@@ -107,7 +107,7 @@ impl Script {
             _ => Ok(()),
         };
         let event = match words[0] {
-            "loaded" => Event::ComponentLoaded { component: self.components.remove(0), result: result() },
+            "loaded" => Event::ComponentLoaded { component: self.components.remove(0), took: Duration(37), result: result() },
             "data" => {
                 let (graph, position) = self.data.remove(0);
                 Event::DataLoaded { graph, position, result: result() }
@@ -294,6 +294,13 @@ fn write_message(message: &FromWorker, text: &mut String) {
         }
         FromWorker::MemoryShort(is_short) => {
             writeln!(text, "say memory is {}", if *is_short { "short" } else { "enough" }).unwrap()
+        }
+        FromWorker::ComponentLoaded { digest, is_metered, took } => {
+            let metered = if *is_metered { " metered" } else { "" };
+            writeln!(text, "say component {}{metered} is here after {} us", digest.0[0], took.0).unwrap();
+        }
+        FromWorker::ComponentUnloaded { digest, is_metered } => {
+            writeln!(text, "say component {}{} is gone", digest.0[0], if *is_metered { " metered" } else { "" }).unwrap();
         }
         FromWorker::BytesFetched { bytes, took } => writeln!(text, "say {} MiB in {} us", bytes >> 20, took.0).unwrap(),
         FromWorker::Draining { .. } => writeln!(text, "say draining").unwrap(),
