@@ -32,7 +32,7 @@ pub(crate) enum Message<R: Runner> {
     /// A component was loaded, or cannot be.
     ComponentLoaded { component: ComponentId, took: Duration, result: Result<Arc<R::Module>, TaskError> },
     /// A result was written to disk, or could not be.
-    Spilled { result: ResultId, file: std::io::Result<SpillFile> },
+    Spilled { result: ResultId, took: Duration, file: std::io::Result<SpillFile> },
     /// A spilled result was read for a peer.
     ReadBack { result: ResultId, bytes: Bytes },
     /// The worker should leave, within this time where there is one.

@@ -215,7 +215,7 @@ impl<R: Runner> Shell<R> {
                 let result = result.map(|module| self.keep_module(component, module));
                 self.feed(Event::ComponentLoaded { component, took, result });
             }
-            Message::Spilled { result, file } => self.on_spilled(result, file),
+            Message::Spilled { result, took, file } => self.on_spilled(result, took, file),
             Message::ReadBack { result, bytes } => {
                 if self.store.get(result).is_some() {
                     self.last_read = Some((result, bytes));

@@ -6,7 +6,9 @@ use crate::shell::Shell;
 use crate::spill::SpillFile;
 use std::io;
 use std::path::PathBuf;
-use wasm_tasks_worker_core::ResultId;
+use std::time::Instant;
+use wasm_tasks_protocol::time::Duration;
+use wasm_tasks_worker_core::{Event, ResultId};
 
 /// The spilling of a worker.
 #[derive(Debug)]
@@ -77,17 +79,20 @@ impl<R: Runner> Shell<R> {
         self.spiller.next += 1;
         let (number, inbox) = (self.spiller.next, self.inbox.clone());
         tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
             let file = SpillFile::write(&folder, number, &bytes);
+            let took = began.elapsed().into();
             // Fails when the worker has ended.
-            let _ = inbox.blocking_send(Message::Spilled { result, file });
+            let _ = inbox.blocking_send(Message::Spilled { result, took, file });
         });
     }
 
-    pub(crate) fn on_spilled(&mut self, result: ResultId, file: io::Result<SpillFile>) {
+    pub(crate) fn on_spilled(&mut self, result: ResultId, took: Duration, file: io::Result<SpillFile>) {
         self.spiller.is_busy = false;
         match file {
             Ok(file) => {
                 self.store.spilled(result, file);
+                self.feed(Event::Spilled { result, took });
                 self.spill_some();
             }
             Err(error) => self.stop_spilling(&error),

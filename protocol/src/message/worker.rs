@@ -266,6 +266,15 @@ pub enum FromWorker {
     },
     /// An attempt that ended in tasks which it wrote.
     AttemptDelegated(AttemptDelegated),
+    /// A result that the scheduler counts on is on disk, and in memory no longer.
+    ResultSpilled {
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: TaskIndex,
+        /// How long writing it took.
+        took: Duration,
+    },
     /// A component is here, and tasks of it can begin.
     ComponentLoaded {
         /// Which.

@@ -197,6 +197,10 @@ impl SchedulerCore {
                 // It frees nothing.
                 return;
             }
+            Event::ResultSpilled { worker, graph, task, took } => {
+                self.on_result_spilled(worker, graph, task, took);
+                return;
+            }
             Event::ComponentUnloaded { worker, digest, is_metered } => {
                 self.on_component_unloaded(worker, &digest, is_metered);
                 return;

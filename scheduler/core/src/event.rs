@@ -118,6 +118,17 @@ pub enum Event {
         /// How long that took.
         took: Duration,
     },
+    /// A worker has a result on disk, and in memory no longer.
+    ResultSpilled {
+        /// The worker.
+        worker: WorkerId,
+        /// The graph.
+        graph: GraphId,
+        /// The task.
+        task: TaskIndex,
+        /// How long writing it took.
+        took: Duration,
+    },
     /// A worker has a component, and tasks of it can begin there.
     ComponentLoaded {
         /// The worker.

@@ -50,8 +50,8 @@ impl SchedulerCore {
     }
 
     /// Whether a worker has the result of a task, which may be forgotten.
-    fn has_result(&self, id: TaskId, worker: WorkerIndex) -> bool {
-        match self.graph_at(id.graph).map(|graph| &graph.task(id.task).state) {
+    pub(crate) fn has_result(&self, id: TaskId, worker: WorkerIndex) -> bool {
+        match self.graph_at(id.graph).and_then(|graph| graph.tasks.get(id.task.0 as usize)).map(|task| &task.state) {
             Some(State::Done { holders, .. }) => holders.contains(worker.0),
             Some(
                 State::Idle

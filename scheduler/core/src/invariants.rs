@@ -63,6 +63,7 @@ impl SchedulerCore {
         self.check_stragglers();
         self.check_fans();
         self.check_modules();
+        self.check_spilled();
     }
 
     fn check_reservations(&self) {

@@ -33,6 +33,7 @@ mod placement;
 mod queue;
 mod ranks;
 mod small_set;
+mod spilled;
 mod stragglers;
 mod task;
 mod transitions;

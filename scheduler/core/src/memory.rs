@@ -105,7 +105,8 @@ impl SchedulerCore {
 
     /// A worker has a result, or has it no longer.
     pub(crate) fn count_held(&mut self, worker: WorkerIndex, id: TaskId, size: u64, is_here: bool) {
-        let Worker { memory, held, .. } = self.worker_mut(worker);
+        let Worker { memory, held, spilled, .. } = self.worker_mut(worker);
+        spilled.forget(id);
         if is_here {
             memory.held_bytes += counted(size);
             held.add(id);
@@ -122,7 +123,8 @@ impl SchedulerCore {
             if let State::Done { size, holders, .. } = &self.graph(graph).task(task).state {
                 let (size, holders) = (*size, holders.clone());
                 for holder in holders.as_slice() {
-                    let Worker { memory, held, .. } = self.worker_mut(WorkerIndex(*holder));
+                    let Worker { memory, held, spilled, .. } = self.worker_mut(WorkerIndex(*holder));
+                    spilled.forget(TaskId { graph, task });
                     memory.held_bytes -= counted(size);
                     held.remove();
                 }

@@ -243,19 +243,22 @@ impl SchedulerCore {
 
     fn transfer_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
         let graph = self.graph(id.graph);
-        let mut bytes = 0;
+        let (mut bytes, mut disk) = (0, 0);
         let mut moved = false;
         for input in graph.dependencies(id.task).iter().take(INPUTS_SEEN_MAX) {
             if let State::Done { size, holders, is_inline } = &graph.task(*input).state
                 && !*is_inline
-                && !holders.contains(worker.0)
             {
-                bytes += *size;
-                moved = true;
+                let is_here = holders.contains(worker.0);
+                let holder = if is_here { Some(&worker.0) } else { holders.as_slice().first() };
+                let result = TaskId { graph: id.graph, task: *input };
+                disk += holder.map_or(0, |holder| self.unspill_us(result, *holder, *size));
+                bytes += if is_here { 0 } else { *size };
+                moved |= !is_here;
             }
         }
         let round_trip = if moved { self.worker(worker).round_trip().0 } else { 0 };
-        round_trip + link::micros(bytes, self.bandwidth_of(worker))
+        round_trip + disk + link::micros(bytes, self.bandwidth_of(worker))
     }
 
     pub(crate) fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {

@@ -8,6 +8,7 @@ use crate::pace::Pace;
 use crate::placement::reserve::Hold;
 use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
+use crate::spilled::Spilled;
 use crate::task::TaskId;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::WorkerId;
@@ -58,6 +59,7 @@ pub(crate) struct Worker {
     pub(crate) link: Link,
     pub(crate) pace: Pace,
     pub(crate) modules: WorkerModules,
+    pub(crate) spilled: Spilled,
     /// What this round of placement keeps free of it, for tasks that are not sent yet.
     pub(crate) plans: Vec<Stretch>,
 }
@@ -84,6 +86,7 @@ impl Worker {
             link: Link::default(),
             pace: Pace::default(),
             modules: WorkerModules::default(),
+            spilled: Spilled::default(),
             plans: Vec::new(),
         }
     }

@@ -63,6 +63,7 @@ impl Actor {
                 FromWorker::Leaving => self.event(Event::WorkerLeaving(worker)),
                 FromWorker::MemoryShort(is_paused) => self.event(Event::WorkerPaused { worker, is_paused }),
                 FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
+                FromWorker::ResultSpilled { graph, task, took } => self.event(Event::ResultSpilled { worker, graph, task, took }),
                 FromWorker::ComponentLoaded { digest, is_metered, took } => {
                     self.event(Event::ComponentLoaded { worker, digest, is_metered, took })
                 }

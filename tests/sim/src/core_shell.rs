@@ -499,6 +499,9 @@ impl Scheduler for CoreShell {
                 self.promises.on_drain(worker, false);
                 self.event(now, Event::WorkerDraining { worker, within });
             }
+            FromWorker::ResultSpilled { graph, task, took } => {
+                self.event(now, Event::ResultSpilled { worker, graph, task, took })
+            }
             FromWorker::ComponentLoaded { digest, is_metered, took } => {
                 self.event(now, Event::ComponentLoaded { worker, digest, is_metered, took })
             }

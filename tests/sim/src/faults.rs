@@ -235,6 +235,7 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
         | FromWorker::Draining { .. }
         | FromWorker::MemoryShort(_)
         | FromWorker::BytesFetched { .. }
+        | FromWorker::ResultSpilled { .. }
         | FromWorker::ComponentLoaded { .. }
         | FromWorker::ComponentUnloaded { .. }
         | FromWorker::Heartbeat { .. }

@@ -222,6 +222,9 @@ impl Process {
             if self.core.next_timeout().is_some_and(|(at, _)| at <= now) {
                 self.feed(now, Event::TimedOut);
             }
+            for (result, took) in std::mem::take(&mut self.store.newly_spilled) {
+                self.feed(now, Event::Spilled { result, took });
+            }
             let stored_bytes = self.store.memory_bytes();
             if stored_bytes != self.stored_seen {
                 self.stored_seen = stored_bytes;

@@ -395,6 +395,7 @@ impl Scheduler for Reference {
             | FromWorker::Draining { .. }
             | FromWorker::MemoryShort(_)
             | FromWorker::BytesFetched { .. }
+            | FromWorker::ResultSpilled { .. }
             | FromWorker::ComponentLoaded { .. }
             | FromWorker::ComponentUnloaded { .. }
             | FromWorker::ReplicasMissing { .. } => {}

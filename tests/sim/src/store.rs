@@ -5,6 +5,7 @@ use crate::work::VALUE_BYTES;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_worker_core::ResultId;
 
 /// Smaller results stay in memory.
@@ -57,6 +58,8 @@ pub struct Store {
     has_disk_failed: bool,
     /// Bytes that are here, and the most that ever were.
     pub live_bytes: (u64, u64),
+    /// Results that were written to disk, and how long each took, since the last look.
+    pub newly_spilled: Vec<(ResultId, Duration)>,
 }
 
 impl Store {
@@ -70,6 +73,7 @@ impl Store {
             is_disk_full: false,
             has_disk_failed: false,
             live_bytes: (0, 0),
+            newly_spilled: Vec::new(),
         }
     }
 
@@ -116,6 +120,7 @@ impl Store {
             }
             stored.is_spilled = true;
             self.memory_bytes -= stored.bytes;
+            self.newly_spilled.push((oldest, Duration(disk_micros(stored.bytes, &self.room))));
         }
     }
 
@@ -132,7 +137,7 @@ impl Store {
     /// Microseconds until a result can be read.
     pub fn read_micros(&self, id: ResultId) -> u64 {
         let spilled = self.values.get(&id).filter(|stored| stored.is_spilled);
-        spilled.map_or(0, |stored| (stored.bytes as f64 * 1e6 / self.room.disk_rate as f64) as u64)
+        spilled.map_or(0, |stored| disk_micros(stored.bytes, &self.room))
     }
 
     /// From now on nothing can be written, or it can again. What failed once is not tried again.
@@ -170,4 +175,9 @@ impl Stored {
     pub fn serve(&self) -> Option<Bytes> {
         (!self.is_lost).then(|| self.value.slice(..VALUE_BYTES))
     }
+}
+
+/// How long so many bytes take to disk or from there.
+fn disk_micros(bytes: u64, room: &Room) -> u64 {
+    (bytes as f64 * 1e6 / room.disk_rate as f64) as u64
 }

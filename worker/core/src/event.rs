@@ -1,6 +1,6 @@
 //! What happens to a worker, as plain values that can be logged and replayed.
 
-use crate::{AttemptId, ComponentId, FetchId, GraphKey, LaneId};
+use crate::{AttemptId, ComponentId, FetchId, GraphKey, LaneId, ResultId};
 use bytes::Bytes;
 use wasm_tasks_protocol::TaskError;
 use wasm_tasks_protocol::message::{AttemptDelegated, AttemptFailed, AttemptFinished, ToWorker};
@@ -44,6 +44,13 @@ pub enum Event {
         value: Option<Bytes>,
         /// Bytes that came for it.
         bytes: u64,
+    },
+    /// A result was written to disk, and let go from memory.
+    Spilled {
+        /// The result; it may be gone.
+        result: ResultId,
+        /// How long that took.
+        took: Duration,
     },
     /// A time that [`WorkerCore::next_timeout`](crate::WorkerCore::next_timeout) named has come.
     TimedOut,

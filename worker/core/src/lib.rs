@@ -125,6 +125,7 @@ impl WorkerCore {
                 self.on_fetch_ended(fetch, value, out);
                 self.measure_fetches(now, bytes, out);
             }
+            Event::Spilled { result, took } => self.on_spilled(result, took, out),
             Event::TimedOut => self.on_timed_out(now, out),
             Event::Settle => {
                 self.start_fetches(out);

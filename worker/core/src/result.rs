@@ -10,6 +10,7 @@ use crate::{AttemptId, GraphKey, WorkerCore};
 use bytes::Bytes;
 use wasm_tasks_protocol::ids::WorkerId;
 use wasm_tasks_protocol::message::{FromWorker, InputSource, Priority};
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_protocol::{Attempt, TaskIndex};
 
 /// The kind of [`ResultId`].
@@ -153,6 +154,12 @@ impl WorkerCore {
             out.perform.push(Action::CancelFetch(fetch));
         }
         self.arrived(waiters);
+    }
+
+    /// Reading a result takes a while from now on.
+    pub(crate) fn on_spilled(&mut self, result: ResultId, took: Duration, out: &mut Actions) {
+        let Some(entry) = self.results.get(result).filter(|entry| entry.is_wanted) else { return };
+        out.send.push(FromWorker::ResultSpilled { graph: self.graphs[entry.graph].id, task: entry.task, took });
     }
 
     /// Nobody can give a result: every attempt that waits for it asks the scheduler.

@@ -143,6 +143,7 @@ impl Scheduler {
                     FromWorker::AttemptsStarted(_)
                     | FromWorker::MemoryShort(_)
                     | FromWorker::BytesFetched { .. }
+                    | FromWorker::ResultSpilled { .. }
                     | FromWorker::ComponentLoaded { .. }
                     | FromWorker::ComponentUnloaded { .. } => {}
                     other => self.heard.push_back(other),

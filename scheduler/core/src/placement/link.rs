@@ -97,6 +97,10 @@ pub(crate) struct Inputs {
     pub(crate) at: ByWorker,
     /// Bytes by the holder that would be asked: the one whose way up is free first.
     sources: ByWorker,
+    /// Microseconds that holders read from disk before they have all of it in memory.
+    disk_us: ByWorker,
+    /// The same of those that would be asked.
+    source_disk_us: ByWorker,
     /// The inputs that are booked when they move: the task, its holder that would be asked, bytes.
     each: Vec<(TaskId, u32, u64)>,
     /// Inputs that would come from a worker which does not have them yet, and when it could begin to give them.
@@ -156,11 +160,15 @@ impl SchedulerCore {
             }
             let bytes = graph.input_bytes(id.task, position, *size);
             inputs.total += bytes;
-            holders.as_slice().iter().for_each(|holder| inputs.at.add(*holder, bytes));
             let result = TaskId { graph: id.graph, task: *input };
+            for holder in holders.as_slice() {
+                inputs.at.add(*holder, bytes);
+                inputs.disk_us.add(*holder, self.unspill_us(result, *holder, *size));
+            }
             let (source, at) = self.first_source(result, holders.as_slice());
             if holders.contains(source) {
                 inputs.sources.add(source, bytes);
+                inputs.source_disk_us.add(source, self.unspill_us(result, source, *size));
             } else {
                 inputs.relayed.push((result, source, bytes, at));
             }
@@ -177,6 +185,8 @@ impl SchedulerCore {
     pub(crate) fn put_back(&mut self, mut inputs: Inputs) {
         inputs.at.clear();
         inputs.sources.clear();
+        inputs.disk_us.clear();
+        inputs.source_disk_us.clear();
         inputs.each.clear();
         inputs.relayed.clear();
         (inputs.total, inputs.has_remote) = (0, false);
@@ -187,7 +197,8 @@ impl SchedulerCore {
     pub(crate) fn arrival_us(&self, inputs: &Inputs, index: WorkerIndex) -> (u64, u64) {
         let worker = self.worker(index);
         let mut missing = inputs.total - inputs.at.of(index.0);
-        let mut arrival = 0;
+        // What is here comes from the worker's own disk.
+        let mut arrival = inputs.disk_us.of(index.0);
         if missing > 0 && !worker.link.coming.is_empty() {
             for (input, _, bytes) in &inputs.each {
                 if let Some(at) = worker.link.coming.get(input)
@@ -203,8 +214,9 @@ impl SchedulerCore {
         }
         let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth_of(index));
         let up = inputs.sources.iter().filter(|(source, _)| *source != index.0).map(|(source, bytes)| {
-            let source = WorkerIndex(source);
-            self.worker(source).link.up_free.since(self.now).0 + micros(bytes.min(missing), self.bandwidth_of(source))
+            let (disk, source) = (inputs.source_disk_us.of(source), WorkerIndex(source));
+            let way = micros(bytes.min(missing), self.bandwidth_of(source));
+            self.worker(source).link.up_free.since(self.now).0.max(disk) + way
         });
         let relayed = inputs.relayed.iter().filter(|(input, source, ..)| {
             *source != index.0 && !worker.link.coming.contains_key(input) && !self.holds(*input, index)

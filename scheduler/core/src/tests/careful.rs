@@ -103,3 +103,45 @@ fn what_many_need_has_no_home() {
         assert_eq!(world.assigned_at(worker).len(), 2, "one worker alone would have to send them all: {placed}");
     }
 }
+
+/// Worker 1 wrote the first task's result to disk.
+fn spilled(took_ms: u64) -> Event {
+    let task = wasm_tasks_protocol::TaskIndex(0);
+    Event::ResultSpilled { worker: WorkerId(1), graph: super::world::GRAPH, task, took: Duration::from_millis(took_ms) }
+}
+
+#[test]
+fn a_copy_in_memory_is_nearer_than_one_on_disk() {
+    for (spilled_ms, answer) in [(None, "1 -> w1"), (Some(20), "1 -> w2")] {
+        let mut world = World::new(&[1, 1]);
+        world.submit(expecting(plan(&[&[], &[0]], &[1]), &[(100, 10), (100, 0)]));
+        finish_first(&mut world);
+        let tasks = vec![wasm_tasks_protocol::TaskIndex(0)];
+        world.handle(Event::ReplicasAdded { worker: WorkerId(2), graph: super::world::GRAPH, tasks });
+        if let Some(ms) = spilled_ms {
+            world.handle(spilled(ms));
+        }
+        let placed = world.settle();
+        assert!(placed.starts_with(answer), "written in {spilled_ms:?} ms: {placed}");
+    }
+}
+
+/// The first task ends at worker 1 with 10 MiB, and nothing is placed yet.
+fn finish_first(world: &mut World) {
+    let attempt = world.take(1, 0);
+    let (worker, run) = (WorkerId(1), Duration::from_millis(100));
+    world.handle(Event::AttemptFinished { worker, attempt, size: 10 * MIB, run, memory_peak_bytes: 0, is_inline: false });
+}
+
+#[test]
+fn a_task_goes_where_its_input_is_even_when_reading_it_takes_a_while() {
+    // From elsewhere it would be read too, and then it would have to move.
+    let mut world = World::new(&[1, 1]);
+    world.submit(expecting(plan(&[&[], &[0]], &[1]), &[(100, 10), (100, 0)]));
+    finish_first(&mut world);
+    world.handle(spilled(2_000));
+    assert_eq!(world.settle(), "1 -> w1 (0 at 1)");
+    world.finish(1, 1, 8);
+    world.event(spilled(1));
+    assert_eq!(world.core.counters().stale_reports, 1, "the result was released");
+}

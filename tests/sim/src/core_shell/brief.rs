@@ -23,6 +23,7 @@ pub(super) fn brief(event: &Event) -> String {
         | Event::ReplicasMissing { .. }
         | Event::WorkerMeasured { .. }
         | Event::BytesFetched { .. }
+        | Event::ResultSpilled { .. }
         | Event::ComponentLoaded { .. }
         | Event::ComponentUnloaded { .. }
         | Event::AttemptFinished { .. }

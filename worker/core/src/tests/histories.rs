@@ -35,6 +35,7 @@ enum Step {
     Shutdown,
     Drain(bool),
     Memory(u64),
+    Spill(u16),
     Replicate(u8, Vec<(u32, Source)>),
 }
 
@@ -74,6 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (prop::bool::weighted(0.03), any::<bool>()).prop_map(|(leaves, itself)| if leaves { Step::Drain(itself) } else { Step::Settle }),
         2 => (0..GRAPHS, proptest::collection::vec((0..TASKS, source()), 0..4)).prop_map(|(graph, results)| Step::Replicate(graph, results)),
         1 => (0u64..17).prop_map(Step::Memory),
+        1 => any::<u16>().prop_map(Step::Spill),
     ]
 }
 
@@ -103,6 +105,8 @@ struct Shell {
     told: BTreeSet<(ComponentDigest, bool)>,
 }
 
+/// How long results take to be written to disk.
+const WRITE: Duration = Duration(43);
 /// How long components take to load.
 const LOAD: Duration = Duration(41);
 
@@ -152,6 +156,7 @@ impl Shell {
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
             FromWorker::BytesFetched { bytes, took } => assert!(bytes >= 1 << 20 && took.0 <= self.now.0),
+            FromWorker::ResultSpilled { took, .. } => assert_eq!(took, WRITE, "as it was"),
             FromWorker::ComponentLoaded { digest, is_metered, took } => {
                 assert!(took == LOAD && self.told.insert((digest, is_metered)), "a component is told of once");
             }
@@ -312,6 +317,12 @@ impl Shell {
             Step::RemovePeer(peer) => self.order(ToWorker::RemovePeer(WorkerId(peer))),
             Step::EndFront { lane, count, how } => self.end_front(LaneId(u32::from(lane) % 6), count, how),
             Step::Load(succeeds) => self.load(succeeds),
+            Step::Spill(pick) => {
+                let count = self.stored.len().max(1);
+                if let Some(result) = self.stored.iter().nth(usize::from(pick) % count).copied() {
+                    self.feed(Event::Spilled { result, took: WRITE });
+                }
+            }
             Step::Data(succeeds) => {
                 let Some((graph, position)) = self.data.pop() else { return };
                 let result = if succeeds { Ok(()) } else { Err(TaskError::new(ErrorCode::WorkerFault, "no")) };

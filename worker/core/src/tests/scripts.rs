@@ -121,6 +121,10 @@ impl Script {
                 let ended: Vec<_> = words[2..].iter().map(|word| self.ended(word)).collect();
                 Event::AttemptsEnded { lane: LaneId(words[1].parse().unwrap()), ended }
             }
+            "spilled" => {
+                let (result, _) = self.results.iter().find(|(_, task)| task.to_string() == words[1]).expect("it was stored");
+                Event::Spilled { result: *result, took: Duration(43) }
+            }
             "settle" => Event::Settle,
             "wait" => {
                 self.now = self.now + Duration(words[1].parse().unwrap());
@@ -294,6 +298,9 @@ fn write_message(message: &FromWorker, text: &mut String) {
         }
         FromWorker::MemoryShort(is_short) => {
             writeln!(text, "say memory is {}", if *is_short { "short" } else { "enough" }).unwrap()
+        }
+        FromWorker::ResultSpilled { task, took, .. } => {
+            writeln!(text, "say {} is on disk, which took {} us", task.0, took.0).unwrap()
         }
         FromWorker::ComponentLoaded { digest, is_metered, took } => {
             let metered = if *is_metered { " metered" } else { "" };
