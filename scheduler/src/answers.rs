@@ -8,6 +8,7 @@ use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{Refusal, ReplyHead, Request};
 use wasm_tasks_protocol::msgpack::Reader;
+use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_scheduler_core::{Explanation, GangStanding, StateName, TaskId, WorkerFit};
 use wasm_tasks_transport::Peer;
 
@@ -49,6 +50,7 @@ fn graph_json(actor: &Actor, graph: &ShellGraph) -> Json {
         "bytes_moved": counts.bytes_moved,
         "memory_peak_bytes": counts.memory_peak_bytes,
         "elapsed_ms": elapsed.0 / 1_000,
+        "overdue_ms": graph.overdue().map(|deadline| deadline.0 / 1_000),
     })
 }
 
@@ -233,7 +235,8 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         }
         StateName::Assigned => {
             let runs = explanation.running.map_or_else(String::new, |(ran, expected)| {
-                format!(", and runs for {:.1} s of {:.1} s expected", ran.as_secs_f64(), expected.as_secs_f64())
+                let of = expected.map_or_else(String::new, |expected| format!(" of {} expected", text_of(expected)));
+                format!(", and runs for {}{of}", text_of(ran))
             });
             let copy = explanation.copy.map_or_else(String::new, |worker| {
                 let worker = actor.worker_name(worker);
@@ -281,6 +284,14 @@ fn task_json(actor: &Actor, graph: &ShellGraph, task: TaskIndex, explanation: &E
         "gang": gang.map(|gang| json!({"first": key(&gang.first), "rank": task.0 - gang.first.0, "size": gang.len})),
         "is_unrunnable": explanation.is_unrunnable,
     })
+}
+
+/// A time for people.
+fn text_of(time: Duration) -> String {
+    match time.0 {
+        0..100_000 => format!("{:.1} ms", time.0 as f64 / 1_000.0),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
 }
 
 /// Why a gang can never start as the fleet is.

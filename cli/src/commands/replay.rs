@@ -20,7 +20,8 @@ use wasm_tasks::{ErrorCode, GraphId, Replay as Written, ReplayFailure};
   wasm-tasks submit mean-3.msgpack                     runs the task again
 
 The file has the component, the inputs, and the options that the result depends on, so that the task does the same on any
-machine. Inputs that a fleet still has are taken as they are, the others are computed again.")]
+machine. Inputs that a fleet still has are taken as they are, the others are computed again. KEY may be a task that a task
+wrote, such as `sort/less`: of a graph file, the task that wrote it is run first.")]
 pub(crate) struct Replay {
     /// The graph: its file, its id, or its published name
     graph: String,

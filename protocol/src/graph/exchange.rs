@@ -1,8 +1,8 @@
 //! The file of a graph with one field exchanged, and the one file of a graph and its fragments. Everything else keeps its
-//! bytes, so that it costs a copy and not a rewrite.
+//! bytes, so that it costs a copy and not a rewrite; only tasks of fragments that have options of their own are written anew.
 
 use super::write::write_options;
-use super::{Graph, Options, Reference};
+use super::{Graph, Options, Reference, Task};
 use crate::msgpack::{Reader, Writer};
 
 impl Graph {
@@ -45,30 +45,55 @@ impl Graph {
 }
 
 /// The file of a graph and the fragments that continue it, as if all had been written at once.
-pub fn join<'a>(first: &'a Graph, fragments: impl IntoIterator<Item = &'a Graph> + Clone) -> Vec<u8> {
+///
+/// What a fragment's options say stands with its tasks then, where neither they nor their functions say otherwise.
+pub fn join<'a>(first: &'a Graph, fragments: impl IntoIterator<Item = &'a Graph>) -> Vec<u8> {
     const CHECKED: &str = "tables were checked when they were read";
     const TABLES: [&str; 5] = ["components", "functions", "data", "tasks", "outputs"];
+    let parts: Vec<&Graph> = std::iter::once(first).chain(fragments).collect();
     let mut out = Writer::new();
     let options = table(first, "options");
     out.map(1 + TABLES.len() + usize::from(options.is_some()));
     out.str("wasm-tasks");
     out.uint(1);
     for name in TABLES {
-        let parts = std::iter::once(first).chain(fragments.clone());
-        let entries = parts.filter_map(|part| table(part, name)).map(|bytes| {
+        let entries = parts.iter().filter_map(|part| Some((*part, table(part, name)?))).map(|(part, bytes)| {
             let mut reader = Reader::new(bytes);
-            (reader.array().expect(CHECKED), reader.rest())
+            (part, reader.array().expect(CHECKED), reader.rest())
         });
-        let entries: Vec<(usize, &[u8])> = entries.collect();
+        let entries: Vec<(&Graph, usize, &[u8])> = entries.collect();
         out.str(name);
-        out.array(entries.iter().map(|(count, _)| count).sum());
-        entries.iter().for_each(|(_, bytes)| out.raw(bytes));
+        out.array(entries.iter().map(|(_, count, _)| count).sum());
+        for (part, _, bytes) in entries {
+            if name == "tasks" && !std::ptr::eq(part, first) && *part.options() != Options::default() {
+                part.tasks().for_each(|task| write_with_level(&task, &parts, &mut out));
+            } else {
+                out.raw(bytes);
+            }
+        }
     }
     if let Some(options) = options {
         out.str("options");
         out.raw(options);
     }
     out.into_bytes()
+}
+
+/// A task of a fragment, with what the fragment's options say among its own.
+fn write_with_level(task: &Task<'_>, parts: &[&Graph], out: &mut Writer) {
+    let position = task.function_index();
+    let part = parts[parts.partition_point(|part| part.base().functions <= position) - 1];
+    let function = part.function(position).expect("positions of functions were checked");
+    let mut options = task.own_options().cloned().unwrap_or_default();
+    options.fill_between(&function.options, &task.graph.options);
+    let options = write_options(&options);
+    out.array(3 + usize::from(options.is_some()));
+    out.str(task.key());
+    out.uint(u64::from(position));
+    out.raw(task.args());
+    if let Some(options) = options {
+        out.raw(&options);
+    }
 }
 
 /// A field of a file that was read.
@@ -87,8 +112,10 @@ fn table<'a>(graph: &'a Graph, field: &str) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use crate::graph::{Arguments, Graph, GraphBuilder, Options, Reference};
-    use crate::ids::{ComponentDigest, TaskIndex};
+    use super::join;
+    use crate::graph::{Append, Arguments, Fragment, Graph, GraphBuilder, Options, Reference, Resource, Settings};
+    use crate::ids::{ComponentDigest, GraphId, TaskIndex};
+    use crate::time::Duration;
 
     fn graph(options: Options) -> Graph {
         let mut builder = GraphBuilder::new();
@@ -112,5 +139,35 @@ mod tests {
         assert_eq!(given.with_options(&with_deadline), graph(with_deadline.clone()).file()[..], "as if it had been written so");
         assert_eq!(given.with_options(&Options::default()), graph(Options::default()).file()[..]);
         assert_eq!(graph(Options::default()).with_options(&with_deadline), graph(with_deadline).file()[..]);
+    }
+
+    #[test]
+    fn tasks_keep_the_options_of_their_fragment() {
+        let no_arguments = || Arguments::Positional(vec![]);
+        let gpu = |milli| Some(vec![Resource { name: "gpu".to_owned(), milli }]);
+        let first = graph(Options { seed: Some(1), timeout_ms: Some(9), ..Options::default() });
+        let mut builder = GraphBuilder::fragment(Append { graph: GraphId([1; 16]), base: first.extent() });
+        let own = builder.function(0, "g", &[], None, None, &Options { seed: Some(3), pools: gpu(1), ..Options::default() });
+        builder.task("plain", 0, &no_arguments(), &Options::default());
+        builder.task("by function", own, &no_arguments(), &Options::default());
+        builder.task("own", own, &no_arguments(), &Options { fuel: Some(5), ..Options::default() });
+        builder.options(Options { seed: Some(2), fuel: Some(4), slots_milli: Some(2_000), pools: gpu(2), ..Options::default() });
+        let fragment = Fragment::read(builder.to_bytes().into()).expect("a fragment").into_tables();
+        let mut builder =
+            GraphBuilder::fragment(Append { graph: GraphId([1; 16]), base: first.extent().plus(fragment.extent()) });
+        builder.task("after", own, &no_arguments(), &Options::default());
+        let second = Fragment::read(builder.to_bytes().into()).expect("a fragment").into_tables();
+        let joined = Graph::read(join(&first, [&fragment, &second]).into()).expect("a graph");
+        let settings = |key: &str| joined.tasks().find(|task| task.key() == key).expect("a task").settings().clone();
+        let found = |key| {
+            let Settings { seed, fuel, slots_milli, pools, timeout, .. } = settings(key);
+            assert_eq!(timeout, Duration::from_millis(9), "{key}: the graph's holds for all");
+            (seed, fuel, slots_milli, pools.iter().map(|pool| pool.milli).collect::<Vec<_>>())
+        };
+        assert_eq!(found("a"), (1, None, 1_000, vec![]));
+        assert_eq!(found("plain"), (2, Some(4), 2_000, vec![2]));
+        assert_eq!(found("by function"), (3, Some(4), 2_000, vec![1]));
+        assert_eq!(found("own"), (3, Some(5), 2_000, vec![1]));
+        assert_eq!(found("after"), (3, None, 1_000, vec![1]), "another fragment's options do not hold");
     }
 }

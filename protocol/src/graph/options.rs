@@ -166,6 +166,59 @@ impl Options {
         self.seed = self.seed.or(from.seed);
         self.timeout_ms = self.timeout_ms.or(from.timeout_ms);
     }
+
+    /// Takes over what a level below says, where neither these options nor those of the level between say anything: so the
+    /// level below may be left out. What only tasks or graphs have is not taken over.
+    pub fn fill_between(&mut self, above: &Options, below: &Options) {
+        fn fill<T: Clone>(own: &mut Option<T>, above: &Option<T>, below: &Option<T>) {
+            if own.is_none() && above.is_none() {
+                own.clone_from(below);
+            }
+        }
+        let Options {
+            any_of,
+            backoff_ms,
+            cache,
+            expected_us,
+            expected_result_bytes,
+            fuel,
+            grants,
+            labels,
+            prefer,
+            priority,
+            slots_milli,
+            memory_bytes,
+            pools,
+            result_bytes_max,
+            retries,
+            seed,
+            speculate,
+            time_request_ms,
+            timeout_ms,
+            deadline_ms: _,
+            gang: _,
+            name: _,
+        } = below;
+        fill(&mut self.any_of, &above.any_of, any_of);
+        fill(&mut self.backoff_ms, &above.backoff_ms, backoff_ms);
+        fill(&mut self.cache, &above.cache, cache);
+        fill(&mut self.expected_us, &above.expected_us, expected_us);
+        fill(&mut self.expected_result_bytes, &above.expected_result_bytes, expected_result_bytes);
+        fill(&mut self.fuel, &above.fuel, fuel);
+        fill(&mut self.grants, &above.grants, grants);
+        fill(&mut self.labels, &above.labels, labels);
+        fill(&mut self.prefer, &above.prefer, prefer);
+        fill(&mut self.priority, &above.priority, priority);
+        fill(&mut self.slots_milli, &above.slots_milli, slots_milli);
+        fill(&mut self.memory_bytes, &above.memory_bytes, memory_bytes);
+        fill(&mut self.pools, &above.pools, pools);
+        fill(&mut self.result_bytes_max, &above.result_bytes_max, result_bytes_max);
+        fill(&mut self.retries, &above.retries, retries);
+        fill(&mut self.seed, &above.seed, seed);
+        fill(&mut self.speculate, &above.speculate, speculate);
+        fill(&mut self.time_request_ms, &above.time_request_ms, time_request_ms);
+        fill(&mut self.timeout_ms, &above.timeout_ms, timeout_ms);
+    }
 }
 
 /// What a task takes of a worker, and where it may run.

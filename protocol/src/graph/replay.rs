@@ -31,8 +31,9 @@ struct Entries<'a, F> {
 
 impl Graph {
     /// A graph with one task, its only output, that computes what `task` does here: the same component, whose bytes go into
-    /// the file, the same arguments and the options that its result may depend on. `input` gives the value of each part of
-    /// a result that the arguments refer to (one encoded value, the path followed), each once.
+    /// the file, the same arguments and the options that its result may depend on. `others` are components that the task may
+    /// delegate to, by position, with their bytes. `input` gives the value of each part of a result that the arguments refer to
+    /// (one encoded value, the path followed), each once.
     ///
     /// Literals and inputs keep their bytes, so that the task's seed is the same too.
     ///
@@ -42,6 +43,7 @@ impl Graph {
         &self,
         task: TaskIndex,
         component: &[u8],
+        others: &[(u32, Bytes)],
         input: impl FnMut(&Reference) -> Option<Bytes>,
     ) -> Result<Vec<u8>, ReplayError> {
         let task = self.task(task);
@@ -49,6 +51,10 @@ impl Graph {
         let entry = &self.components[function.component as usize];
         let mut entries = Entries { graph: self, builder: GraphBuilder::new(), input, known: BTreeMap::new() };
         entries.builder.component(entry.digest, entry.name.as_deref(), Some(component), None);
+        for (position, bytes) in others {
+            let other = &self.components[*position as usize];
+            entries.builder.component(other.digest, other.name.as_deref(), Some(bytes), None);
+        }
         let bind = function.bind.clone().map(|range| entries.rewritten(&self.file[range])).transpose()?;
         let args = entries.rewritten(task.args())?;
         let Entries { mut builder, .. } = entries;
@@ -233,7 +239,7 @@ mod tests {
     #[test]
     fn a_replay_has_one_task_with_data_in_the_place_of_results() {
         let input = |reference: &Reference| Some(encoded(if reference.path.is_empty() { 40 } else { 2 }));
-        let file = graph().replay_of(TaskIndex(1), COMPONENT, input).expect("inputs are there");
+        let file = graph().replay_of(TaskIndex(1), COMPONENT, &[], input).expect("inputs are there");
         let alone = Graph::read(file.into()).expect("a graph");
         assert_eq!((alone.len(), alone.components().len(), alone.data().len()), (1, 1, 3));
         assert_eq!(&alone.file()[alone.components()[0].bytes.clone().expect("bytes")], COMPONENT);
@@ -249,11 +255,16 @@ mod tests {
         let settings = task.settings();
         assert_eq!((settings.fuel, settings.seed, settings.timeout.0, settings.retries), (Some(7), 9, 11_000, 0));
         assert_eq!(settings.priority, 0, "what does not change the result is left out");
+        let others = [(0, Bytes::from_static(b"another"))];
+        let file = graph().replay_of(TaskIndex(1), COMPONENT, &others, input).expect("inputs are there");
+        let alone = Graph::read(file.into()).expect("a graph");
+        let names: Vec<Option<&str>> = alone.components().iter().map(|component| component.name.as_deref()).collect();
+        assert_eq!((names, alone.task(TaskIndex(0)).function().component), (vec![Some("it"), Some("other")], 0));
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = graph().replay_of(TaskIndex(1), COMPONENT, |_| None).expect_err("no inputs");
+        let error = graph().replay_of(TaskIndex(1), COMPONENT, &[], |_| None).expect_err("no inputs");
         assert_eq!(error, ReplayError::NoInput("a".into()));
     }
 }

@@ -20,8 +20,8 @@ pub struct Explanation {
     pub workers: Vec<WorkerId>,
     /// Of the workers, the one that has a second attempt because the first takes too long.
     pub copy: Option<WorkerId>,
-    /// How long it runs, as far as its worker told, and what was expected.
-    pub running: Option<(Duration, Duration)>,
+    /// How long it runs, as far as its worker told, and what was expected where anything is known of that.
+    pub running: Option<(Duration, Option<Duration>)>,
     /// Tasks that still need its result, and one more for an output.
     pub needed_by: u32,
     /// The task whose failure this one shares.
@@ -108,7 +108,7 @@ impl SchedulerCore {
                 .filter(|live| live.is_started)
                 .map(|live| live.starts)
                 .min()
-                .map(|starts| (self.now.since(starts), Duration(self.length_or_guess_us(id)))),
+                .map(|starts| (self.now.since(starts), self.length_us(id).map(Duration))),
             needed_by: task.needed - u32::from(task.is_open() && self.is_member(id)),
             cause: if let State::Failed { cause } = task.state { Some(cause) } else { None },
             delegated_to: if let State::Delegated { to } = task.state { Some(to) } else { None },

@@ -46,9 +46,11 @@ pub struct GraphCounts {
 /// What was learnt of a function.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionStatistics {
-    /// Attempts that ended well.
+    /// Attempts that ended in a result.
     pub count: u64,
-    /// Their wall times, summed.
+    /// Attempts that ended in tasks which they wrote.
+    pub delegated: u64,
+    /// The wall times of both, summed.
     pub total: Duration,
     /// The largest peak of linear memory, in bytes.
     pub memory_peak_bytes: u64,
@@ -64,8 +66,6 @@ pub struct FunctionStatistics {
     pub(crate) expected_us: f64,
     /// And of what they took.
     pub(crate) taken_us: f64,
-    /// Attempts that ended in tasks which they wrote.
-    pub(crate) delegated: u64,
 }
 
 /// Weight of the newest attempt in the average of how far attempts were off: that of deviations in RFC 6298.

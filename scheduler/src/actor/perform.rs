@@ -9,7 +9,9 @@ use wasm_tasks_protocol::ids::{Attempt, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{
     Assignment, GraphState, GraphSummary, Input, InputSource, OutputResult, Priority, TaskFailure, ToClient, ToWorker,
 };
-use wasm_tasks_scheduler_core::{Action, AssignedInput, GraphCounts, GraphIndex, InputAt, OutputOutcome, TaskId};
+use wasm_tasks_scheduler_core::{
+    Action, AssignedInput, FunctionStatistics, GraphCounts, GraphIndex, InputAt, OutputOutcome, TaskId,
+};
 
 /// What the core says of an assignment, besides who gets which task.
 struct Assigned<'a> {
@@ -196,8 +198,9 @@ impl Actor {
     fn on_graph_finished(&mut self, index: GraphIndex, counts: &GraphCounts, is_cancelled: bool, is_overdue: bool) {
         let statistics = self.core.function_statistics(index).to_vec();
         let Some(graph) = self.graph_of(index) else { return };
-        let slowest =
-            (0..).zip(&statistics).max_by_key(|(_, statistics)| statistics.total).filter(|(_, statistics)| statistics.count > 0);
+        let ended = |statistics: &FunctionStatistics| statistics.count + statistics.delegated;
+        let slowest = (0..).zip(&statistics).max_by_key(|(_, statistics)| statistics.total);
+        let slowest = slowest.filter(|(_, statistics)| ended(statistics) > 0);
         let summary = GraphSummary {
             tasks: counts.tasks,
             finished: counts.finished,
@@ -210,7 +213,7 @@ impl Actor {
             bytes_moved: counts.bytes_moved,
             memory_peak_bytes: counts.memory_peak_bytes,
             attempts: counts.attempts,
-            slowest: slowest.map(|(function, statistics)| (graph.function_name(function), statistics.total, statistics.count)),
+            slowest: slowest.map(|(function, statistics)| (graph.function_name(function), statistics.total, ended(statistics))),
             outputs: u64::from(graph.parts.extent().outputs),
         };
         graph.summary = Some(summary.clone());

@@ -13,7 +13,7 @@ impl World {
         let attempt = self.take(worker, task);
         let worker = WorkerId(worker);
         let (run, plan, output) = (self.run, fragment(edges, &[]), TaskIndex(output));
-        self.event(Event::AttemptDelegated { worker, attempt, run, memory_peak_bytes: 0, plan, output })
+        self.event(Event::AttemptDelegated { worker, attempt, run, memory_peak_bytes: 5, plan, output })
     }
 
     fn state(&self, task: u32) -> StateName {
@@ -56,6 +56,21 @@ fn inputs_stay_while_what_was_written_needs_them() {
     world.finish(1, 1, 100);
     assert_eq!(world.delegate(1, 2, &[&[1]], 3), "release 0 at w1; 3 -> w1 (1 at 1)");
     assert_eq!(world.finish(1, 3, 100), "output 3 ready; release 1 at w1; finished 4/4 failed 0+0");
+}
+
+#[test]
+fn what_delegations_take_is_learnt() {
+    let mut world = World::new(&[1]);
+    world.run = Duration::from_millis(7);
+    world.submit(plan(&[&[], &[]], &[0, 1]));
+    world.delegate(1, 0, &[&[]], 2);
+    let graph = world.core.graph_index(GRAPH).expect("it is held");
+    let learnt = &world.core.function_statistics(graph)[0];
+    assert_eq!((learnt.count, learnt.delegated, learnt.total), (0, 1, world.run));
+    assert_eq!((learnt.mean_us, learnt.memory_peak_bytes), (Some(7_000.0), 5));
+    let graph_counts = world.core.graph_counts(graph).expect("it is held");
+    assert_eq!((graph_counts.run, graph_counts.memory_peak_bytes), (world.run, 5));
+    assert_eq!(world.core.length_us(TaskId { graph, task: TaskIndex(2) }), Some(7_000), "what it wrote is taken to last as long");
 }
 
 #[test]

@@ -28,6 +28,7 @@ impl SchedulerCore {
         let Delegation { run, memory_peak_bytes, mut plan, output } = delegation;
         let ended = self.end_attempt(attempt);
         self.release_copy(&ended, out);
+        self.learn(&ended, run, memory_peak_bytes);
         let id = ended.task;
         assert!(self.graph(id.graph).gangs.of(id.task).is_none(), "members of gangs do not delegate");
         // Whoever was sent ahead waits at a worker for a result that will not come into being there.
@@ -41,8 +42,6 @@ impl SchedulerCore {
         let graph = self.graph_mut(id.graph);
         graph.replace(id.task, output);
         graph.find_family(output);
-        graph.counts.run = graph.counts.run + run;
-        graph.counts.memory_peak_bytes = graph.counts.memory_peak_bytes.max(memory_peak_bytes);
         graph.counts.delegated += 1;
         let function = graph.task(id.task).function;
         graph.functions[function as usize].delegated += 1;

@@ -33,13 +33,7 @@ impl SchedulerCore {
         let id = ended.task;
         let others = self.graph(id.graph).task(id.task).attempts_set();
         let worker = self.worker(ended.worker).id;
-        let foreseen_us = self.length_us(id);
-        // What it would have taken at a worker like the others.
-        let usual = Duration((run.0 as f64 / self.worker(ended.worker).pace.factor()) as u64);
-        if let Some(foreseen_us) = foreseen_us.filter(|foreseen_us| *foreseen_us >= PACE_US_MIN) {
-            let pace = &mut self.workers[ended.worker.0 as usize].as_mut().expect("attempts end before their worker goes").pace;
-            pace.note(foreseen_us, run.0, &mut self.pace);
-        }
+        self.learn(&ended, run, memory_peak_bytes);
         self.change(id, State::Done { size, holders: SmallSet::One(ended.worker.0), is_inline });
         self.counters.copies_won += u64::from(ended.is_copy && !others.is_empty());
         for other in others.as_slice() {
@@ -48,12 +42,40 @@ impl SchedulerCore {
         self.count_held(ended.worker, id, size, true);
         self.note_open(id, false);
         let graph = self.graph_mut(id.graph);
+        let task = graph.task_mut(id.task);
+        let function = task.function;
+        let is_first = !std::mem::replace(&mut task.was_done, true);
+        if task.is_output && !task.is_announced {
+            task.is_announced = true;
+            out.push(Action::Output { task: id, outcome: OutputOutcome::Ready { size, is_inline, worker: Some(worker) } });
+        }
+        graph.counts.finished += u64::from(is_first);
+        graph.functions[function as usize].count += 1;
+        self.tell_dependents(id);
+        self.drop_needs_of(id, out);
+        if self.graph(id.graph).task(id.task).needed == 0 {
+            // Only its gang needed it to run.
+            self.release(id, out);
+        }
+        self.finish_graph_if_done(id.graph, out);
+    }
+
+    /// Notes what an attempt took that ended as it should, in a result or in tasks: for its graph, its function and its worker.
+    pub(crate) fn learn(&mut self, ended: &LiveAttempt, run: Duration, memory_peak_bytes: u64) {
+        let id = ended.task;
+        let foreseen_us = self.length_us(id);
+        // What it would have taken at a worker like the others.
+        let usual = Duration((run.0 as f64 / self.worker(ended.worker).pace.factor()) as u64);
+        if let Some(foreseen_us) = foreseen_us.filter(|foreseen_us| *foreseen_us >= PACE_US_MIN) {
+            let pace = &mut self.workers[ended.worker.0 as usize].as_mut().expect("attempts end before their worker goes").pace;
+            pace.note(foreseen_us, run.0, &mut self.pace);
+        }
+        let graph = self.graph_mut(id.graph);
         graph.counts.run = graph.counts.run + run;
         graph.counts.memory_peak_bytes = graph.counts.memory_peak_bytes.max(memory_peak_bytes);
         graph.classify(id.task);
         let (function, class) = (graph.task(id.task).function, graph.task(id.task).input_class);
         let statistics = &mut graph.functions[function as usize];
-        statistics.count += 1;
         statistics.total = statistics.total + run;
         // More than a linear memory can have is a lie.
         let peak = memory_peak_bytes.min(TASK_MEMORY_BYTES_MAX);
@@ -67,20 +89,6 @@ impl SchedulerCore {
         if let Some(expected) = graph.expected.get(id.task.0 as usize).filter(|expected| expected.run_us != Expected::NOT_SAID) {
             statistics.compare(expected.run_us, usual);
         }
-        let task = graph.task_mut(id.task);
-        let is_first = !std::mem::replace(&mut task.was_done, true);
-        if task.is_output && !task.is_announced {
-            task.is_announced = true;
-            out.push(Action::Output { task: id, outcome: OutputOutcome::Ready { size, is_inline, worker: Some(worker) } });
-        }
-        graph.counts.finished += u64::from(is_first);
-        self.tell_dependents(id);
-        self.drop_needs_of(id, out);
-        if self.graph(id.graph).task(id.task).needed == 0 {
-            // Only its gang needed it to run.
-            self.release(id, out);
-        }
-        self.finish_graph_if_done(id.graph, out);
     }
 
     /// One input less is missing for each dependent.

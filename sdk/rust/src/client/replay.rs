@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use wasm_tasks_protocol::graph::{Graph, PathStep, Reference, ReplayError};
+use wasm_tasks_interface::Interface;
+use wasm_tasks_protocol::graph::{DELEGATE_INTERFACE, Graph, PathStep, Reference, ReplayError};
 use wasm_tasks_protocol::message::{ReplyHead, Request, TaskFailure};
 use wasm_tasks_protocol::msgpack::follow;
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskIndex};
@@ -133,30 +134,36 @@ impl Client {
         let file = self.graph_file(graph).await?;
         let read = Graph::read(file.clone()).map_err(ClientError::from)?;
         let task = find(&read, key)?;
-        let digest = component_of(&read, task);
-        let component = self.component(digest).await?;
-        let component = component.ok_or_else(|| ReplayFailure::NoComponent(key.to_owned(), digest))?;
         let held = self.held_results(graph, inputs_of(&read, task)).await?;
         // The scheduler has the components already.
         let upload = Upload { graph: read, file, components: Vec::new() };
-        self.write_replay(upload, task, component, held).await
+        self.write_replay(upload, task, held).await
     }
 
-    /// Writes a task of a graph file as a graph of its own. What the task needs is run, and nothing else of the graph.
+    /// Writes a task of a graph file as a graph of its own. What the task needs is run, and nothing else of the graph. A task
+    /// that is written by another one is had by running that.
     ///
     /// # Errors
     /// [`ReplayFailure`].
     pub async fn replay_upload(&self, upload: Upload, key: &str) -> Result<Replay, ReplayFailure> {
         let graph = Graph::read(upload.file.clone()).map_err(ClientError::from)?;
-        let task = find(&graph, key)?;
-        let digest = component_of(&graph, task);
-        let known = upload.components.iter().find(|(known, _)| *known == digest).and_then(|(_, bytes)| bytes.clone());
-        let component = match known {
-            Some(bytes) => Some(bytes),
-            None => self.component(digest).await?,
-        };
-        let component = component.ok_or_else(|| ReplayFailure::NoComponent(key.to_owned(), digest))?;
-        self.write_replay(Upload { graph, ..upload }, task, component, BTreeMap::new()).await
+        let upload = Upload { graph, ..upload };
+        match (find(&upload.graph, key), writer_of(&upload.graph, key)) {
+            (Ok(task), _) => self.write_replay(upload, task, BTreeMap::new()).await,
+            (Err(_), Some(writer)) => self.replay_written(upload, writer, key).await,
+            (Err(unknown), None) => Err(unknown),
+        }
+    }
+
+    /// Runs a task of a graph for a task that it, or one that it wrote, writes.
+    async fn replay_written(&self, upload: Upload, writer: TaskIndex, key: &str) -> Result<Replay, ReplayFailure> {
+        let file = Bytes::from(upload.graph.with_outputs(&[Reference::whole(writer)]));
+        let graph = Graph::read(file.clone()).map_err(ClientError::from)?;
+        let submission = self.submit_upload(Upload { graph, file, components: upload.components }).await?;
+        submission.finished().await?;
+        let written = self.replay(submission.id(), key).await;
+        submission.release().await?;
+        written
     }
 
     /// The whole results of those tasks that the cluster still has.
@@ -208,11 +215,20 @@ impl Client {
         &self,
         upload: Upload,
         task: TaskIndex,
-        component: Bytes,
         mut results: BTreeMap<TaskIndex, Bytes>,
     ) -> Result<Replay, ReplayFailure> {
         let graph = upload.graph.clone();
         let key = graph.task(task).key().to_owned();
+        let own = graph.task(task).function().component;
+        let component = self.component_at(&upload, own).await?;
+        let component =
+            component.ok_or_else(|| ReplayFailure::NoComponent(key.clone(), graph.components()[own as usize].digest))?;
+        let mut others = Vec::new();
+        if may_delegate(&component) {
+            for position in (0..graph.components().len() as u32).filter(|position| *position != own) {
+                others.extend(self.component_at(&upload, position).await?.map(|bytes| (position, bytes)));
+            }
+        }
         let missing: Vec<TaskIndex> = inputs_of(&graph, task).into_iter().filter(|input| !results.contains_key(input)).collect();
         let mut is_granted = !graph.task(task).settings().grants.is_empty();
         let recomputed = missing.iter().map(|input| graph.task(*input).key().to_owned()).collect();
@@ -229,8 +245,18 @@ impl Client {
             let part = if reference.path.is_empty() { whole.clone() } else { Bytes::copy_from_slice(&part) };
             parts.insert(reference, part);
         }
-        let file = graph.replay_of(task, &component, |reference| parts.get(reference).cloned())?;
+        let file = graph.replay_of(task, &component, &others, |reference| parts.get(reference).cloned())?;
         Ok(Replay { file, recomputed, is_granted })
+    }
+
+    /// The bytes of a component of a graph, from this machine or from the cluster.
+    async fn component_at(&self, upload: &Upload, position: u32) -> Result<Option<Bytes>, ClientError> {
+        let digest = upload.graph.components()[position as usize].digest;
+        let here = upload.components.iter().find(|(known, _)| *known == digest).and_then(|(_, bytes)| bytes.clone());
+        match here {
+            Some(bytes) => Ok(Some(bytes)),
+            None => self.component(digest).await,
+        }
     }
 
     /// Runs a graph for the results of some of its tasks.
@@ -266,8 +292,15 @@ fn find(graph: &Graph, key: &str) -> Result<TaskIndex, ReplayFailure> {
     found.ok_or_else(|| ReplayFailure::NoTask(key.to_owned()))
 }
 
-fn component_of(graph: &Graph, task: TaskIndex) -> ComponentDigest {
-    graph.components()[graph.task(task).function().component as usize].digest
+/// The task of a file whose key a key goes on from: the task that writes it, or wrote what does.
+fn writer_of(graph: &Graph, key: &str) -> Option<TaskIndex> {
+    let writers = graph.tasks().filter(|task| key.strip_prefix(task.key()).is_some_and(|rest| rest.starts_with('/')));
+    writers.max_by_key(|task| task.key().len()).map(|task| task.index())
+}
+
+/// Whether a component's tasks may end in calls of other components of their graph.
+fn may_delegate(component: &[u8]) -> bool {
+    Interface::read(component).is_ok_and(|interface| interface.imports().iter().any(|name| name == DELEGATE_INTERFACE))
 }
 
 /// The tasks whose results it needs, each once.

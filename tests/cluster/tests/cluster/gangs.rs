@@ -82,6 +82,8 @@ fn the_death_of_a_worker_restarts_all_members() {
     let id = fleet.detach(&graph.save(&fleet.home, "gang.msgpack"));
     let first = places(&members(&fleet, &id, "assigned"));
     assert_eq!(first.len(), 3, "each has a worker of its own: {first:?}");
+    let standing = fleet.explain(&id, &key(0));
+    assert!(!standing["text"].as_str().expect("a text").contains("expected"), "nothing is known of its function: {standing}");
 
     kill(fleet.pid("worker-1"), Signal::KILL);
     let stopped = members(&fleet, &id, "queued");

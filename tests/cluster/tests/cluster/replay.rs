@@ -3,8 +3,8 @@
 use super::support::{Answer, Fleet, GraphFile, Home, everything, guest, int, list, part, result, text};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use wasm_tasks_protocol::Value;
 use wasm_tasks_protocol::graph::{Argument, DataEncoding, Graph, Options, PathStep};
+use wasm_tasks_protocol::{ComponentDigest, TaskIndex, Value};
 
 /// A graph in which two tasks draw random numbers: one is told how many by a task, one by a literal.
 fn drawing(home: &Home) -> PathBuf {
@@ -45,8 +45,8 @@ fn replayed(answer: &Answer, home: &Home) -> PathBuf {
 
 fn only_task(path: &Path) -> Graph {
     let graph = Graph::read(std::fs::read(path).expect("the replay").into()).expect("a graph");
-    assert_eq!((graph.len(), graph.edge_count(), graph.components().len()), (1, 0, 1));
-    assert!(graph.components()[0].bytes.is_some(), "it needs no other file");
+    assert_eq!((graph.len(), graph.edge_count()), (1, 0));
+    assert!(graph.components().iter().all(|component| component.bytes.is_some()), "it needs no other file");
     graph
 }
 
@@ -120,4 +120,55 @@ fn a_replay_of_a_fleet_needs_neither_the_graph_file_nor_its_components() {
     fleet.run(&["replay", "0123456789abcdef0123456789abcdef", "a"]).refuses("not-found", &["0123456789abcdef"]);
     here.run(&["replay", "0123456789abcdef0123456789abcdef", "a"]).refuses("not-found", &["embedded run"]);
     here.run(&["replay", "missing.msgpack", "a"]).refuses("source-unreadable", &["missing.msgpack"]);
+}
+
+/// A graph whose tasks end in tasks: of `sort` one fails for what it has from who wrote it, and `write` goes on in another component.
+fn delegating(home: &Home) -> PathBuf {
+    let mut graph = GraphFile::new();
+    let (recursion, all) = (guest("recursion"), guest("everything"));
+    // The smallest of all is in the middle, so everything else goes to `more`, which costs more fuel to sort than to part.
+    let mut numbers: Vec<Value> = (1..=4_000).map(|n| Value::int(n * 7_919 % 100_003)).collect();
+    numbers[2_000] = Value::int(0);
+    let options = Options { fuel: Some(800_000), seed: Some(3), ..Options::default() };
+    let sort = graph.task_with("f", &recursion, "sort", vec![Value::Array(numbers).into(), int(3_999)], &options);
+    graph.output(sort);
+    graph.component(&all);
+    let digest = ComponentDigest::of(&std::fs::read(&all).expect("a component")).to_string();
+    let map =
+        |fields: &[(&str, Value)]| Value::Map(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect());
+    let text = |text: &str| Value::Str(text.to_owned());
+    let tasks = map(&[
+        ("wasm-tasks", Value::int(1)),
+        ("components", Value::Array(vec![map(&[("digest", text(&digest))])])),
+        ("functions", Value::Array(vec![map(&[("component", Value::int(1)), ("export", text(&everything("echo-u64")))])])),
+        ("tasks", Value::Array(vec![Value::Array(vec![text("there"), Value::int(1), Value::Array(vec![Value::int(11)])])])),
+        ("outputs", Value::Array(vec![Value::Ext(1, vec![0])])),
+    ]);
+    let written = Argument::Value(Value::Bin(tasks.to_msgpack()));
+    graph.output_task("w", &recursion, "write", vec![written]);
+    graph.save(home, "delegating.msgpack")
+}
+
+#[test]
+fn what_a_task_wrote_fails_the_same_way_alone() {
+    let fleet = Fleet::shared();
+    let path = delegating(&fleet.home);
+    let id = fleet.detach(&path);
+    let attached = fleet.run(&["attach", &id]);
+    attached.fails("out-of-fuel", &["`f/more`", "800000 units", &format!("wasm-tasks replay {id} f/more")]);
+    assert_eq!(attached.json(), json!({"w": 11}));
+    let of_fleet = replayed(&fleet.run(&["replay", &id, "f/more"]), &fleet.home);
+    let other = fleet.home.file("of-file.msgpack");
+    let name = other.to_str().expect("UTF-8");
+    fleet.home.run_on("replay", &path, &["f/more", "-o", name]).expect(0);
+    for file in [of_fleet, other] {
+        let settings = only_task(&file).task(TaskIndex(0)).settings().clone();
+        assert_eq!((settings.fuel, settings.seed), (Some(800_000), 3), "as who wrote it has them");
+        Home::new().run_on("submit", &file, &[]).fails("out-of-fuel", &["800000 units", "1 task"]);
+    }
+    // Who delegates has the components at hand that it may delegate to.
+    let file = replayed(&fleet.run(&["replay", &id, "w"]), &fleet.home);
+    assert_eq!(Home::new().run_on("submit", &file, &[]).expect(0).json(), json!({"w": 11}));
+    fleet.home.run_on("replay", &path, &["f/nobody"]).refuses("not-found", &["`f/nobody`"]);
+    fleet.home.run_on("replay", &path, &["nobody/more"]).refuses("not-found", &["`nobody/more`"]);
 }

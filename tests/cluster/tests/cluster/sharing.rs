@@ -32,6 +32,7 @@ fn a_deadline_stops_a_graph_and_hands_over_what_is_done() {
     let graph = fleet.until_graph("late", "is stopped", |graph| graph["state"] == "cancelled");
     let why = fleet.explain(graph["id"].as_str().expect("an id"), "spin");
     assert!(why["text"].as_str().is_some_and(|text| text.contains("deadline of 5 s")), "{why}");
+    assert_eq!(graph["overdue_ms"], 5_000, "{graph}");
     // The same without a fleet.
     let here = fleet.home.run_on("submit", &path, &["--deadline", "4 s"]);
     here.expect(1).says(&["[deadline-exceeded]"]);
