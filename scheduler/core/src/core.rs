@@ -11,6 +11,7 @@ use crate::gang::Report;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
 use crate::modules::Modules;
+use crate::placement::Families;
 use crate::placement::reserve::Reservations;
 use crate::queue::Queues;
 use crate::stragglers::Stragglers;
@@ -87,6 +88,8 @@ pub struct SchedulerCore {
     pub(crate) crowded_workers: LoadIndex,
     /// Workers to which sending tasks ahead may go on.
     pub(crate) hungry_workers: DenseSet,
+    /// Workers that keep tasks for later because their siblings are there.
+    pub(crate) families: Families,
     pub(crate) attempts: AttemptTable,
     pub(crate) queues: Queues,
     pub(crate) reservations: Reservations,
@@ -130,6 +133,7 @@ impl SchedulerCore {
             loaded_workers: LoadIndex::default(),
             crowded_workers: LoadIndex::default(),
             hungry_workers: DenseSet::default(),
+            families: Families::default(),
             attempts: AttemptTable::new(settings.first_serial),
             queues: Queues::default(),
             reservations: Reservations::default(),

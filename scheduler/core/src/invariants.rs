@@ -64,6 +64,7 @@ impl SchedulerCore {
         self.check_fans();
         self.check_modules();
         self.check_spilled();
+        self.check_families();
     }
 
     fn check_reservations(&self) {

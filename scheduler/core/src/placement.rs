@@ -2,6 +2,7 @@
 
 mod ahead;
 mod careful;
+mod family;
 mod gang;
 mod link;
 pub(crate) mod reserve;
@@ -9,6 +10,7 @@ mod steal;
 mod timeline;
 mod ways;
 
+pub(crate) use family::Families;
 pub(crate) use link::{BANDWIDTH_GUESS, FLEET_RATES_KEPT, Inputs, Link, Rates};
 pub(crate) use timeline::Stretch;
 
@@ -46,6 +48,7 @@ impl SchedulerCore {
         } else {
             self.hungry_workers.remove(index.0);
         }
+        self.reindex_family(index);
     }
 
     /// Places what can be placed, the most urgent first.
@@ -56,14 +59,30 @@ impl SchedulerCore {
         self.resume_ahead(out);
         let mut held = Vec::new();
         let mut care = careful::CARE_PER_ROUND;
-        while let Some((shape, id)) = self.queues.first() {
-            if !self.is_ready(id) {
+        let mut has_shared = false;
+        loop {
+            self.requeue_siblings();
+            let first = self.queues.first();
+            if let Some((shape, id)) = first
+                && !self.is_ready(id)
+            {
                 self.queues.pop(shape);
                 continue;
             }
             if self.attempts.is_full() {
                 break;
             }
+            if self.go_on_with_family(first.map(|(_, id)| self.graph(id.graph).priority(id.task)), out) {
+                continue;
+            }
+            let Some((shape, id)) = first else {
+                if has_shared {
+                    break;
+                }
+                has_shared = true;
+                self.share_families();
+                continue;
+            };
             if self.queues.key(shape).gang > 0 {
                 self.place_gang(id, shape, out);
                 continue;
@@ -95,6 +114,9 @@ impl SchedulerCore {
                 }
                 continue;
             }
+            if self.keep_for_family(id, shape) {
+                continue;
+            }
             let chosen = if self.queues.is_full(shape) { None } else { self.choose_way(id, shape) };
             match chosen {
                 Some((worker, way)) => {
@@ -106,6 +128,7 @@ impl SchedulerCore {
                 None => self.wait_for_room(id, shape),
             }
         }
+        self.end_families();
         self.end_reservations();
         for (shape, id, worker) in held {
             self.worker_mut(worker).plans.clear();
@@ -125,18 +148,22 @@ impl SchedulerCore {
         let graph = self.graph(id.graph);
         let mut best = (self.start_us(id, least_loaded), least_loaded);
         let mut seen: Vec<u32> = vec![least_loaded.0];
+        // What continues a single task's work follows it; its siblings' links do so too.
+        let is_link = matches!(graph.dependencies(id.task), [input] if graph.dependents(*input).len() == 1);
         let home = match graph.task(id.task).family {
             NONE => NONE,
+            _ if is_link => NONE,
             family => self.home_of_family(graph, family),
         };
-        let mut consider = |core: &SchedulerCore, worker: u32, is_home: bool| {
-            if worker == NONE || (seen.contains(&worker) && !is_home) || !core.has_room(WorkerIndex(worker), id, shape) {
+        let mut consider = |core: &SchedulerCore, worker: u32, is_near: bool| {
+            if worker == NONE || (seen.contains(&worker) && !is_near) || !core.has_room(WorkerIndex(worker), id, shape) {
                 return;
             }
             seen.push(worker);
             // Siblings that meet downstream go together as long as their worker has room.
+            let is_home = is_near && !is_link;
             let start = if is_home { core.ready_us(id, WorkerIndex(worker)) } else { core.start_us(id, WorkerIndex(worker)) };
-            if start < best.0 || (is_home && start <= best.0) {
+            if start < best.0 || (is_near && start <= best.0) {
                 best = (start, WorkerIndex(worker));
             }
         };
@@ -148,7 +175,7 @@ impl SchedulerCore {
         }
         for input in graph.dependencies(id.task).iter().take(INPUTS_SEEN_MAX) {
             if let State::Done { holders, .. } = &graph.task(*input).state {
-                holders.as_slice().iter().take(4).for_each(|holder| consider(self, *holder, false));
+                holders.as_slice().iter().take(4).for_each(|holder| consider(self, *holder, is_link));
             }
         }
         Some(best.1)
@@ -227,13 +254,16 @@ impl SchedulerCore {
             true => worker.has_room(length_us.is_some()),
             false => worker.could_ever(key, self.now) && worker.has_room_for(key, length_us),
         };
-        has_room && self.has_memory(index, id) && self.respects_hold(index, id, key)
+        has_room && !self.outruns(worker, id) && self.has_memory(index, id) && self.respects_hold(index, id, key)
     }
 
     /// Expected microseconds until the task could start at a worker: the queue there, the inputs' way or the load of its
     /// component, whichever is longest.
     pub(crate) fn start_us(&self, id: TaskId, worker: WorkerIndex) -> u64 {
-        self.worker(worker).wait_us().max(self.ready_us(id, worker))
+        let at = self.worker(worker);
+        // Where a slot is free nothing waits for what runs in the others.
+        let wait = if at.has_free_slot() { 0 } else { at.wait_us() };
+        wait.max(self.ready_us(id, worker))
     }
 
     /// Expected microseconds until a worker has what the task needs.

@@ -113,11 +113,22 @@ pub(crate) struct Looks {
 }
 
 /// All shapes that graphs ask for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Queues {
     shapes: Vec<Shape>,
     by_key: BTreeMap<ShapeKey, ShapeIndex>,
     vacant: Vec<ShapeIndex>,
+    /// Tasks of one slot that any worker may run, and that wait at workers where their siblings are.
+    pub(crate) kept: u64,
+    /// What these ask for.
+    ordinary: ShapeKey,
+}
+
+impl Default for Queues {
+    fn default() -> Queues {
+        let ordinary = ShapeKey::of(&Settings::default());
+        Queues { shapes: Vec::new(), by_key: BTreeMap::new(), vacant: Vec::new(), kept: 0, ordinary }
+    }
 }
 
 impl Queues {
@@ -245,7 +256,11 @@ impl Queues {
     pub(crate) fn has_smaller_rival(&self, shape: ShapeIndex) -> bool {
         let own = self.key(shape);
         let others = self.shapes.iter().enumerate().filter(|(index, _)| *index != shape.0 as usize);
-        others.map(|(_, other)| other).any(|other| !other.is_blocked && !other.queue.is_empty() && !other.key.needs_all_of(own))
+        let is_kept_smaller = self.kept > 0 && !self.ordinary.needs_all_of(own);
+        is_kept_smaller
+            || others
+                .map(|(_, other)| other)
+                .any(|other| !other.is_blocked && !other.queue.is_empty() && !other.key.needs_all_of(own))
     }
 
     /// The first task of all shapes that are not blocked. It may have left the queue: entries are not removed

@@ -4,6 +4,7 @@ mod careful;
 mod delegations;
 mod drains;
 mod failures;
+mod families;
 mod fans;
 mod fragments;
 mod gangs;

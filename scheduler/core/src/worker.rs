@@ -10,8 +10,10 @@ use crate::placement::{Link, Stretch};
 use crate::queue::ShapeKey;
 use crate::spilled::Spilled;
 use crate::task::TaskId;
+use std::collections::VecDeque;
 use wasm_tasks_protocol::graph::Resource;
 use wasm_tasks_protocol::ids::WorkerId;
+use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::{Duration, Time};
 
 /// A worker in the core; never reused while anything refers to it.
@@ -50,6 +52,10 @@ pub(crate) struct Worker {
     pub(crate) retracting: u32,
     /// Tasks here whose dependents could not be sent ahead for want of room.
     pub(crate) ahead_stops: Vec<TaskId>,
+    /// Ready tasks that wait for room here because their siblings are here, the first first; some may have gone elsewhere since.
+    pub(crate) siblings: VecDeque<(Priority, TaskId)>,
+    /// How urgent the first of them is, and this worker's index, when there is room here: its place in the core's index.
+    pub(crate) next_sibling: Option<(Priority, u32)>,
     pub(crate) is_leaving: bool,
     pub(crate) memory: MemoryUse,
     pub(crate) held: HeldResults,
@@ -78,6 +84,8 @@ impl Worker {
             suspects: 0,
             ahead: 0,
             ahead_stops: Vec::new(),
+            siblings: VecDeque::new(),
+            next_sibling: None,
             retracting: 0,
             is_leaving: false,
             memory: MemoryUse::default(),

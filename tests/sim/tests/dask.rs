@@ -2,6 +2,9 @@
 //! asked of the real cores.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "dask/roots.rs"]
+mod roots;
+
 use std::sync::Arc;
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::graph::LabelRule;
@@ -16,7 +19,6 @@ use wasm_tasks_sim::scheduler::{Offer, Scheduler};
 use wasm_tasks_sim::work::{Work, WorkTask};
 use wasm_tasks_sim::world::{Counts, World, WorldSettings};
 
-const MIB: u64 = 1 << 20;
 const BANDWIDTH: u64 = 125_000_000;
 
 fn task(seconds: f64, bytes: u64, function: u32, needs: &[u32]) -> WorkTask {
@@ -43,40 +45,6 @@ fn run(work: Work, workers: &[u32], estimates: Option<Estimates>, mut look: impl
         look(&world);
     }
     world.close()
-}
-
-/// 32 roots, each with two tasks behind it, and one at the end: a worker holds no more roots than it has slots, and one more
-/// that came before it was known how long they take.
-#[test]
-fn a_wide_graph_is_walked_in_depth() {
-    let mut tasks: Vec<WorkTask> = (0..32).map(|_| task(0.05, MIB, 0, &[])).collect();
-    tasks.extend((0..32).map(|root| task(0.05, 8, 1, &[root])));
-    tasks.extend((0..32).map(|root| task(0.05, 8, 2, &[32 + root])));
-    tasks.push(task(0.05, 8, 3, &(64..96).collect::<Vec<_>>()));
-    let work = Work::new("width".to_owned(), tasks, None, 1).unwrap();
-    let counts = run(work, &[2; 4], None, |_| {});
-    let roots = counts.peak_live_bytes_worker.div_ceil(MIB);
-    assert!(roots <= 3, "a worker of two slots held {roots} roots");
-}
-
-/// Ten rows of ten roots meet in their sums: where workers have room for two rows, rows stay together.
-#[test]
-fn siblings_go_together() {
-    for workers in [&[20, 20, 20, 20, 20][..], &[60, 40, 20]] {
-        for shared in [0u32, 1, 4] {
-            let mut tasks: Vec<WorkTask> = (0..shared).map(|_| task(0.001, 8, 0, &[])).collect();
-            let all: Vec<u32> = (0..shared).collect();
-            for _ in 0..10 {
-                let first = tasks.len() as u32;
-                tasks.extend((0..10).map(|_| task(0.001, MIB, 1, &all)));
-                tasks.push(task(0.001, 8, 2, &(first..first + 10).collect::<Vec<_>>()));
-            }
-            let work = Work::new("rows".to_owned(), tasks, None, 1).unwrap();
-            let moved = run(work, workers, None, |_| {}).bytes_moved / MIB;
-            println!("{workers:?} shared {shared}: {moved} of 100 roots moved");
-            assert!(moved <= 25, "{moved} of 100 roots moved ({workers:?}, {shared} shared)");
-        }
-    }
 }
 
 /// Where tasks ran, when all of them became ready at once: for each worker of one slot the numbers of those that it ran.

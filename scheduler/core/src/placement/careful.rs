@@ -123,7 +123,7 @@ impl SchedulerCore {
         // Behind much that is on its way already, inputs would not come any sooner for being asked for now.
         let free = self.slots_free_us(worker, 0, length, slots_milli, Foresight::Likely);
         let own = super::link::micros(moved, self.bandwidth_of(worker));
-        let prefill = self.worker(worker).prefill_us();
+        let prefill = if self.may_as_well_wait(self.worker(worker), id) { 0 } else { self.worker(worker).prefill_us() };
         if free <= arrival.max(prefill) && arrival <= QUEUED_TRANSFERS * own + prefill {
             return Choice::Now(worker);
         }

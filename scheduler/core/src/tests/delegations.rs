@@ -16,7 +16,7 @@ impl World {
         self.event(Event::AttemptDelegated { worker, attempt, run, memory_peak_bytes: 5, plan, output })
     }
 
-    fn state(&self, task: u32) -> StateName {
+    pub(super) fn state(&self, task: u32) -> StateName {
         let graph = self.core.graph_index(GRAPH).expect("it is held");
         self.core.state_of(TaskId { graph, task: TaskIndex(task) }).expect("it is known")
     }
