@@ -12,6 +12,7 @@ mod order;
 mod read;
 mod redirect;
 mod reference;
+mod renumber;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use options::{Alternative, Grant, LabelRule, Options, Resource, Settings};
 pub use read::{GraphError, Place};
 pub use redirect::redirect;
 pub use reference::{PathStep, Reference};
+pub use renumber::Positions;
 pub use replay::ReplayError;
 pub use write::{Argument, Arguments, GraphBuilder};
 

@@ -105,9 +105,9 @@ pub(crate) fn outputs(actor: &Actor, graph: GraphId) -> Result<Json, Refusal> {
     Ok(parts.outputs().map(|output| Json::from(parts.output_name(output))).collect())
 }
 
-/// How far a graph's tables go: `{components, functions, data, tasks, outputs}`.
+/// How far a graph's tables go, as clients count: `{components, functions, data, tasks, outputs}`.
 pub(crate) fn extent(actor: &Actor, graph: GraphId) -> Result<Json, Refusal> {
-    let extent = find(actor, graph)?.parts.extent();
+    let extent = find(actor, graph)?.parts.numbering().extent();
     Ok(Json::Object(extent.named().into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect()))
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn prepare_delegation(written: &[u8], id: GraphId, task: TaskIndex, k
         return Err(Refusal::new(ErrorCode::LimitExceeded, message));
     }
     within_limits(&graph, known)?;
-    let (extension, mut addition) = extension(graph, known, Vec::new())?;
+    let (extension, mut addition) = extension(graph, Some(task), known, Vec::new())?;
     check_type(&extension.part, known, &addition, task, made.output)?;
     check_grants(&extension, known, &settings)?;
     addition.depth = depth;

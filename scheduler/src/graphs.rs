@@ -84,8 +84,8 @@ impl ShellGraph {
 
     /// A fragment was checked; what the core is to know of it is given back.
     pub(crate) fn extend(&mut self, extension: Extension) -> GraphPlan {
-        let Extension { part, tables, plan } = extension;
-        self.parts.push(part);
+        let Extension { part, writer, tables, plan } = extension;
+        self.parts.push(part, writer);
         self.tables.functions.extend(tables.functions);
         self.tables.data.extend(tables.data);
         self.tables.settings.extend(tables.settings);

@@ -41,6 +41,8 @@ pub(crate) struct Addition {
     pub(crate) types: FoundTypes,
     pub(crate) settings: Vec<Settings>,
     pub(crate) bytes: usize,
+    /// The task that wrote it; none when a client did.
+    pub(crate) writer: Option<TaskIndex>,
     /// How often over tasks wrote it that tasks wrote; 0 when a client did.
     pub(crate) depth: u32,
     /// Its functions as they are written, when a task wrote it.
@@ -50,7 +52,7 @@ pub(crate) struct Addition {
 impl Known {
     /// Of a graph of its own.
     pub(crate) fn new(first: Addition) -> Known {
-        let Addition { part, interfaces, types, settings, bytes, depth: _, written: _ } = first;
+        let Addition { part, interfaces, types, settings, bytes, writer: _, depth: _, written: _ } = first;
         let edges = part.edge_count();
         Known {
             parts: Parts::new(part),
@@ -69,14 +71,14 @@ impl Known {
 
     /// A fragment was accepted.
     pub(crate) fn take_in(&mut self, addition: Addition) {
-        let Addition { part, interfaces, types, settings, bytes, depth, written } = addition;
+        let Addition { part, interfaces, types, settings, bytes, writer, depth, written } = addition;
         if depth > 0 || !self.depths.is_empty() {
             self.depths.push((part.base().tasks, depth));
         }
         self.delegated_tasks += if depth > 0 { part.len() } else { 0 };
         self.written.extend(written.into_iter().zip(part.base().functions..));
         let keys = self.keys.get_or_insert_with(|| Keys::of(&self.parts));
-        self.parts.push(Arc::clone(&part));
+        self.parts.push(Arc::clone(&part), writer);
         part.tasks().for_each(|task| keys.insert(task.key(), task.index(), &self.parts));
         self.interfaces.extend(interfaces);
         self.signatures.extend(types.functions);

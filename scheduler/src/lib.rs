@@ -12,6 +12,7 @@ mod graphs;
 mod inbox;
 mod known;
 mod links;
+mod numbering;
 mod order;
 mod outbox;
 mod owed;

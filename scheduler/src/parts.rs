@@ -2,6 +2,7 @@
 //!
 //! Parts never change and are shared; knows nothing of what became of tasks.
 
+use crate::numbering::Numbering;
 use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_protocol::graph::{Component, DataEntry, Extent, Function, Graph, Options, Reference, Task, join};
@@ -12,17 +13,19 @@ use wasm_tasks_protocol::ids::TaskIndex;
 pub(crate) struct Parts {
     parts: Vec<Arc<Graph>>,
     extent: Extent,
+    numbering: Numbering,
 }
 
 impl Parts {
     pub(crate) fn new(first: Arc<Graph>) -> Parts {
         let extent = first.extent();
-        Parts { parts: vec![first], extent }
+        Parts { parts: vec![first], extent, numbering: Numbering::new(extent) }
     }
 
-    /// Adds a part whose positions follow those of the last.
-    pub(crate) fn push(&mut self, part: Arc<Graph>) {
+    /// Adds a part whose positions follow those of the last; `writer` is the task that wrote it.
+    pub(crate) fn push(&mut self, part: Arc<Graph>, writer: Option<TaskIndex>) {
         assert_eq!(part.base(), self.extent, "a part was checked to continue the others");
+        self.numbering.push(self.extent, part.extent(), writer);
         self.extent = self.extent.plus(part.extent());
         self.parts.push(part);
     }
@@ -34,6 +37,11 @@ impl Parts {
             [] => first.file().clone(),
             fragments => join(first, fragments.iter().map(|part| &**part)).into(),
         }
+    }
+
+    /// How clients count what is in the tables.
+    pub(crate) fn numbering(&self) -> &Numbering {
+        &self.numbering
     }
 
     /// How far all tables go.

@@ -280,7 +280,7 @@ async fn extend(shared: &Shared, graph: GraphId, file: Bytes) -> Result<Extent, 
     shared.inbox.send(input).await.map_err(|_| stopped())?;
     wait.await.map_err(|_| stopped())??;
     known.take_in(addition);
-    Ok(known.extent())
+    Ok(known.parts.numbering().extent())
 }
 
 /// Runs a check on a thread of its own. A panic there is a bug, and the submitter's to know.

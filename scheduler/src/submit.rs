@@ -7,7 +7,9 @@ use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_interface::{Interface, check, check_fragment};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::{DataEncoding, DataEntry, Extent, Fragment, Function, Graph, Options, Settings, Source, Task};
+use wasm_tasks_protocol::graph::{
+    DataEncoding, DataEntry, Extent, Fragment, Function, Graph, Options, Positions, Settings, Source, Task,
+};
 use wasm_tasks_protocol::ids::{ComponentDigest, ContentDigest, GraphId, TaskIndex};
 use wasm_tasks_protocol::limits::{FRAGMENT_BYTES, GRAPH_BYTES_MAX, GROWN_EDGES_MAX, INLINE_BYTES_MAX};
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec, Refusal};
@@ -36,6 +38,8 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) struct Extension {
     pub(crate) part: Arc<Graph>,
+    /// The task that wrote it; none when a client did.
+    pub(crate) writer: Option<TaskIndex>,
     pub(crate) tables: Tables,
     pub(crate) plan: GraphPlan,
 }
@@ -68,7 +72,8 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let bytes = graph.file().len();
     let part = Arc::new(graph);
     let types = checked.into_types();
-    let first = Addition { part, interfaces, types, settings: settings.clone(), bytes, depth: 0, written: Vec::new() };
+    let (settings_known, written) = (settings.clone(), Vec::new());
+    let first = Addition { part, interfaces, types, settings: settings_known, bytes, writer: None, depth: 0, written };
     let known = Known::new(first);
     Ok(Prepared { known, tables: Tables { functions, data, settings }, outputs_by_task, plan })
 }
@@ -85,22 +90,42 @@ pub(crate) fn prepare_fragment(
         let message = format!("append-to: the fragment continues the graph `{}`, not `{id}`", fragment.append_to());
         return Err(Refusal::new(ErrorCode::BadField, message).into());
     }
-    let (base, extent) = (fragment.base(), known.extent());
+    let (base, extent) = (fragment.base(), known.parts.numbering().extent());
     if base != extent {
         let moved = base.named().into_iter().zip(extent.named()).filter(|(theirs, ours)| theirs != ours);
         let moved: Vec<String> = moved.map(|((name, theirs), (_, ours))| format!("{ours} {name}, not {theirs}")).collect();
         let message = format!("base: the graph has {} by now; write the fragment for where it ends", moved.join(" and "));
         return Err(NotExtended { refusal: Refusal::new(ErrorCode::BaseMoved, message), extent: Some(extent) });
     }
-    let graph = fragment.into_tables();
+    let graph = placed(fragment, known)?;
     within_limits(&graph, known)?;
     let interfaces = interfaces(&graph, components)?;
-    Ok(extension(graph, known, interfaces)?)
+    Ok(extension(graph, None, known, interfaces)?)
+}
+
+/// The fragment's tables where the graph's end, with what tasks wrote.
+fn placed(fragment: Fragment, known: &Known) -> Result<Graph, Refusal> {
+    let numbering = known.parts.numbering();
+    if numbering.is_plain() {
+        return Ok(fragment.into_tables());
+    }
+    let at =
+        |position: u32, count: fn(&Extent) -> u32| numbering.position(position, count).expect("it is before the fragment's base");
+    let file = fragment.renumbered(Positions {
+        end: known.extent(),
+        component: &|position| at(position, |extent| extent.components),
+        function: &|position| at(position, |extent| extent.functions),
+        data: &|position| at(position, |extent| extent.data),
+        task: &|position| at(position, |extent| extent.tasks),
+    });
+    let moved = Fragment::read(file.into()).map_err(|error| Refusal::new(error.code, error.to_string()))?;
+    Ok(moved.into_tables())
 }
 
 /// What a fragment adds to a graph whose tables end where it begins.
 pub(crate) fn extension(
     graph: Graph,
+    writer: Option<TaskIndex>,
     known: &mut Known,
     interfaces: Vec<Arc<Interface>>,
 ) -> Result<(Extension, Addition), Refusal> {
@@ -127,8 +152,9 @@ pub(crate) fn extension(
     let bytes = graph.file().len() + FRAGMENT_BYTES;
     let part = Arc::new(graph);
     let (types, written) = (checked.into_types(), Vec::new());
-    let addition = Addition { part: Arc::clone(&part), interfaces, types, settings: settings.clone(), bytes, depth: 0, written };
-    Ok((Extension { part, tables: Tables { functions, data, settings }, plan }, addition))
+    let (part_known, settings_known) = (Arc::clone(&part), settings.clone());
+    let addition = Addition { part: part_known, interfaces, types, settings: settings_known, bytes, writer, depth: 0, written };
+    Ok((Extension { part, writer, tables: Tables { functions, data, settings }, plan }, addition))
 }
 
 fn refused(errors: wasm_tasks_interface::CheckErrors) -> Refusal {

@@ -136,7 +136,7 @@ impl Append {
 #[derive(Clone, Debug)]
 pub struct Fragment {
     graph: GraphId,
-    tables: Graph,
+    pub(super) tables: Graph,
 }
 
 impl Fragment {

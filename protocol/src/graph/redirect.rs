@@ -8,36 +8,41 @@ use crate::msgpack::{EXT_TASK, Kind, Reader, Writer};
 pub fn redirect(args: &[u8], to: impl Fn(TaskIndex) -> TaskIndex) -> Vec<u8> {
     let mut out = Writer::new();
     out.reserve(args.len() + 16);
-    copy(&mut Reader::new(args), &mut out, &to);
+    copy(&mut Reader::new(args), &mut out, &|code, payload, out| {
+        if code != EXT_TASK {
+            return false;
+        }
+        let reference = Reference::from_payload(payload).expect("arguments were checked when the graph was read");
+        Reference { task: to(reference.task), path: reference.path }.write(out);
+        true
+    });
     out.into_bytes()
 }
 
-fn copy(reader: &mut Reader<'_>, out: &mut Writer, to: &impl Fn(TaskIndex) -> TaskIndex) {
+/// Copies a checked value. `replace` is asked for each extension, by code and payload, and says whether it wrote something else.
+pub(super) fn copy(reader: &mut Reader<'_>, out: &mut Writer, replace: &impl Fn(i8, &[u8], &mut Writer) -> bool) {
     const CHECKED: &str = "arguments were checked when the graph was read";
     match reader.kind().expect(CHECKED) {
         Kind::Array => {
             let len = reader.array().expect(CHECKED);
             out.array(len);
-            (0..len).for_each(|_| copy(reader, out, to));
+            (0..len).for_each(|_| copy(reader, out, replace));
         }
         Kind::Map => {
             let len = reader.map().expect(CHECKED);
             out.map(len);
             for _ in 0..len {
                 out.raw(reader.skip().expect(CHECKED));
-                copy(reader, out, to);
+                copy(reader, out, replace);
             }
         }
         Kind::Ext => {
             let mut ahead = *reader;
             let (code, payload) = ahead.ext().expect(CHECKED);
             let bytes = reader.skip().expect(CHECKED);
-            if code != EXT_TASK {
+            if !replace(code, payload, out) {
                 out.raw(bytes);
-                return;
             }
-            let reference = Reference::from_payload(payload).expect(CHECKED);
-            Reference { task: to(reference.task), path: reference.path }.write(out);
         }
         Kind::Nil | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bin => out.raw(reader.skip().expect(CHECKED)),
     }

@@ -107,8 +107,14 @@ impl Actor {
                 FromClient::Release(graph) => self.on_release(session, graph),
                 FromClient::ReleaseOutputs { graph, outputs } => self.on_outputs_released(session, graph, &outputs),
                 FromClient::Bind(graph) => self.on_bind(session, graph),
-                FromClient::CancelTasks { graph, tasks } => self.event(Event::TasksCancelled { graph, tasks }),
-                FromClient::Replicate { graph, tasks, copies } => self.event(Event::ReplicasWanted { graph, tasks, copies }),
+                FromClient::CancelTasks { graph, tasks } => {
+                    let tasks = self.named_by_clients(graph, tasks);
+                    self.event(Event::TasksCancelled { graph, tasks });
+                }
+                FromClient::Replicate { graph, tasks, copies } => {
+                    let tasks = self.named_by_clients(graph, tasks);
+                    self.event(Event::ReplicasWanted { graph, tasks, copies });
+                }
                 FromClient::Ask { number, query } => self.on_question(session, number, query),
                 FromClient::DrainWorkers { number, workers, within, gives_up } => {
                     self.on_drain_asked(session, number, &workers, within, gives_up);
@@ -155,9 +161,17 @@ impl Actor {
             let missing = keys.iter().filter(|key| !is_found(key)).map(|key| format!("the graph has no task `{key}`")).collect();
             return Err(Refusal { code: ErrorCode::NotFound, messages: missing });
         }
-        let tasks = found.into_iter().map(|(_, task)| task).collect();
+        let tasks = found.into_iter().map(|(_, task)| known.places.now(task)).collect();
         self.event(Event::TasksCancelled { graph, tasks });
         Ok(())
+    }
+
+    /// Tasks as clients count them: where they are, or what took their places. Those that are not there are left out.
+    fn named_by_clients(&self, graph: GraphId, tasks: Vec<TaskIndex>) -> Vec<TaskIndex> {
+        let Some(known) = self.graph_by_id(graph) else { return Vec::new() };
+        let numbering = known.parts.numbering();
+        let positions = tasks.into_iter().filter_map(|task| numbering.position(task.0, |extent| extent.tasks));
+        positions.map(|position| known.places.now(TaskIndex(position))).collect()
     }
 
     fn on_attach(&mut self, id: SessionId, graph: GraphId) {

@@ -178,7 +178,7 @@ impl Actor {
             Some(_) | None => TaskError::new(code, "the worker did not say why"),
         };
         let failure = TaskFailure {
-            task: id.task,
+            task: graph.parts.numbering().task_for_clients(id.task),
             key: graph.key(id.task).to_owned(),
             function: graph.function_name(graph.parts.task(id.task).function_index()),
             worker: name,

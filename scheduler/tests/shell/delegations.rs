@@ -19,7 +19,7 @@ fn own(position: u8) -> Argument {
     Value::Ext(4, vec![position]).into()
 }
 
-fn delegated(attempt: Attempt, tasks: impl Into<Bytes>) -> FromWorker {
+pub(super) fn delegated(attempt: Attempt, tasks: impl Into<Bytes>) -> FromWorker {
     FromWorker::AttemptDelegated(AttemptDelegated {
         attempt,
         run: Duration(50),
@@ -37,7 +37,7 @@ fn tasks(write: impl FnOnce(&mut GraphBuilder)) -> Vec<u8> {
 }
 
 /// `x` = add(first, second) of the delegating task's own function, which takes its place.
-fn one(first: Argument, second: Argument) -> Vec<u8> {
+pub(super) fn one(first: Argument, second: Argument) -> Vec<u8> {
     tasks(|builder| {
         let x = builder.task("x", 0, &vec![first, second].into(), &Options::default());
         builder.output(Reference::whole(x));
@@ -185,7 +185,12 @@ async fn a_recursion_without_end_is_stopped() {
     let (outputs, summary) = cluster.finish().await;
     assert_eq!((outputs, summary.failed), (vec![(0, OutputResult::Failed)], 1));
     let failure = &cluster.failures[0];
-    assert_eq!((failure.error.code, failure.task), (ErrorCode::BadDelegation, TaskIndex(task)));
+    assert_eq!(
+        (failure.error.code, failure.task),
+        (ErrorCode::BadDelegation, TaskIndex(0)),
+        "for its client it is the first that failed"
+    );
+    assert_eq!(failure.key, format!("a{}", "/x".repeat(DELEGATION_DEPTH_MAX)));
     assert!(failure.error.message.contains("256"), "{}", failure.error.message);
 }
 
@@ -227,8 +232,8 @@ async fn a_client_extends_a_graph_whose_tasks_delegate() {
     cluster.say(finished(b, &Value::Uint(6))).await;
     cluster.finish().await;
     let asked: serde_json::Value = serde_json::from_str(&cluster.ask(Query::Extent { graph: ID }).await).expect("JSON");
-    assert_eq!(asked["tasks"], 3);
-    let base = wasm_tasks_protocol::graph::Extent { components: 1, functions: 1, data: 0, tasks: 3, outputs: 1 };
+    assert_eq!(asked["tasks"], 2, "what tasks wrote is not counted");
+    let base = wasm_tasks_protocol::graph::Extent { components: 1, functions: 1, data: 0, tasks: 2, outputs: 1 };
     let mut more = GraphBuilder::fragment(wasm_tasks_protocol::graph::Append { graph: ID, base });
     let long = Options { expected_us: Some(50_000), ..Options::default() };
     let c = more.task("c", 0, &vec![reference(TaskIndex(0)), number(5)].into(), &long);

@@ -85,6 +85,56 @@ async fn a_finished_graph_goes_on_and_finishes_again() {
 }
 
 #[tokio::test]
+async fn clients_need_not_know_what_tasks_write() {
+    let mut cluster = Cluster::with_worker().await;
+    assert_eq!(cluster.submit(ID, first()).await, Ok(()));
+    let a = cluster.assigned("a", 0).await;
+    // `a` ends in two calls of an own function, the second of which takes its place.
+    let tasks = {
+        let mut builder = GraphBuilder::new();
+        let args = || vec![Value::Uint(4).into(), Value::Uint(5).into()].into();
+        builder.task("x", 0, &args(), &Options::default());
+        let y = builder.task("y", 0, &args(), &Options::default());
+        builder.output(Reference::whole(y));
+        builder.to_bytes()
+    };
+    cluster.say(super::delegations::delegated(a, tasks.clone())).await;
+    let y = cluster.assigned("a/y", 2).await;
+    // The fragment continues what clients wrote: one task. It is the fourth of the tables.
+    assert_eq!(extend(&mut cluster, ID, one_more(extent(1, 1, 1), "b", 0)).await, Ok(extent(1, 2, 2)));
+    assert_eq!(
+        cluster.ask(Query::Extent { graph: ID }).await,
+        r#"{"components":1,"functions":1,"data":0,"tasks":2,"outputs":2}"#
+    );
+    cluster.say(finished(y, &Value::Uint(9))).await;
+    let b = cluster.assigned("b", 3).await;
+    cluster.say(super::delegations::delegated(b, tasks)).await;
+    let b = cluster.assigned("b/y", 5).await;
+    assert_eq!(extend(&mut cluster, ID, one_more(extent(1, 2, 2), "c", 1)).await, Ok(extent(1, 3, 3)));
+    let (refusal, told) = extend(&mut cluster, ID, one_more(extent(1, 2, 2), "d", 1)).await.expect_err("another was there first");
+    assert_eq!((refusal.code, told), (ErrorCode::BaseMoved, Some(extent(1, 3, 3))));
+    // What fails of what `b` led to has failed of `b`, for those who count it as task 1.
+    cluster.say(failed(b, ErrorCode::Trap)).await;
+    let (_, summary) = cluster.finish().await;
+    assert_eq!((summary.failed, summary.dependents_failed), (1, 1), "`c` needs `b`");
+    assert_eq!(cluster.failures.iter().map(|failure| (failure.task.0, &*failure.key)).collect::<Vec<_>>(), [(1, "b/y")]);
+    // A call that is stopped by its number is the one that took its place.
+    assert_eq!(extend(&mut cluster, ID, one_more(extent(1, 3, 3), "e", 0)).await, Ok(extent(1, 4, 4)));
+    let e = cluster.assigned("e", 7).await;
+    cluster.say(super::delegations::delegated(e, super::delegations::one(Value::Uint(1).into(), Value::Uint(1).into()))).await;
+    let x = cluster.assigned("e/x", 8).await;
+    cluster.tell(FromClient::CancelTasks { graph: ID, tasks: vec![TaskIndex(3), TaskIndex(4)] }).await;
+    loop {
+        let heard = cluster.worker_hears().await;
+        if heard.iter().any(|message| matches!(message, ToWorker::CancelAttempts(attempts) if attempts == &[x])) {
+            break;
+        }
+    }
+    let (_, summary) = cluster.finish().await;
+    assert_eq!(summary.failed, 2);
+}
+
+#[tokio::test]
 async fn what_a_worker_knows_of_a_graph_is_continued() {
     let mut cluster = grown().await;
     let file = fragment(extent(1, 1, 1), |graph| {

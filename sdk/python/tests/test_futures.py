@@ -73,6 +73,24 @@ def test_map_gather_and_completion(client, calc):
     assert len(done) == 1000 and not rest
 
 
+def test_calls_that_end_in_calls_are_in_nobody_s_way(client, calc):
+    recursion = component(GUESTS / "recursion.wasm")
+    deep = client.submit(recursion.fib, 12, key="deep")
+    for expected in range(1, 21):
+        assert client.submit(calc.add, expected - 1, 1).result(PATIENCE) == expected
+    assert deep.result(PATIENCE) == 144
+    assert client.submit(recursion.add, deep, deep).result(PATIENCE) == 288
+    words = client.submit(recursion.sort, list(range(5000, 0, -1)), 100)
+    client.replicate([words])
+    assert client.submit(calc.sum, words).result(PATIENCE) == sum(range(5001))
+    # What fails of what a call wrote has failed of the call, and of what needs it.
+    bomb = client.submit(recursion.bomb, 1, key="bomb")
+    for future in (bomb, client.submit(recursion.add, bomb, 1)):
+        error = future.exception(PATIENCE)
+        assert isinstance(error, TaskFailed) and error.code == "bad-delegation" and error.key.startswith("bomb/0/0/")
+    assert client.submit(calc.neg, 2).result(PATIENCE) == -2
+
+
 def test_one_after_the_other(client, calc):
     x = client.submit(calc.add, 0, 0)
     for expected in range(1, 101):
