@@ -35,6 +35,8 @@ pub(crate) enum Message<R: Runner> {
     Spilled { result: ResultId, took: Duration, file: std::io::Result<SpillFile> },
     /// A spilled result was read for a peer.
     ReadBack { result: ResultId, bytes: Bytes },
+    /// A piece of a result was given to somebody, or could not be.
+    Gave { bytes: u64 },
     /// The worker should leave, within this time where there is one.
     Drain(Option<Duration>),
 }

@@ -8,6 +8,10 @@ use bytes::Bytes;
 use wasm_tasks_protocol::message::{Refusal, ReplyHead, Request};
 use wasm_tasks_protocol::{ErrorCode, GraphId, TaskIndex};
 use wasm_tasks_transport::{IncomingRequest, Replier};
+use wasm_tasks_worker_core::Event;
+
+/// How fast smaller pieces go is not measured: it is the round trip that takes time.
+const MEASURED_BYTES_MIN: usize = 64 << 10;
 
 impl<R: Runner> Shell<R> {
     /// Answers a request, or starts to: nothing here waits.
@@ -42,15 +46,21 @@ impl<R: Runner> Shell<R> {
     fn serve_result(&mut self, graph: GraphId, task: TaskIndex, range: (u64, u64), reply: Replier) {
         let Some(result) = self.core.held(graph, task) else { return answer(reply, ReplyHead::NotFound, Bytes::new()) };
         match self.store.get(result) {
-            Some(Value::Memory(bytes)) => answer_range(reply, bytes, range),
+            Some(Value::Memory(bytes)) => {
+                let (head, body) = slice(bytes, range);
+                self.give(reply, head, body);
+            }
             Some(Value::Spilled(file)) => {
                 if let Some((_, bytes)) = self.last_read.as_ref().filter(|(read, _)| *read == result) {
-                    return answer_range(reply, bytes, range);
+                    let (head, body) = slice(bytes, range);
+                    return self.give(reply, head, body);
                 }
                 let (file, inbox) = (std::sync::Arc::clone(file), self.inbox.clone());
                 tokio::task::spawn_blocking(move || match file.read() {
                     Ok(bytes) => {
-                        answer_range(reply, &bytes, range);
+                        // Not measured: the disk may be slower than the link.
+                        let (head, body) = slice(&bytes, range);
+                        answer(reply, head, body);
                         // Fails when the worker has ended.
                         let _ = inbox.blocking_send(Message::ReadBack { result, bytes });
                     }
@@ -63,6 +73,24 @@ impl<R: Runner> Shell<R> {
             None => answer(reply, ReplyHead::NotFound, Bytes::new()),
         }
     }
+
+    /// Sends a piece of a result, and lets the core know while it goes.
+    fn give(&mut self, reply: Replier, head: ReplyHead, body: Bytes) {
+        if body.len() < MEASURED_BYTES_MIN {
+            return answer(reply, head, body);
+        }
+        self.giving += 1;
+        self.feed(Event::Gave { bytes: 0, going_on: self.giving });
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let bytes = reply.send_through(head, body).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "an answer did not arrive");
+                0
+            });
+            // Fails when the worker has ended.
+            let _ = inbox.send(Message::Gave { bytes }).await;
+        });
+    }
 }
 
 fn slice(bytes: &Bytes, (offset, len): (u64, u64)) -> (ReplyHead, Bytes) {
@@ -70,11 +98,6 @@ fn slice(bytes: &Bytes, (offset, len): (u64, u64)) -> (ReplyHead, Bytes) {
     let start = offset.min(total);
     let end = offset.saturating_add(len).min(total);
     (ReplyHead::Ok { total }, bytes.slice(start as usize..end.max(start) as usize))
-}
-
-fn answer_range(reply: Replier, bytes: &Bytes, range: (u64, u64)) {
-    let (head, body) = slice(bytes, range);
-    answer(reply, head, body);
 }
 
 /// Sends an answer without waiting for it to arrive.

@@ -35,6 +35,8 @@ pub(crate) struct Shell<R: Runner> {
     pub(crate) spiller: Spiller,
     /// The spilled result that a peer read last: the next piece of it is likely asked for next.
     pub(crate) last_read: Option<(ResultId, Bytes)>,
+    /// Pieces of results that are on their way to others.
+    pub(crate) giving: u32,
     pub(crate) logs: Logs,
     pub(crate) peers: Peers,
     pub(crate) scheduler: Peer,
@@ -72,6 +74,7 @@ impl<R: Runner> Shell<R> {
             store: Store::default(),
             spiller: Spiller::new(settings.spill_dir.clone(), settings.spill_above_bytes()),
             last_read: None,
+            giving: 0,
             logs: Logs::new(settings.log_bytes_max),
             peers,
             scheduler,
@@ -220,6 +223,10 @@ impl<R: Runner> Shell<R> {
                 if self.store.get(result).is_some() {
                     self.last_read = Some((result, bytes));
                 }
+            }
+            Message::Gave { bytes } => {
+                self.giving -= 1;
+                self.feed(Event::Gave { bytes, going_on: self.giving });
             }
             Message::Drain(within) => self.feed(Event::Drain { within }),
         }

@@ -298,6 +298,13 @@ pub enum FromWorker {
         /// How long that took.
         took: Duration,
     },
+    /// How fast results went from here to all who fetched them, since a time when none was on its way.
+    BytesGiven {
+        /// Bytes that went.
+        bytes: u64,
+        /// How long that took.
+        took: Duration,
+    },
 }
 
 /// A result that a worker now holds.

@@ -89,6 +89,21 @@ impl Replier {
         }
     }
 
+    /// Sends the answer as [`Replier::send`] does, and waits until the other side has all of it. Returns how many bytes of
+    /// the body went over a network; none where both sides are in one process.
+    ///
+    /// # Errors
+    /// As [`Replier::send`].
+    pub async fn send_through(self, head: ReplyHead, body: Bytes) -> Result<u64, LinkError> {
+        let len = body.len() as u64;
+        match self.wire {
+            ReplyWire::Quic(stream) if len <= self.body_bytes_max => {
+                stream.send_through(&body::shorten(head), body).await.map(|()| len)
+            }
+            ReplyWire::Quic(_) | ReplyWire::Memory(_) => self.send(head, body).await.map(|()| 0),
+        }
+    }
+
     pub(crate) fn not_served(self) {
         self.give_up(GiveUp::NotServed);
     }

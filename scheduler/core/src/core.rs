@@ -11,8 +11,8 @@ use crate::gang::Report;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
 use crate::modules::Modules;
-use crate::placement::Families;
 use crate::placement::reserve::Reservations;
+use crate::placement::{End, Families};
 use crate::queue::Queues;
 use crate::stragglers::Stragglers;
 use crate::task::{GraphIndex, State, TaskId};
@@ -192,7 +192,7 @@ impl SchedulerCore {
                 }
             }
             Event::BytesFetched { worker, bytes, took } => {
-                self.on_bytes_fetched(worker, bytes, took);
+                self.on_bytes_moved(worker, bytes, took, End::Fetches);
                 // It frees nothing.
                 return;
             }
@@ -207,6 +207,10 @@ impl SchedulerCore {
             }
             Event::ComponentUnloaded { worker, digest, is_metered } => {
                 self.on_component_unloaded(worker, &digest, is_metered);
+                return;
+            }
+            Event::BytesGiven { worker, bytes, took } => {
+                self.on_bytes_moved(worker, bytes, took, End::Gives);
                 return;
             }
             Event::AttemptFinished { worker, attempt, size, run, memory_peak_bytes, is_inline } => {

@@ -149,6 +149,15 @@ pub enum Event {
         /// Which of its two forms.
         is_metered: bool,
     },
+    /// A worker says how fast results went from it, to all who fetched them together.
+    BytesGiven {
+        /// The worker.
+        worker: WorkerId,
+        /// Bytes that went while something was on its way all the time.
+        bytes: u64,
+        /// How long that took.
+        took: Duration,
+    },
     /// An attempt ended well; its result is at the worker.
     AttemptFinished {
         /// Who says so.

@@ -225,11 +225,14 @@ impl SchedulerCore {
 
     /// Where a worker is to get a large result that an attempt there needs. It does not have it; others do.
     pub(crate) fn join_fan(&mut self, result: TaskId, worker: WorkerIndex, attempt: u32) -> InputAt {
+        let booked = self.worker(worker).link.comes_from(result);
         let fan = self.fan_of(result);
         let before = fan.fetchers.get(&worker).map(|fetcher| fetcher.turn);
         match before {
             None | Some(Turn::Lost { is_ordered: false }) => {
-                let turn = match fan.free_server(worker.0 ^ result.task.0) {
+                // The one on whose way up it was booked, unless it is busy with this result.
+                let booked = booked.filter(|server| fan.serving.get(server).is_some_and(|count| *count < SERVED_MAX));
+                let turn = match booked.or_else(|| fan.free_server(worker.0 ^ result.task.0)) {
                     Some(server) => Turn::Asks(server),
                     None => fan.place(),
                 };

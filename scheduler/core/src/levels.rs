@@ -1,7 +1,8 @@
 //! The order by what is left to do: the task from which the longest path leads to an end runs first.
 //!
 //! It keeps slots busy to the end, and cares nothing for memory: it is taken only where the results that it keeps
-//! alive are few beside the memory of the workers, and where durations are expected at all.
+//! alive are few beside the memory of the workers, and where durations are expected at all. Among equals the order that
+//! cares for memory is kept, but for tasks that are given the same: see [`mix_alike`].
 
 use crate::event::Expected;
 use wasm_tasks_protocol::graph::edges::{edges_of, topological};
@@ -35,6 +36,7 @@ pub(crate) fn order(
     let levels = levels(dependencies, dependents, expected);
     let mut tasks: Vec<u32> = (0..ranks.len() as u32).collect();
     tasks.sort_unstable_by_key(|task| (std::cmp::Reverse(levels[*task as usize]), ranks[*task as usize]));
+    mix_alike(&mut tasks, &levels, dependencies, dependents);
     let peak = peak_bytes(&tasks, dependencies, dependents, expected);
     if peak > memory_bytes / MEMORY_PART {
         let mut by_rank: Vec<u32> = (0..ranks.len() as u32).collect();
@@ -47,6 +49,33 @@ pub(crate) fn order(
     let mut order = ranks;
     (0..).zip(&tasks).for_each(|(rank, task)| order[*task as usize] = rank);
     order
+}
+
+/// Tasks that are given the same inputs and have equally much left to do change places with each other, as if drawn by lot.
+///
+/// Nothing that is known tells them apart, but whoever writes a loop over parameters lets it begin with the small ones: in the
+/// order of the graph the longest would begin last, which is the worst for the end (Graham, "Bounds on multiprocessing timing
+/// anomalies", 1969). What meets in the same task stays together.
+fn mix_alike(tasks: &mut [u32], levels: &[u64], dependencies: &Edges<'_>, dependents: &Edges<'_>) {
+    let key = |task: u32| dependencies.of(task).iter().fold(levels[task as usize], |key, input| mixed(key ^ u64::from(input.0)));
+    let given = (0..).zip(&*tasks).filter(|(_, task)| !dependencies.of(**task).is_empty());
+    // Where two lists of inputs have one key, nothing is lost: these tasks change places too, if they stand beside each other.
+    let mut places: Vec<(u64, u32, u32)> = given.map(|(place, task)| (key(*task), place, *task)).collect();
+    places.sort_unstable();
+    for alike in places.chunk_by(|one, other| one.0 == other.0).filter(|alike| alike.len() > 1) {
+        let lot = |task: u32| mixed(dependents.of(task).first().map_or(!u64::from(task), |meets| u64::from(meets.0)));
+        let mut drawn: Vec<(u64, u32, u32)> = alike.iter().map(|(_, place, task)| (lot(*task), *place, *task)).collect();
+        drawn.sort_unstable();
+        alike.iter().zip(drawn).for_each(|((_, place, _), (.., task))| tasks[*place as usize] = task);
+    }
+}
+
+/// SplitMix64's finaliser.
+fn mixed(value: u64) -> u64 {
+    let mut mixed = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// Microseconds of the longest path from each task to an end, the task included.
@@ -87,4 +116,52 @@ fn peak_bytes(tasks: &[u32], dependencies: &Edges<'_>, dependents: &Edges<'_>, e
         }
     }
     peak
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Edges, order};
+    use crate::dependents::Dependents;
+    use crate::event::Expected;
+    use wasm_tasks_protocol::ids::TaskIndex;
+
+    /// Ranks of tasks that need these, are all expected to take as long, and make nothing that is large.
+    fn ranks(needs: &[Vec<u32>]) -> Vec<u32> {
+        let mut starts = vec![0];
+        let mut list = Vec::new();
+        for needs in needs {
+            list.extend(needs.iter().copied().map(TaskIndex));
+            starts.push(list.len() as u32);
+        }
+        let dependents = Dependents::new(&starts, &list);
+        let (from, back) = dependents.table();
+        let expected = vec![Expected { run_us: 1_000, result_bytes: 8 }; needs.len()];
+        let (there, back) = (Edges { starts: &starts, list: &list }, Edges { starts: from, list: back });
+        order(&there, &back, &expected, (0..needs.len() as u32).collect(), u64::MAX)
+    }
+
+    #[test]
+    fn tasks_that_are_given_the_same_change_places() {
+        // Two roots, and tasks that need one or the other, by turns.
+        let mut needs: Vec<Vec<u32>> = vec![Vec::new(); 2];
+        needs.extend((0..200).map(|at| vec![at % 2]));
+        let ranks = ranks(&needs);
+        assert_eq!(&ranks[..2], &[0, 1], "what is given nothing keeps its place");
+        let rises = (2..200).filter(|at| ranks[at + 2] > ranks[*at]).count();
+        assert!((60..140).contains(&rises), "{rises} of 198 come before the one that was written next");
+        assert!((2..202).all(|at| (ranks[at] - 2) % 2 == (at as u32) % 2), "each in a place of those that are given the same");
+        let mut sorted = ranks;
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..202), "each place is taken once");
+    }
+
+    #[test]
+    fn what_meets_stays_together() {
+        // One root, pairs that need it, and a task for each pair.
+        let mut needs: Vec<Vec<u32>> = vec![Vec::new()];
+        needs.extend((0..100).map(|_| vec![0]));
+        needs.extend((0..50).map(|pair| vec![1 + 2 * pair, 2 + 2 * pair]));
+        let ranks = ranks(&needs);
+        assert!((0..50).all(|pair| ranks[2 + 2 * pair] == ranks[1 + 2 * pair] + 1), "{ranks:?}");
+    }
 }

@@ -11,7 +11,7 @@ mod timeline;
 mod ways;
 
 pub(crate) use family::Families;
-pub(crate) use link::{BANDWIDTH_GUESS, FLEET_RATES_KEPT, Inputs, Link, Rates};
+pub(crate) use link::{BANDWIDTH_GUESS, End, FLEET_RATES_KEPT, Inputs, Link, Rates};
 pub(crate) use timeline::Stretch;
 
 use crate::action::{Action, Actions, InputAt};
@@ -288,7 +288,7 @@ impl SchedulerCore {
             }
         }
         let round_trip = if moved { self.worker(worker).round_trip().0 } else { 0 };
-        round_trip + disk + link::micros(bytes, self.bandwidth_of(worker))
+        round_trip + disk + link::micros(bytes, self.bandwidth_down(worker))
     }
 
     pub(crate) fn assign(&mut self, id: TaskId, worker: WorkerIndex, way: Way, is_ahead: bool, out: &mut Actions) {

@@ -71,6 +71,7 @@ impl Actor {
                     self.event(Event::ComponentUnloaded { worker, digest, is_metered })
                 }
                 FromWorker::BytesFetched { bytes, took } => self.event(Event::BytesFetched { worker, bytes, took }),
+                FromWorker::BytesGiven { bytes, took } => self.event(Event::BytesGiven { worker, bytes, took }),
                 FromWorker::ReplicasMissing { graph, tasks } => self.event(Event::ReplicasMissing { worker, graph, tasks }),
             }
         }

@@ -509,6 +509,7 @@ impl Scheduler for CoreShell {
                 self.event(now, Event::ComponentUnloaded { worker, digest, is_metered })
             }
             FromWorker::BytesFetched { bytes, took } => self.event(now, Event::BytesFetched { worker, bytes, took }),
+            FromWorker::BytesGiven { bytes, took } => self.event(now, Event::BytesGiven { worker, bytes, took }),
             FromWorker::ReplicasMissing { graph, tasks } => {
                 self.promises.on_ungettable(graph, &tasks);
                 self.event(now, Event::ReplicasMissing { worker, graph, tasks });

@@ -238,6 +238,7 @@ fn is_over(world: &ScenarioWorld, worker: WorkerId, message: &FromWorker) -> boo
         | FromWorker::ResultSpilled { .. }
         | FromWorker::ComponentLoaded { .. }
         | FromWorker::ComponentUnloaded { .. }
+        | FromWorker::BytesGiven { .. }
         | FromWorker::Heartbeat { .. }
         | FromWorker::Leaving => false,
     }

@@ -4,7 +4,7 @@
 //! environments", 2022): *simple*, each transfer has a link of its own; *max-min*, transfers share each worker's way
 //! up and down fairly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::WorkerId;
 
@@ -41,12 +41,26 @@ pub struct Network {
     next: u64,
     as_of: Time,
     is_changed: bool,
+    /// Bytes that went from each end since that was last asked.
+    given: BTreeMap<WorkerId, f64>,
+    /// Ends from which a transfer began or ended since then.
+    givers: BTreeSet<WorkerId>,
 }
 
 impl Network {
     /// A network whose every end has this bandwidth, in bytes a second, each way.
     pub fn new(model: NetModel, bandwidth: u64) -> Network {
-        Network { model, bandwidth, ends: BTreeMap::new(), flows: BTreeMap::new(), next: 0, as_of: Time(0), is_changed: false }
+        Network {
+            model,
+            bandwidth,
+            ends: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            next: 0,
+            as_of: Time(0),
+            is_changed: false,
+            given: BTreeMap::new(),
+            givers: BTreeSet::new(),
+        }
     }
 
     /// Gives one end a bandwidth of its own.
@@ -66,20 +80,27 @@ impl Network {
         let rate = self.rate_of(from).min(self.rate_of(to));
         self.flows.insert(id, Flow { from, to, left: bytes as f64, rate });
         self.is_changed = true;
+        self.givers.insert(from);
         id
     }
 
     /// Stops a transfer.
     pub fn stop(&mut self, now: Time, flow: FlowId) {
         self.advance(now);
-        self.is_changed |= self.flows.remove(&flow).is_some();
+        if let Some(stopped) = self.flows.remove(&flow) {
+            self.is_changed = true;
+            self.givers.insert(stopped.from);
+        }
     }
 
     fn advance(&mut self, now: Time) {
         let passed = now.since(self.as_of).0 as f64;
         self.as_of = self.as_of.max(now);
         if passed > 0.0 {
-            self.flows.values_mut().for_each(|flow| flow.left -= flow.rate * passed);
+            for flow in self.flows.values_mut() {
+                flow.left -= flow.rate * passed;
+                *self.given.entry(flow.from).or_default() += flow.rate * passed;
+            }
         }
     }
 
@@ -88,9 +109,20 @@ impl Network {
         self.advance(now);
         // Time has whole microseconds; what a rounding leaves is less than a microsecond's bytes.
         let ended: Vec<FlowId> = self.flows.iter().filter(|(_, flow)| flow.left <= flow.rate * 1e-3).map(|(id, _)| *id).collect();
-        ended.iter().for_each(|flow| drop(self.flows.remove(flow)));
+        self.givers.extend(ended.iter().filter_map(|flow| self.flows.remove(flow)).map(|flow| flow.from));
         self.is_changed |= !ended.is_empty();
         ended
+    }
+
+    /// Ends from which transfers began or ended since this was asked: bytes that went from them since then, and how many
+    /// transfers go on.
+    pub fn take_givers(&mut self) -> Vec<(WorkerId, u64, u32)> {
+        let givers = std::mem::take(&mut self.givers);
+        let of = |giver: WorkerId| {
+            let going_on = self.flows.values().filter(|flow| flow.from == giver).count() as u32;
+            (giver, self.given.remove(&giver).unwrap_or(0.0) as u64, going_on)
+        };
+        givers.into_iter().map(of).collect()
     }
 
     /// When the next transfer ends if no other starts.

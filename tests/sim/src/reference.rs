@@ -398,6 +398,7 @@ impl Scheduler for Reference {
             | FromWorker::ResultSpilled { .. }
             | FromWorker::ComponentLoaded { .. }
             | FromWorker::ComponentUnloaded { .. }
+            | FromWorker::BytesGiven { .. }
             | FromWorker::ReplicasMissing { .. } => {}
         }
     }

@@ -472,6 +472,12 @@ impl<S: Scheduler, F> World<S, F> {
     }
 
     fn reschedule_flows(&mut self) {
+        for (giver, bytes, going_on) in self.network.take_givers() {
+            if let Some(process) = self.workers.get_mut(&giver) {
+                process.feed(self.now, Event::Gave { bytes, going_on });
+                self.dirty.insert(giver);
+            }
+        }
         self.network_epoch += 1;
         if let Some(at) = self.network.next_end(self.now) {
             self.agenda.add(at, Happening::FlowsDue(self.network_epoch));

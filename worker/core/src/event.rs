@@ -52,6 +52,13 @@ pub enum Event {
         /// How long that took.
         took: Duration,
     },
+    /// The shell began or ended to give a result to somebody.
+    Gave {
+        /// Bytes that went to all together since this was said last.
+        bytes: u64,
+        /// To how many something still goes.
+        going_on: u32,
+    },
     /// A time that [`WorkerCore::next_timeout`](crate::WorkerCore::next_timeout) named has come.
     TimedOut,
     /// The inbox is empty: what was asked for may now be decided, best first.

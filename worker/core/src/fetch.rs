@@ -1,6 +1,7 @@
 //! Which results are fetched from which worker, how many at once, and what happens when one does not give them.
 
 use crate::action::{Action, Actions};
+use crate::meter::Meter;
 use crate::result::Arrival;
 use crate::slab::{Id, Slab};
 use crate::{ResultId, WorkerCore};
@@ -24,11 +25,6 @@ pub(crate) struct Fetch {
     pub(crate) size: u64,
 }
 
-/// Of less than this it is the round trip that is measured, not the link.
-const MEASURED_BYTES_MIN: u64 = 1 << 20;
-/// While more is on its way, so many bytes are worth a word.
-const MEASURED_BYTES_OFTEN: u64 = 64 << 20;
-
 /// Fetches that run, and results that wait for one.
 pub(crate) struct Fetches {
     pub(crate) in_flight: Slab<FetchKind, Fetch>,
@@ -36,35 +32,19 @@ pub(crate) struct Fetches {
     pub(crate) by_peer: BTreeMap<WorkerId, u32>,
     /// May name results that came in another way meanwhile.
     queue: BinaryHeap<Reverse<(Priority, ResultId)>>,
-    /// Since when something is on its way all the time.
-    busy_since: Option<Time>,
-    /// What came since then, and how much of it was told.
-    came_bytes: u64,
-    told_bytes: u64,
+    meter: Meter,
 }
 
 impl Fetches {
-    pub(crate) const fn new() -> Fetches {
-        Fetches {
-            in_flight: Slab::new(),
-            bytes: 0,
-            by_peer: BTreeMap::new(),
-            queue: BinaryHeap::new(),
-            busy_since: None,
-            came_bytes: 0,
-            told_bytes: 0,
-        }
+    pub(crate) fn new() -> Fetches {
+        Fetches { in_flight: Slab::new(), bytes: 0, by_peer: BTreeMap::new(), queue: BinaryHeap::new(), meter: Meter::default() }
     }
 }
 
 impl Fetches {
     /// Notes when something began to be on its way, or that nothing is.
     pub(crate) fn time(&mut self, now: Time) {
-        if self.in_flight.len() == 0 {
-            (self.busy_since, self.came_bytes, self.told_bytes) = (None, 0, 0);
-        } else {
-            self.busy_since.get_or_insert(now);
-        }
+        self.meter.time(now, self.in_flight.len() > 0);
     }
 }
 
@@ -82,17 +62,19 @@ impl WorkerCore {
     /// Tells the scheduler from time to time how fast bytes come. What is on its way still is not counted: a link is at least
     /// as fast as that.
     pub(crate) fn measure_fetches(&mut self, now: Time, bytes: u64, out: &mut Actions) {
-        let fetches = &mut self.fetches;
-        let Some(since) = fetches.busy_since else { return };
-        fetches.came_bytes = fetches.came_bytes.saturating_add(bytes);
-        let is_last = fetches.in_flight.len() == 0;
-        let untold = fetches.came_bytes - fetches.told_bytes;
-        if untold >= if is_last { MEASURED_BYTES_MIN } else { MEASURED_BYTES_OFTEN } {
-            fetches.told_bytes = fetches.came_bytes;
-            let took = now.since(since);
-            out.send.push(FromWorker::BytesFetched { bytes: fetches.came_bytes, took });
+        let is_busy = self.fetches.in_flight.len() > 0;
+        if let Some((bytes, took)) = self.fetches.meter.note(now, bytes, is_busy) {
+            out.send.push(FromWorker::BytesFetched { bytes, took });
         }
-        fetches.time(now);
+    }
+
+    /// Tells the scheduler from time to time how fast bytes go from here, to all together: whoever fetches sees only its own part.
+    pub(crate) fn measure_gifts(&mut self, now: Time, bytes: u64, going_on: u32, out: &mut Actions) {
+        let is_busy = going_on > 0;
+        if let Some((bytes, took)) = self.given.note(now, bytes, is_busy) {
+            out.send.push(FromWorker::BytesGiven { bytes, took });
+        }
+        self.given.time(now, is_busy);
     }
 
     pub(crate) fn queue_fetch(&mut self, result: ResultId, priority: Priority) {

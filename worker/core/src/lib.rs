@@ -22,6 +22,7 @@ mod graph;
 mod invariants;
 mod lane;
 mod memory;
+mod meter;
 mod pages;
 mod ready;
 mod replicate;
@@ -48,6 +49,7 @@ use fetch::Fetches;
 use graph::{Definition, Graph};
 use lane::Lane;
 use memory::Gate;
+use meter::Meter;
 use ready::{ReadyQueues, Resources};
 use result::{Arrival, ResultEntry};
 use slab::Slab;
@@ -71,6 +73,8 @@ pub struct WorkerCore {
     held_bytes: u64,
     components: Components,
     fetches: Fetches,
+    /// What goes to others.
+    given: Meter,
     ready: ReadyQueues,
     resources: Resources,
     lanes: Vec<Lane>,
@@ -101,6 +105,7 @@ impl WorkerCore {
             held_bytes: 0,
             components: Components::new(),
             fetches: Fetches::new(),
+            given: Meter::default(),
             ready: ReadyQueues::new(),
             resources: Resources::new(settings.slots, settings.memory_bytes, settings.pools.clone()),
             lanes: (0..settings.lanes).map(|_| Lane::new()).collect(),
@@ -133,6 +138,7 @@ impl WorkerCore {
                 self.dispatch(now, out);
             }
             Event::MemoryMeasured { stored_bytes, process_bytes } => self.on_memory_measured(stored_bytes, process_bytes, out),
+            Event::Gave { bytes, going_on } => self.measure_gifts(now, bytes, going_on, out),
             Event::Drain { within } => self.drain_by_itself(within, out),
         }
         self.leave_when_done(out);

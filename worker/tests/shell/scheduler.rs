@@ -145,7 +145,8 @@ impl Scheduler {
                     | FromWorker::BytesFetched { .. }
                     | FromWorker::ResultSpilled { .. }
                     | FromWorker::ComponentLoaded { .. }
-                    | FromWorker::ComponentUnloaded { .. } => {}
+                    | FromWorker::ComponentUnloaded { .. }
+                    | FromWorker::BytesGiven { .. } => {}
                     other => self.heard.push_back(other),
                 }
             }

@@ -90,6 +90,14 @@ impl ReplyStream {
         sent.map_err(|failure| failure.into_error(|lost| LinkError::Closed { reason: describe(&lost) }))
     }
 
+    /// The same, and waits until the other side has all of it.
+    pub(crate) async fn send_through(mut self, head: &ReplyHead, body: Bytes) -> Result<(), LinkError> {
+        let sent = self.0.message("reply", head, REPLY_HEAD_BYTES_MAX, body).await;
+        sent.map_err(|failure| failure.into_error(|lost| LinkError::Closed { reason: describe(&lost) }))?;
+        self.0.stopped().await;
+        Ok(())
+    }
+
     pub(crate) async fn abandoned(&mut self) {
         self.0.stopped().await;
     }

@@ -221,7 +221,7 @@ impl Writer {
         }
     }
 
-    /// Waits until the reader stops reading or the connection is gone.
+    /// Waits until the reader has everything or stops reading, or the connection is gone.
     pub(crate) async fn stopped(&mut self) {
         let _ = self.stream.stopped().await;
     }

@@ -142,6 +142,29 @@ async fn requests_are_answered_with_their_bodies() {
 }
 
 #[tokio::test]
+async fn whoever_sends_through_learns_what_went_over_a_network() {
+    for (kind, mut pair) in messages().await {
+        for len in [1, 3 << 20] {
+            let asking = pair.scheduler.peer.request(fetch(len), Bytes::new());
+            let answering = async {
+                let reply = pair.worker.incoming.next().await.expect(kind).reply;
+                reply.send_through(ReplyHead::Ok { total: len }, vec![0; len as usize].into()).await
+            };
+            let (asked, went) = tokio::join!(asking, answering);
+            assert_eq!(asked.expect(kind).1.len() as u64, len, "{kind}");
+            assert_eq!(went, Ok(if kind == "memory" { 0 } else { len }), "{kind}");
+        }
+        let asking = pair.scheduler.peer.request(fetch(10), Bytes::new());
+        let answering = async {
+            let reply = pair.worker.incoming.next().await.expect(kind).reply;
+            reply.send_through(ReplyHead::Ok { total: 11 }, vec![0; 11].into()).await
+        };
+        let (asked, went) = tokio::join!(asking, answering);
+        assert!(asked.is_err() && matches!(went, Err(LinkError::TooLarge { .. })), "{kind}: {asked:?}, {went:?}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_go_with_requests_and_either_side_asks() {
     for (kind, pair) in messages().await {
         let component: Bytes = (0..5_000_000u32).map(|number| number as u8).collect();

@@ -57,6 +57,8 @@ struct Offer {
     /// Its siblings are elsewhere.
     is_apart: bool,
     load: u64,
+    /// How much of results it has, in steps: what needs these will want it.
+    held: u64,
     worker: WorkerIndex,
     starts: u64,
     /// Bytes that would move, and when they would be there.
@@ -103,7 +105,8 @@ impl SchedulerCore {
             let apart = if index.0 == home { 0 } else { apart };
             let cost = ends.saturating_add(self.moving_cost(id, index, moved, arrival)).saturating_add(apart);
             let load = worker.slots_used_milli * 1_000 / worker.plan.slots_milli.max(1);
-            let offer = Offer { cost, is_apart: index.0 != home, load, worker: index, starts, moved, arrival };
+            let held = worker.memory.held_bytes / CARE_BYTES;
+            let offer = Offer { cost, is_apart: index.0 != home, load, held, worker: index, starts, moved, arrival };
             if best.is_none_or(|best| offer < best) {
                 best = Some(offer);
             }
@@ -122,7 +125,7 @@ impl SchedulerCore {
         let length = self.worker(worker).pace.here_us(length);
         // Behind much that is on its way already, inputs would not come any sooner for being asked for now.
         let free = self.slots_free_us(worker, 0, length, slots_milli, Foresight::Likely);
-        let own = super::link::micros(moved, self.bandwidth_of(worker));
+        let own = super::link::micros(moved, self.bandwidth_down(worker));
         let prefill = if self.may_as_well_wait(self.worker(worker), id) { 0 } else { self.worker(worker).prefill_us() };
         if free <= arrival.max(prefill) && arrival <= QUEUED_TRANSFERS * own + prefill {
             return Choice::Now(worker);
@@ -137,7 +140,7 @@ impl SchedulerCore {
 
     /// What it costs others that bytes move to a worker for a task, in microseconds.
     fn moving_cost(&self, id: TaskId, to: WorkerIndex, moved: u64, arrival: u64) -> u64 {
-        let way = super::link::micros(moved, self.bandwidth_of(to));
+        let way = super::link::micros(moved, self.bandwidth_down(to));
         let is_free = arrival <= way + self.worker(to).round_trip().0;
         let most = self.length_us(id).filter(|_| is_free).map_or(u64::MAX, |length| length / 4 * MOVED_QUARTERS_MAX);
         (way / MOVED_PART).min(most)

@@ -31,16 +31,27 @@ pub(crate) struct Link {
     down_free: Time,
     /// The same of what others were told to get from it.
     up_free: Time,
-    /// Results on their way, and when they should be there. May name some that came or never will.
-    coming: BTreeMap<TaskId, Time>,
+    /// Results on their way, when they should be there, and from whom. May name some that came or never will.
+    coming: BTreeMap<TaskId, (Time, WorkerIndex)>,
     purge_at: usize,
-    pub(crate) rates: Rates<RATES_KEPT>,
+    /// What was measured of what came and of what went.
+    down: Rates<RATES_KEPT>,
+    up: Rates<RATES_KEPT>,
 }
 
-/// The last measurements of how fast bytes came, in bytes a second; 0: not yet.
+/// Who says how fast bytes moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The one to whom they came.
+    Fetches,
+    /// The one that gave them.
+    Gives,
+}
+
+/// The last measurements of how fast bytes came or went, in bytes a second; 0: not yet.
 ///
-/// A measurement says what came, and that may be less than the link carries: because others got from the same holder at the
-/// same time, or because little was to come. So the best of some is the link's.
+/// A measurement says what moved, and that may be less than the link carries: because others got from the same holder at the
+/// same time, because the other end is slower, or because little was to move. So the best of some is the link's.
 #[derive(Debug)]
 pub(crate) struct Rates<const KEPT: usize> {
     last: [u64; KEPT],
@@ -77,7 +88,12 @@ impl Link {
 
     /// When a result that is on its way should be there.
     pub(crate) fn comes_at(&self, result: TaskId) -> Option<Time> {
-        self.coming.get(&result).copied()
+        self.coming.get(&result).map(|(at, _)| *at)
+    }
+
+    /// The worker on whose way up a result that is on its way was booked.
+    pub(crate) fn comes_from(&self, result: TaskId) -> Option<WorkerIndex> {
+        self.coming.get(&result).map(|(_, source)| *source)
     }
 }
 
@@ -201,7 +217,7 @@ impl SchedulerCore {
         let mut arrival = inputs.disk_us.of(index.0);
         if missing > 0 && !worker.link.coming.is_empty() {
             for (input, _, bytes) in &inputs.each {
-                if let Some(at) = worker.link.coming.get(input)
+                if let Some(at) = worker.link.comes_at(*input)
                     && !self.holds(*input, index)
                 {
                     missing -= bytes;
@@ -212,17 +228,17 @@ impl SchedulerCore {
         if missing == 0 {
             return (if inputs.has_remote && inputs.total == 0 { worker.round_trip().0 } else { arrival }, 0);
         }
-        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth_of(index));
+        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth_down(index));
         let up = inputs.sources.iter().filter(|(source, _)| *source != index.0).map(|(source, bytes)| {
             let (disk, source) = (inputs.source_disk_us.of(source), WorkerIndex(source));
-            let way = micros(bytes.min(missing), self.bandwidth_of(source));
+            let way = micros(bytes.min(missing), self.bandwidth_up(source));
             self.worker(source).link.up_free.since(self.now).0.max(disk) + way
         });
         let relayed = inputs.relayed.iter().filter(|(input, source, ..)| {
             *source != index.0 && !worker.link.coming.contains_key(input) && !self.holds(*input, index)
         });
         let relayed = relayed
-            .map(|(_, source, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth_of(WorkerIndex(*source))))
+            .map(|(_, source, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth_up(WorkerIndex(*source))))
             .max();
         (arrival.max(down).max(up.max().unwrap_or(0)).max(relayed.unwrap_or(0)) + worker.round_trip().0, missing)
     }
@@ -237,10 +253,11 @@ impl SchedulerCore {
         let (arrival, _) = self.arrival_us(&inputs, index);
         let now = self.now;
         for (input, source, bytes) in &inputs.each {
-            if self.holds(*input, index) || self.worker(index).link.coming.get(input).is_some_and(|at| *at > now) {
+            if self.holds(*input, index) || self.worker(index).link.comes_at(*input).is_some_and(|at| at > now) {
                 continue;
             }
-            let [down, up] = [index, WorkerIndex(*source)].map(|end| Duration(micros(*bytes, self.bandwidth_of(end))));
+            let rates = [self.bandwidth_down(index), self.bandwidth_up(WorkerIndex(*source))];
+            let [down, up] = rates.map(|rate| Duration(micros(*bytes, rate)));
             let ready = inputs.relayed.iter().find(|(relayed, ..)| relayed == input).map_or(now, |(.., at)| *at);
             let down_free = &mut self.worker_mut(index).link.down_free;
             *down_free = (*down_free).max(now) + down;
@@ -249,9 +266,9 @@ impl SchedulerCore {
             *up_free = (*up_free).max(ready) + up;
             let at = down_free.max(*up_free);
             let link = &mut self.worker_mut(index).link;
-            link.coming.insert(*input, at);
+            link.coming.insert(*input, (at, WorkerIndex(*source)));
             if link.coming.len() > link.purge_at.max(COMING_MIN) {
-                link.coming.retain(|_, at| *at > now);
+                link.coming.retain(|_, (at, _)| *at > now);
                 link.purge_at = 2 * link.coming.len();
             }
         }
@@ -260,20 +277,30 @@ impl SchedulerCore {
         self.slots_free_us(index, arrival.max(load), self.length_at_us(id, index), slots_milli, Foresight::Likely)
     }
 
-    /// Bytes a second that a worker's link is taken to carry, each way: what was measured of what came to it, or what others
-    /// are like.
-    pub(crate) fn bandwidth_of(&self, index: WorkerIndex) -> u64 {
-        let rates = &self.worker(index).link.rates;
-        if rates.is_full() { rates.best() } else { self.bandwidth }
+    /// Bytes a second that a worker's link is taken to carry to it: what was measured of it, or what others are like. No link
+    /// is taken to carry less down than up: holders that are busy with others make what comes look slow.
+    pub(crate) fn bandwidth_down(&self, index: WorkerIndex) -> u64 {
+        let Link { down, up, .. } = &self.worker(index).link;
+        if down.is_full() { down.best().max(up.best()) } else { self.bandwidth }
     }
 
-    pub(crate) fn on_bytes_fetched(&mut self, worker: WorkerId, bytes: u64, took: Duration) {
+    /// The same of its way up.
+    pub(crate) fn bandwidth_up(&self, index: WorkerIndex) -> u64 {
+        let up = &self.worker(index).link.up;
+        if up.is_full() { up.best() } else { self.bandwidth }
+    }
+
+    pub(crate) fn on_bytes_moved(&mut self, worker: WorkerId, bytes: u64, took: Duration, said_by: End) {
         let Some(index) = self.worker_ids.get(&worker).copied() else {
             self.counters.stale_reports += 1;
             return;
         };
         let rate = claims::bandwidth(bytes, took);
-        self.worker_mut(index).link.rates.note(rate);
+        let link = &mut self.worker_mut(index).link;
+        match said_by {
+            End::Fetches => link.down.note(rate),
+            End::Gives => link.up.note(rate),
+        }
         self.rates.note(rate);
         self.bandwidth = self.rates.best();
     }

@@ -72,7 +72,7 @@ fn links_are_what_was_measured_last_and_best_within_reason() {
     let mut world = World::new(&[1, 1, 1]);
     let mut measure = |worker: u64, bytes: u64, ms: u64| {
         world.event(Event::BytesFetched { worker: WorkerId(worker), bytes, took: Duration::from_millis(ms) });
-        [0, 1, 2].map(|index| world.core.bandwidth_of(crate::worker::WorkerIndex(index)) / MIB)
+        [0, 1, 2].map(|index| world.core.bandwidth_down(crate::worker::WorkerIndex(index)) / MIB)
     };
     // What is known of one link is what the others are taken for.
     assert_eq!(measure(1, 40 * MIB, 1_000), [40, 40, 40]);
@@ -86,6 +86,33 @@ fn links_are_what_was_measured_last_and_best_within_reason() {
     });
     assert_eq!(measure(2, 0, u64::MAX / 1_000), [10, 20, 20], "what was said long ago is forgotten");
     measure(77, MIB, 1);
+    assert_eq!(world.core.counters().stale_reports, 1);
+}
+
+#[test]
+fn a_holder_that_gives_to_several_at_once_makes_no_link_slow() {
+    let mut world = World::new(&[1, 1, 1]);
+    let of = |world: &World, at: u32| {
+        let index = crate::worker::WorkerIndex(at);
+        (world.core.bandwidth_down(index) / MIB, world.core.bandwidth_up(index) / MIB)
+    };
+    let second = Duration::from_millis(1_000);
+    for _ in 0..16 {
+        // Two workers get 50 MiB each of what the third gives, which is 100 MiB in all.
+        for worker in [1, 2] {
+            world.event(Event::BytesFetched { worker: WorkerId(worker), bytes: 50 * MIB, took: second });
+        }
+        world.event(Event::BytesGiven { worker: WorkerId(3), bytes: 100 * MIB, took: second });
+    }
+    assert_eq!((of(&world, 2), of(&world, 0)), ((100, 100), (50, 100)), "nobody saw more than 50 MiB come");
+    (0..16).for_each(|_| {
+        world.event(Event::BytesGiven { worker: WorkerId(1), bytes: 90 * MIB, took: second });
+    });
+    assert_eq!(of(&world, 0), (90, 90), "what goes up goes down");
+    // Lies are cut.
+    world.event(Event::BytesGiven { worker: WorkerId(1), bytes: u64::MAX, took: Duration::ZERO });
+    assert_eq!(of(&world, 0), (16 << 10, 16 << 10));
+    world.event(Event::BytesGiven { worker: WorkerId(77), bytes: MIB, took: second });
     assert_eq!(world.core.counters().stale_reports, 1);
 }
 

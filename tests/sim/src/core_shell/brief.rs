@@ -26,6 +26,7 @@ pub(super) fn brief(event: &Event) -> String {
         | Event::ResultSpilled { .. }
         | Event::ComponentLoaded { .. }
         | Event::ComponentUnloaded { .. }
+        | Event::BytesGiven { .. }
         | Event::AttemptFinished { .. }
         | Event::AttemptFailed { .. }
         | Event::AttemptDelegated { .. }

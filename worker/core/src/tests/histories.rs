@@ -155,12 +155,14 @@ impl Shell {
             FromWorker::Retracted { returned, .. } => returned.into_iter().for_each(close),
             FromWorker::InputMissing { attempt, .. } => assert!(self.open.contains(&attempt)),
             FromWorker::AttemptsStarted(attempts) => assert!(attempts.iter().all(|attempt| self.open.contains(attempt))),
-            FromWorker::BytesFetched { bytes, took } => assert!(bytes >= 1 << 20 && took.0 <= self.now.0),
             FromWorker::ResultSpilled { took, .. } => assert_eq!(took, WRITE, "as it was"),
             FromWorker::ComponentLoaded { digest, is_metered, took } => {
                 assert!(took == LOAD && self.told.insert((digest, is_metered)), "a component is told of once");
             }
             FromWorker::ComponentUnloaded { digest, is_metered } => drop(self.told.remove(&(digest, is_metered))),
+            FromWorker::BytesFetched { bytes, took } | FromWorker::BytesGiven { bytes, took } => {
+                assert!(bytes >= 1 << 20 && took.0 <= self.now.0)
+            }
             FromWorker::ReplicasAdded { .. } | FromWorker::ReplicasMissing { .. } | FromWorker::Draining { .. } => {}
             FromWorker::MemoryShort(is_short) => assert!(std::mem::replace(&mut self.is_short, is_short) != is_short),
             FromWorker::Leaving => assert!(self.open.is_empty()),

@@ -310,6 +310,7 @@ fn write_message(message: &FromWorker, text: &mut String) {
             writeln!(text, "say component {}{} is gone", digest.0[0], if *is_metered { " metered" } else { "" }).unwrap();
         }
         FromWorker::BytesFetched { bytes, took } => writeln!(text, "say {} MiB in {} us", bytes >> 20, took.0).unwrap(),
+        FromWorker::BytesGiven { bytes, took } => writeln!(text, "say {} MiB given in {} us", bytes >> 20, took.0).unwrap(),
         FromWorker::Draining { .. } => writeln!(text, "say draining").unwrap(),
         FromWorker::Leaving => writeln!(text, "say leaving").unwrap(),
         FromWorker::Joined(_) | FromWorker::Heartbeat { .. } => panic!("the shell says that"),
