@@ -40,6 +40,8 @@ pub enum TimerName {
     Deadline,
     /// An attempt runs so long that it is looked at.
     Straggler,
+    /// A round of placement ended before it had looked at all that waits.
+    Placement,
 }
 
 /// What happened so far, for statistics and tests.
@@ -106,6 +108,8 @@ pub struct SchedulerCore {
     pub(crate) deadlines: BTreeSet<(Time, GraphIndex)>,
     pub(crate) counters: Counters,
     pub(crate) is_unsettled: bool,
+    /// The last round of placement left something to the next.
+    pub(crate) is_round_short: bool,
     /// Bytes a second that links are taken to carry of which too little was measured.
     pub(crate) bandwidth: u64,
     pub(crate) rates: crate::placement::Rates<{ crate::placement::FLEET_RATES_KEPT }>,
@@ -147,6 +151,7 @@ impl SchedulerCore {
             deadlines: BTreeSet::new(),
             counters: Counters::default(),
             is_unsettled: false,
+            is_round_short: false,
             inputs: crate::placement::Inputs::default(),
             bandwidth: crate::placement::BANDWIDTH_GUESS,
             rates: crate::placement::Rates::default(),
@@ -160,6 +165,10 @@ impl SchedulerCore {
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Actions) {
         self.now = self.now.max(now);
         let now = self.now;
+        // Time alone makes no room.
+        if !matches!(event, Event::Settle | Event::Tick) {
+            self.queues.look_again();
+        }
         match event {
             Event::Settle => {
                 self.settle(out);
@@ -260,7 +269,8 @@ impl SchedulerCore {
         let drain = self.drains.next_deadline().map(|at| (at, TimerName::Drain));
         let deadline = self.deadlines.first().map(|(at, _)| (*at, TimerName::Deadline));
         let straggler = self.stragglers.next_look().map(|at| (at, TimerName::Straggler));
-        [retry, drain, deadline, straggler].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let placement = self.is_round_short.then_some((self.now, TimerName::Placement));
+        [retry, drain, deadline, straggler, placement].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// What happened so far.

@@ -54,7 +54,7 @@ impl SchedulerCore {
     /// Places what can be placed, the most urgent first.
     pub(crate) fn settle(&mut self, out: &mut Actions) {
         self.is_unsettled = false;
-        self.queues.unblock_all();
+        self.queues.begin_round();
         self.begin_reservations();
         self.resume_ahead(out);
         let mut held = Vec::new();
@@ -62,7 +62,7 @@ impl SchedulerCore {
         let mut has_shared = false;
         loop {
             self.requeue_siblings();
-            let first = self.queues.first();
+            let first = self.queues.next();
             if let Some((shape, id)) = first
                 && !self.is_ready(id)
             {
@@ -133,8 +133,9 @@ impl SchedulerCore {
         for (shape, id, worker) in held {
             self.worker_mut(worker).plans.clear();
             let priority = self.graph(id.graph).priority(id.task);
-            self.queues.push(shape, priority, id);
+            self.queues.put_back(shape, priority, id);
         }
+        self.is_round_short = self.queues.is_round_short();
         self.steal(out);
         self.copy_stragglers(out);
         self.drain(out);

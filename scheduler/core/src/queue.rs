@@ -1,8 +1,11 @@
 //! Queues of ready tasks: one for each shape of request, so that no shape waits behind another.
+//!
+//! Nothing here takes time for all shapes: a graph may have as many as it has tasks. A round of placement passes over so many
+//! of them for want of room, the most urgent and then others in turn; what is left has its turn in the next rounds.
 
 use crate::task::TaskId;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use wasm_tasks_protocol::graph::{LabelRule, Resource, Settings};
 use wasm_tasks_protocol::message::Priority;
 use wasm_tasks_protocol::time::Duration;
@@ -80,6 +83,13 @@ impl ShapeKey {
     }
 }
 
+/// Shapes that a round of placement may pass over for want of room, the most urgent first.
+const PASSED_FIRST: usize = 64;
+/// And those after them, going on where the last round ended.
+const PASSED_MAX: usize = 256;
+/// Shapes that are looked at for rivals of one, by how urgent they are.
+const RIVALS_SEEN_MAX: usize = 64;
+
 /// Entries for which an empty queue keeps room.
 const ROOM_KEPT: usize = 4_096;
 
@@ -92,10 +102,12 @@ pub(crate) struct Shape {
     /// Profiles of graphs and fallbacks of other shapes that name it; when there are none its place is vacant.
     uses: u32,
     queue: BinaryHeap<Reverse<(Priority, TaskId)>>,
+    /// Something below was noted in this round of placement.
+    is_touched: bool,
     /// No worker had room for its first task in this round of placement.
-    pub(crate) is_blocked: bool,
+    is_blocked: bool,
     /// No worker has room for any of its tasks in this round; they may still get reservations.
-    pub(crate) is_full: bool,
+    is_full: bool,
     /// How far all workers were looked at in this round.
     looks: Looks,
     /// Whether some worker could ever run its tasks, in the fleet of this number.
@@ -112,12 +124,26 @@ pub(crate) struct Looks {
     pub(crate) room: u32,
 }
 
+/// The first entry of a shape's queue, and the shape.
+type Head = (Priority, TaskId, ShapeIndex);
+
+impl Shape {
+    fn head(&self, index: ShapeIndex) -> Option<Head> {
+        self.queue.peek().map(|Reverse((priority, task))| (*priority, *task, index))
+    }
+}
+
 /// All shapes that graphs ask for.
 #[derive(Debug)]
 pub(crate) struct Queues {
     shapes: Vec<Shape>,
     by_key: BTreeMap<ShapeKey, ShapeIndex>,
     vacant: Vec<ShapeIndex>,
+    /// The heads of all shapes that are not blocked.
+    heads: BTreeSet<Head>,
+    /// Shapes of which something was noted in this round.
+    touched: Vec<ShapeIndex>,
+    round: Round,
     /// Tasks of one slot that any worker may run, and that wait at workers where their siblings are.
     pub(crate) kept: u64,
     /// What these ask for.
@@ -126,9 +152,28 @@ pub(crate) struct Queues {
 
 impl Default for Queues {
     fn default() -> Queues {
-        let ordinary = ShapeKey::of(&Settings::default());
-        Queues { shapes: Vec::new(), by_key: BTreeMap::new(), vacant: Vec::new(), kept: 0, ordinary }
+        Queues {
+            shapes: Vec::new(),
+            by_key: BTreeMap::new(),
+            vacant: Vec::new(),
+            heads: BTreeSet::new(),
+            touched: Vec::new(),
+            round: Round::default(),
+            kept: 0,
+            ordinary: ShapeKey::of(&Settings::default()),
+        }
     }
+}
+
+/// How far a round of placement came.
+#[derive(Debug, Default)]
+struct Round {
+    /// Shapes that were passed over.
+    passed: usize,
+    /// Where the look at those that are not the most urgent goes on.
+    cursor: Option<Head>,
+    /// Shapes that were not looked at since something changed; none: not counted yet.
+    unseen: Option<usize>,
 }
 
 impl Queues {
@@ -143,6 +188,7 @@ impl Queues {
             key: key.clone(),
             uses: 1,
             queue: BinaryHeap::new(),
+            is_touched: false,
             is_blocked: false,
             is_full: false,
             looks: Looks::default(),
@@ -170,7 +216,12 @@ impl Queues {
         if entry.uses > 0 {
             return;
         }
+        let head = entry.head(shape);
         entry.queue = BinaryHeap::new();
+        if let Some(head) = head {
+            self.heads.remove(&head);
+        }
+        let entry = &mut self.shapes[shape.0 as usize];
         let fallbacks = std::mem::take(&mut entry.key.fallbacks);
         self.by_key.remove(&ShapeKey { fallbacks: fallbacks.clone(), ..entry.key.clone() });
         self.vacant.push(shape);
@@ -191,40 +242,124 @@ impl Queues {
             assert_eq!(self.by_key.get(&shape.key) == Some(&index), uses > 0, "shapes in use are found by their keys");
             assert_eq!(self.vacant.contains(&index), uses == 0, "the others' places are vacant");
             assert!(uses > 0 || shape.queue.is_empty(), "nothing waits in a shape that nobody uses");
+            let head = shape.head(index).filter(|_| !shape.is_blocked);
+            assert!(head.is_none_or(|head| self.heads.contains(&head)), "who is first in a shape that is not blocked is known");
+            assert_eq!(shape.is_touched, self.touched.contains(&index), "shapes of which something was noted are listed");
+            let is_clean = !shape.is_blocked && !shape.is_full;
+            assert!(shape.is_touched || is_clean, "nothing was noted of the others");
         }
+        let open = self.shapes.iter().filter(|shape| !shape.is_blocked && !shape.queue.is_empty()).count();
+        assert_eq!(self.heads.len(), open, "heads are of shapes that are not blocked, one of each");
     }
 
     pub(crate) fn key(&self, shape: ShapeIndex) -> &ShapeKey {
         &self.shapes[shape.0 as usize].key
     }
 
+    /// Adds a task that became ready.
     pub(crate) fn push(&mut self, shape: ShapeIndex, priority: Priority, task: TaskId) {
-        self.shapes[shape.0 as usize].queue.push(Reverse((priority, task)));
+        self.look_again();
+        self.put_back(shape, priority, task);
+    }
+
+    /// Adds a task that was taken out in this round of placement.
+    pub(crate) fn put_back(&mut self, index: ShapeIndex, priority: Priority, task: TaskId) {
+        let shape = &mut self.shapes[index.0 as usize];
+        let old = shape.head(index);
+        shape.queue.push(Reverse((priority, task)));
+        let new = (priority, task, index);
+        if shape.is_blocked || old.is_some_and(|old| old <= new) {
+            return;
+        }
+        if let Some(old) = old {
+            self.heads.remove(&old);
+        }
+        self.heads.insert(new);
+    }
+
+    /// Adds a task that waited elsewhere: rounds of placement come to it too.
+    pub(crate) fn give_back(&mut self, shape: ShapeIndex, priority: Priority, task: TaskId) {
+        self.round.unseen = self.round.unseen.map(|unseen| unseen + 1);
+        self.put_back(shape, priority, task);
+    }
+
+    /// Something changed that may give room to any shape.
+    pub(crate) fn look_again(&mut self) {
+        self.round.unseen = None;
     }
 
     /// Shapes that have entries, and these, in no order.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (ShapeIndex, impl Iterator<Item = TaskId> + '_)> {
-        let shapes = (0..).map(ShapeIndex).zip(&self.shapes).filter(|(_, shape)| !shape.queue.is_empty());
-        shapes.map(|(index, shape)| (index, shape.queue.iter().map(|Reverse((_, task))| *task)))
+        let waits = |index: &ShapeIndex| {
+            let shape = &self.shapes[index.0 as usize];
+            shape.is_blocked && !shape.queue.is_empty()
+        };
+        let blocked = self.touched.iter().copied().filter(waits);
+        let shapes = self.heads.iter().map(|(.., index)| *index).chain(blocked);
+        shapes.map(|index| (index, self.shapes[index.0 as usize].queue.iter().map(|Reverse((_, task))| *task)))
+    }
+
+    /// How many shapes have entries, at most.
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.heads.len() + self.touched.len()
     }
 
     /// Removes the first entry of a shape. What is left of a long queue does not keep the room that it had.
-    pub(crate) fn pop(&mut self, shape: ShapeIndex) {
-        let queue = &mut self.shapes[shape.0 as usize].queue;
+    pub(crate) fn pop(&mut self, index: ShapeIndex) {
+        let shape = &mut self.shapes[index.0 as usize];
+        let old = shape.head(index);
+        let queue = &mut shape.queue;
         queue.pop();
         if queue.capacity() > ROOM_KEPT && queue.len() < queue.capacity() / 8 {
             queue.shrink_to((queue.len() * 2).max(ROOM_KEPT));
         }
+        let (is_blocked, new) = (shape.is_blocked, shape.head(index));
+        if !is_blocked {
+            if let Some(old) = old {
+                self.heads.remove(&old);
+            }
+            self.heads.extend(new);
+        }
     }
 
-    pub(crate) fn block(&mut self, shape: ShapeIndex) {
-        self.shapes[shape.0 as usize].is_blocked = true;
+    /// Passes over a shape until the next round.
+    pub(crate) fn block(&mut self, index: ShapeIndex) {
+        self.round.passed += 1;
+        if self.round.passed > PASSED_FIRST {
+            self.round.unseen = self.round.unseen.map(|unseen| unseen.saturating_sub(1));
+        }
+        let shape = self.touch(index);
+        shape.is_blocked = true;
+        let head = shape.head(index);
+        if let Some(head) = head {
+            self.heads.remove(&head);
+        }
     }
 
-    pub(crate) fn unblock_all(&mut self) {
-        self.shapes
-            .iter_mut()
-            .for_each(|shape| (shape.is_blocked, shape.is_full, shape.looks) = (false, false, Looks::default()));
+    fn touch(&mut self, index: ShapeIndex) -> &mut Shape {
+        let shape = &mut self.shapes[index.0 as usize];
+        if !std::mem::replace(&mut shape.is_touched, true) {
+            self.touched.push(index);
+        }
+        shape
+    }
+
+    /// A round of placement begins: all shapes may be looked at.
+    pub(crate) fn begin_round(&mut self) {
+        self.round.passed = 0;
+        for index in std::mem::take(&mut self.touched) {
+            let shape = &mut self.shapes[index.0 as usize];
+            (shape.is_touched, shape.is_full, shape.looks) = (false, false, Looks::default());
+            if std::mem::take(&mut shape.is_blocked) {
+                self.heads.extend(shape.head(index));
+            }
+        }
+        self.round.unseen.get_or_insert(self.heads.len());
+    }
+
+    /// Whether shapes are left that no round came to since something changed.
+    pub(crate) fn is_round_short(&self) -> bool {
+        self.round.unseen.is_some_and(|unseen| unseen > 0) && self.round.passed >= PASSED_MAX && !self.heads.is_empty()
     }
 
     pub(crate) fn looks(&self, shape: ShapeIndex) -> Looks {
@@ -241,40 +376,48 @@ impl Queues {
     }
 
     pub(crate) fn note_looks(&mut self, shape: ShapeIndex, looks: Looks) {
-        self.shapes[shape.0 as usize].looks = looks;
+        self.touch(shape).looks = looks;
     }
 
     pub(crate) fn mark_full(&mut self, shape: ShapeIndex) {
-        self.shapes[shape.0 as usize].is_full = true;
+        self.touch(shape).is_full = true;
     }
 
     pub(crate) fn is_full(&self, shape: ShapeIndex) -> bool {
         self.shapes[shape.0 as usize].is_full
     }
 
-    /// Whether tasks of another shape wait, in this round, that could use room which this shape cannot.
+    /// Whether tasks of another shape wait, in this round, that could use room which this shape cannot: of those that are
+    /// looked at, the most urgent.
     pub(crate) fn has_smaller_rival(&self, shape: ShapeIndex) -> bool {
         let own = self.key(shape);
-        let others = self.shapes.iter().enumerate().filter(|(index, _)| *index != shape.0 as usize);
         let is_kept_smaller = self.kept > 0 && !self.ordinary.needs_all_of(own);
-        is_kept_smaller
-            || others
-                .map(|(_, other)| other)
-                .any(|other| !other.is_blocked && !other.queue.is_empty() && !other.key.needs_all_of(own))
+        let mut others = self.heads.iter().map(|(.., other)| *other).filter(|other| *other != shape).take(RIVALS_SEEN_MAX);
+        is_kept_smaller || others.any(|other| !self.key(other).needs_all_of(own))
     }
 
-    /// The first task of all shapes that are not blocked. It may have left the queue: entries are not removed
+    /// The most urgent task of all shapes that are not blocked. It may have left the queue: entries are not removed
     /// when a task leaves otherwise than by placement, the caller looks at its state.
     pub(crate) fn first(&self) -> Option<(ShapeIndex, TaskId)> {
-        let heads = self.shapes.iter().enumerate().filter(|(_, shape)| !shape.is_blocked);
-        let best = heads
-            .filter_map(|(index, shape)| shape.queue.peek().map(|Reverse((priority, task))| (priority, task, index)))
-            .min()?;
-        Some((ShapeIndex(best.2 as u32), *best.1))
+        self.heads.first().map(|(_, task, shape)| (*shape, *task))
+    }
+
+    /// The task that placement is to look at next: the most urgent, and after many were passed over one of another shape.
+    pub(crate) fn next(&mut self) -> Option<(ShapeIndex, TaskId)> {
+        if self.round.passed < PASSED_FIRST {
+            return self.first();
+        }
+        if self.round.passed >= PASSED_MAX {
+            return None;
+        }
+        let after = self.round.cursor.and_then(|cursor| self.heads.range(cursor..).next());
+        let head = *after.or_else(|| self.heads.first())?;
+        self.round.cursor = Some(head);
+        Some((head.2, head.1))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.shapes.iter().all(|shape| shape.queue.is_empty())
+        self.waiting().next().is_none()
     }
 }
 

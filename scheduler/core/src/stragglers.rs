@@ -35,6 +35,8 @@ const AGAIN_PART: u64 = 8;
 /// Idle workers that are compared for one second attempt, and attempts of each that are looked at.
 const WORKERS_SEEN_MAX: usize = 32;
 const ATTEMPTS_SEEN_MAX: usize = 32;
+/// Where tasks of more shapes wait, some of them can use what is idle.
+const WAITING_SEEN_MAX: usize = 256;
 
 /// Where an attempt stands in [`Stragglers`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,6 +181,7 @@ impl SchedulerCore {
         worker.could_ever(key, self.now)
             && worker.is_available(key)
             && !worker.attempts.iter().take(ATTEMPTS_SEEN_MAX).any(is_late)
+            && self.queues.waiting_count() <= WAITING_SEEN_MAX
             && !self.queues.waiting().any(|(shape, _)| self.could_run(index, shape))
     }
 

@@ -81,7 +81,7 @@ impl SchedulerCore {
             self.queues.kept -= 1;
             if self.is_ready(id) {
                 let shape = self.graph(id.graph).profile_of(id.task).shape;
-                self.queues.push(shape, priority, id);
+                self.queues.give_back(shape, priority, id);
             }
         }
     }
@@ -149,7 +149,7 @@ impl SchedulerCore {
             self.placed(id, index);
             self.send_ahead(id, index, out);
         } else if is_ready {
-            self.queues.push(self.graph(id.graph).profile_of(id.task).shape, priority, id);
+            self.queues.give_back(self.graph(id.graph).profile_of(id.task).shape, priority, id);
         }
         self.reindex(index);
     }

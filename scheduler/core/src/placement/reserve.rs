@@ -112,7 +112,7 @@ impl SchedulerCore {
             let held = self.reservations.at(index).clone();
             let is_queued = self.is_ready(held.task);
             if is_queued {
-                self.queues.push(held.shape, held.priority, held.task);
+                self.queues.put_back(held.shape, held.priority, held.task);
             }
             if is_queued && held.places.iter().all(|place| self.can_hold(place.worker, held.way)) {
                 let runs_alone = self.is_suspect(held.task);
@@ -218,7 +218,7 @@ impl SchedulerCore {
     pub(crate) fn give_up(&mut self, index: HoldIndex) {
         let held = self.reservations.at(index).clone();
         self.drop_hold(index);
-        self.queues.push(held.shape, held.priority, held.task);
+        self.queues.put_back(held.shape, held.priority, held.task);
     }
 
     /// So many workers where a task has room first, among those that are not held for something more urgent.

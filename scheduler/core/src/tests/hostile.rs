@@ -2,6 +2,7 @@
 //! and when honest workers come everything that can end does.
 
 use super::world::{GRAPH, World, plan_with};
+use crate::core::TimerName;
 use crate::{Action, Actions, Event, Expected, GraphPlan, SchedulerCore, WorkerPlan};
 use proptest::prelude::*;
 use wasm_tasks_protocol::ErrorCode;
@@ -291,6 +292,44 @@ fn a_result_with_a_million_dependents_is_let_go_after_the_last() {
         _ => 0..1,
     };
     assert_eq!(run_through(large(1_000_002, inputs)), 1_000_002);
+}
+
+/// Every task asks for an amount of memory of its own, and the last needs them all.
+fn of_many_shapes(tasks: u32) -> GraphPlan {
+    let mut plan = large(tasks + 1, |task| if task == tasks { 0..task } else { 0..0 });
+    for task in 0..tasks {
+        let settings = Settings { memory_bytes: (1 << 20) + u64::from(task), memory_declared: true, ..Settings::default() };
+        plan.settings.push(settings);
+        plan.task_settings[task as usize] = task + 1;
+    }
+    plan
+}
+
+#[test]
+fn a_hundred_thousand_tasks_may_all_ask_for_something_else() {
+    assert_eq!(run_through(of_many_shapes(100_000)), 100_001);
+}
+
+#[test]
+fn what_fits_runs_however_many_others_do_not() {
+    let mut world = World::new(&[1]);
+    let mut plan = of_many_shapes(2_000);
+    // All but one ask for more than is free beside what runs, and that one is the least urgent.
+    for settings in &mut plan.settings[1..2_000] {
+        (settings.memory_bytes, settings.slots_milli) = (settings.memory_bytes + (1 << 29), 500);
+    }
+    plan.settings[2_000].slots_milli = 500;
+    let text = world.submit(plan);
+    assert_eq!(text, "0 -> w1", "half of a slot and more than half of the memory");
+    // It comes to those who were passed over in rounds that nothing but their number asks for.
+    let mut rounds = 0;
+    while let Some((at, TimerName::Placement)) = world.core.next_timeout() {
+        world.now = at;
+        rounds += 1;
+        assert!(rounds < 100, "it goes round in circles");
+        world.event(Event::Tick);
+    }
+    assert_eq!(world.assigned_at(1), [0, 1_999]);
 }
 
 #[test]
