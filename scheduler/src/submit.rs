@@ -4,6 +4,7 @@ use crate::components::Components;
 use crate::dense_hash::DenseMap;
 use crate::known::{Addition, Known};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasm_tasks_interface::{Interface, check, check_fragment};
 use wasm_tasks_protocol::ErrorCode;
@@ -299,6 +300,8 @@ fn plan<'a>(
     };
     let compared_from = known.len().saturating_sub(SETTINGS_COMPARED_MAX);
     let mut by_key: DenseMap<(u32, u32), u32> = DenseMap::default();
+    // By what they are: a graph may say the same in many ways, and something else of each task.
+    let mut positions: BTreeMap<Settings, u32> = BTreeMap::new();
     plan.dependency_starts.push(0);
     for task in graph.tasks() {
         let levels = levels(task.function_index());
@@ -310,7 +313,16 @@ fn plan<'a>(
             let [function, fragment, graph] = levels;
             let settings = Settings::merge([task.own_options(), function, fragment, graph]);
             let earlier = known[compared_from..].iter().position(|known| *known == settings);
-            earlier.map_or_else(|| known.len() as u32 + plan.intern(settings), |at| (compared_from + at) as u32)
+            let next = (known.len() + plan.settings.len()) as u32;
+            earlier.map_or_else(
+                || {
+                    *positions.entry(settings).or_insert_with_key(|settings| {
+                        plan.settings.extend(settings.ways());
+                        next
+                    })
+                },
+                |at| (compared_from + at) as u32,
+            )
         });
         plan.task_settings.push(settings);
     }

@@ -261,7 +261,7 @@ pub struct GraphPlan {
     pub functions: Vec<u32>,
     /// The settings of each task: a position in `settings`.
     pub task_settings: Vec<u32>,
-    /// The different settings, as [`GraphPlan::intern`] adds them: those with fallbacks are followed by these.
+    /// The different settings; those with fallbacks are followed by these, as [`Settings::ways`] gives them.
     pub settings: Vec<Settings>,
     /// The tasks whose results are wanted.
     pub outputs: Vec<TaskIndex>,
@@ -291,19 +291,6 @@ impl Expected {
     pub const NOT_SAID: u64 = u64::MAX;
     /// Nothing is said.
     pub const NOTHING: Expected = Expected { run_us: Expected::NOT_SAID, result_bytes: Expected::NOT_SAID };
-}
-
-impl GraphPlan {
-    /// The position of settings, which are added unless they are there already, with the other ways in which such tasks
-    /// may run behind them.
-    pub fn intern(&mut self, settings: Settings) -> u32 {
-        let known = self.settings.iter().position(|known| *known == settings);
-        known.unwrap_or_else(|| {
-            let position = self.settings.len();
-            self.settings.extend(settings.ways());
-            position
-        }) as u32
-    }
 }
 
 /// What a worker offers.

@@ -68,7 +68,11 @@ impl WorkerCore {
     pub(crate) fn best_shape(&mut self, done: &[ShapeId]) -> Option<ShapeId> {
         let attempts = &self.attempts;
         let mut best = None;
-        for shape in self.ready.shapes().filter(|shape| !done.contains(shape)) {
+        for at in 0..self.ready.open().len() {
+            let shape = self.ready.open()[at];
+            if done.contains(&shape) {
+                continue;
+            }
             if let Some(head) = self.ready.peek(shape, |id| is_ready(attempts.get(id)))
                 && best.is_none_or(|(least, _)| head < least)
             {
@@ -153,6 +157,7 @@ impl WorkerCore {
         let lane = &mut self.lanes[id.0 as usize];
         if lane.is_idle() {
             self.resources.take(self.ready.shape(shape));
+            self.ready.hold(shape);
             lane.since = now;
             lane.front_us = attempts[0].1;
             (lane.shape, lane.is_started_known, lane.is_recalled) = (shape, false, false);

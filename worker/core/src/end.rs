@@ -75,7 +75,9 @@ impl WorkerCore {
             Some(State::New | State::Waiting { .. } | State::Ready | State::Gone) => panic!("a lane runs what is not running"),
             None => {
                 lane.memory_bytes = 0;
-                self.resources.give_back(self.ready.shape(lane.shape));
+                let shape = lane.shape;
+                self.resources.give_back(self.ready.shape(shape));
+                self.ready.let_go(shape);
             }
         }
     }
@@ -191,6 +193,7 @@ impl WorkerCore {
             }
         }
         let forgotten = self.graphs.remove(key).expect("a graph has one key");
+        forgotten.settings.iter().filter_map(|entry| entry.shape.as_ref().ok()).for_each(|shape| self.ready.let_go(*shape));
         forgotten.results.values().for_each(|result| self.drop_result(result, out));
         for component in forgotten.functions.iter().flat_map(|function| function.components.iter().flatten()) {
             self.disuse_component(*component, out);

@@ -24,7 +24,6 @@ impl WorkerCore {
             assert_eq!(record.number, *number);
             assert!(self.graphs.get(record.graph).is_some(), "attempt {} is of a graph that is here", number.0);
         }
-        let mut ready = BTreeMap::new();
         for (id, record) in self.attempts.iter() {
             let is_known = self.numbers.get(&record.number) == Some(&id);
             match record.state() {
@@ -36,11 +35,7 @@ impl WorkerCore {
                         assert!(self.results[result].waiters.contains(&id), "whoever waits is told");
                     }
                 }
-                State::Ready => {
-                    assert!(is_known);
-                    *ready.entry(record.shape).or_insert(0) += 1;
-                }
-                State::Running(_) => assert!(is_known),
+                State::Ready | State::Running(_) => assert!(is_known),
                 State::Stopping(_) => assert!(!is_known && record.inputs.is_empty()),
                 State::New | State::Gone => panic!("attempt {} is neither coming nor going", record.number.0),
             }
@@ -56,10 +51,11 @@ impl WorkerCore {
             let is_named = |input: &LaunchInput| matches!(input.value, InputValue::Inline(_) | InputValue::Stored(_));
             assert!(record.inputs.iter().all(is_named), "what follows what is decided when it is handed over");
         }
-        for shape in self.ready.shapes() {
-            assert_eq!(self.ready.len(shape), ready.get(&shape).copied().unwrap_or(0), "ready attempts are counted");
-        }
-        assert_eq!(self.ready.total(), ready.values().sum::<u32>());
+        let settings = self.graphs.iter().flat_map(|(_, graph)| &graph.settings);
+        let named = settings.filter_map(|entry| entry.shape.as_ref().ok().copied());
+        let busy = self.lanes.iter().filter(|lane| !lane.is_idle()).map(|lane| lane.shape);
+        let ready = self.attempts.iter().filter(|(_, record)| record.state() == State::Ready).map(|(_, record)| record.shape);
+        self.ready.check(named.chain(busy), ready);
     }
 
     fn check_results(&self) {

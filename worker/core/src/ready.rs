@@ -4,7 +4,7 @@
 
 use crate::AttemptId;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use wasm_tasks_protocol::graph::{Resource, Settings};
 use wasm_tasks_protocol::message::Priority;
 
@@ -22,7 +22,7 @@ impl ShapeId {
 }
 
 /// What an attempt takes from the worker while it runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shape {
     pub(crate) slots_milli: u64,
     /// Declared memory; tasks that declare none are not counted.
@@ -175,27 +175,70 @@ struct Queue {
     heap: BinaryHeap<Reverse<(Priority, AttemptId)>>,
     /// Attempts in it that are ready.
     ready: u32,
+    /// Settings of graphs and busy lanes that name it; when there are none its place is vacant.
+    uses: u32,
+}
+
+impl Queue {
+    fn new(shape: Shape, uses: u32) -> Queue {
+        Queue { shape, heap: BinaryHeap::new(), ready: 0, uses }
+    }
 }
 
 /// Ready attempts by shape.
 pub(crate) struct ReadyQueues {
     queues: Vec<Queue>,
+    by_shape: BTreeMap<Shape, ShapeId>,
+    vacant: Vec<ShapeId>,
+    /// Shapes with ready attempts, in no order.
+    open: Vec<ShapeId>,
     ready: u32,
 }
 
 impl ReadyQueues {
     pub(crate) fn new() -> ReadyQueues {
         let shape = Shape { slots_milli: 1_000, ..Shape::default() };
-        ReadyQueues { queues: vec![Queue { shape, heap: BinaryHeap::new(), ready: 0 }], ready: 0 }
+        let by_shape = BTreeMap::from([(shape.clone(), ShapeId::DEFAULT)]);
+        // The default shape is always there.
+        ReadyQueues { queues: vec![Queue::new(shape, 1)], by_shape, vacant: Vec::new(), open: Vec::new(), ready: 0 }
     }
 
-    /// The id of a shape, made when it is new. A fleet has few shapes, so they are never forgotten.
+    /// The id of a shape, made when it is new, for one more use: see [`ReadyQueues::let_go`].
     pub(crate) fn intern(&mut self, shape: Shape) -> ShapeId {
-        let at = self.queues.iter().position(|queue| queue.shape == shape).unwrap_or_else(|| {
-            self.queues.push(Queue { shape, heap: BinaryHeap::new(), ready: 0 });
-            self.queues.len() - 1
-        });
-        ShapeId(at as u32)
+        if let Some(known) = self.by_shape.get(&shape).copied() {
+            self.hold(known);
+            return known;
+        }
+        let queue = Queue::new(shape.clone(), 1);
+        let id = match self.vacant.pop() {
+            Some(vacant) => {
+                self.queues[vacant.index()] = queue;
+                vacant
+            }
+            None => {
+                self.queues.push(queue);
+                ShapeId(self.queues.len() as u32 - 1)
+            }
+        };
+        self.by_shape.insert(shape, id);
+        id
+    }
+
+    /// One more use of a shape that is known.
+    pub(crate) fn hold(&mut self, shape: ShapeId) {
+        self.queues[shape.index()].uses += 1;
+    }
+
+    /// Ends one use of a shape. Nothing is ready of it after the last.
+    pub(crate) fn let_go(&mut self, shape: ShapeId) {
+        let queue = &mut self.queues[shape.index()];
+        queue.uses -= 1;
+        if queue.uses == 0 {
+            assert!(queue.ready == 0, "attempts go before their graph's settings do");
+            queue.heap = BinaryHeap::new();
+            self.by_shape.remove(&queue.shape);
+            self.vacant.push(shape);
+        }
     }
 
     pub(crate) fn shape(&self, shape: ShapeId) -> &Shape {
@@ -212,8 +255,27 @@ impl ReadyQueues {
         self.ready
     }
 
-    pub(crate) fn shapes(&self) -> impl Iterator<Item = ShapeId> + use<> {
-        (0..self.queues.len() as u32).map(ShapeId)
+    /// Shapes with ready attempts, in no order.
+    pub(crate) fn open(&self) -> &[ShapeId] {
+        &self.open
+    }
+
+    /// What must hold after every event: `used` has an entry for each use, `ready` one for each ready attempt.
+    ///
+    /// # Panics
+    /// When it does not hold.
+    pub(crate) fn check(&self, used: impl Iterator<Item = ShapeId>, ready: impl Iterator<Item = ShapeId>) {
+        let (mut uses, mut counts) = (vec![0; self.queues.len()], vec![0; self.queues.len()]);
+        std::iter::once(ShapeId::DEFAULT).chain(used).for_each(|shape| uses[shape.index()] += 1);
+        ready.for_each(|shape| counts[shape.index()] += 1);
+        assert_eq!(self.ready, counts.iter().sum::<u32>(), "ready attempts are counted");
+        for (at, queue) in (0..).map(ShapeId).zip(&self.queues) {
+            assert_eq!(queue.uses, uses[at.index()], "uses of a shape are counted");
+            assert_eq!(queue.ready, counts[at.index()], "ready attempts of a shape are counted");
+            assert_eq!(self.open.contains(&at), queue.ready > 0, "shapes with ready attempts are listed");
+            assert_eq!(self.by_shape.get(&queue.shape) == Some(&at), queue.uses > 0, "shapes in use are found");
+            assert_eq!(self.vacant.contains(&at), queue.uses == 0, "the others' places are vacant");
+        }
     }
 
     pub(crate) fn push(&mut self, shape: ShapeId, priority: Priority, id: AttemptId) {
@@ -221,6 +283,9 @@ impl ReadyQueues {
         queue.heap.push(Reverse((priority, id)));
         queue.ready += 1;
         self.ready += 1;
+        if queue.ready == 1 {
+            self.open.push(shape);
+        }
     }
 
     /// One of the queue's attempts is not ready any more; its place in the queue is found stale later.
@@ -230,6 +295,8 @@ impl ReadyQueues {
         self.ready -= 1;
         if queue.ready == 0 {
             queue.heap.clear();
+            let at = self.open.iter().position(|open| *open == shape).expect("it had a ready attempt");
+            self.open.swap_remove(at);
         }
     }
 

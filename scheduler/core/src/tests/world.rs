@@ -53,7 +53,12 @@ pub(super) fn plan_with(edges: &[&[u32]], outputs: &[u32], settings: graph::Sett
 pub(super) fn plan_of(tasks: &[(&[u32], u32, u32)], outputs: &[u32], settings: &[graph::Settings]) -> GraphPlan {
     let edges: Vec<&[u32]> = tasks.iter().map(|(needs, ..)| *needs).collect();
     let mut plan = GraphPlan { settings: Vec::new(), ..plan(&edges, outputs) };
-    let positions: Vec<u32> = settings.iter().map(|settings| plan.intern(settings.clone())).collect();
+    let mut add = |settings: &graph::Settings| {
+        let position = plan.settings.len() as u32;
+        plan.settings.extend(settings.ways());
+        position
+    };
+    let positions: Vec<u32> = settings.iter().map(&mut add).collect();
     plan.functions = tasks.iter().map(|(_, function, _)| *function).collect();
     plan.task_settings = tasks.iter().map(|(.., settings)| positions[*settings as usize]).collect();
     plan
