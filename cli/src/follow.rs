@@ -44,11 +44,21 @@ pub(crate) async fn or_interrupt<T>(
     }
 }
 
-/// Waits for the end. The first interrupt cancels the graph, the second gives up at once.
+/// What somebody means who presses Ctrl-C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// Stop the graph; the second time, leave at once.
+    Stops,
+    /// Leave; the graph goes on.
+    Leaves,
+}
+
+/// Waits for the end, or for somebody to press Ctrl-C.
 pub(crate) async fn until_end(
     submission: &Submission,
     bar: &Bar,
     interrupts: &mut Interrupts,
+    interrupt: Interrupt,
 ) -> Result<(Outcome, bool), Failure> {
     let mut events = submission.events();
     let mut is_interrupted = false;
@@ -74,6 +84,10 @@ pub(crate) async fn until_end(
                 }
             }
             () = interrupts.next() => {
+                if interrupt == Interrupt::Leaves {
+                    let failure = Failure::interrupted(format!("interrupted; the graph `{}` goes on", submission.id()));
+                    return Err(failure.hint(Some(format!("`wasm-tasks cancel {}` stops it", submission.id()))));
+                }
                 if is_interrupted {
                     return Err(Failure::interrupted("interrupted twice; the graph may not have been cancelled everywhere"));
                 }

@@ -399,10 +399,8 @@ async fn a_worker_that_goes_silent_is_cut_off_and_its_tasks_run_elsewhere() {
     assert_eq!(cluster.finish().await.1.attempts, 2);
 }
 
-#[tokio::test]
-async fn a_chain_of_100_000_tasks_is_checked_accepted_and_cancelled() {
-    let mut cluster = Cluster::with_worker().await;
-    let file = graph_of(|graph, add| {
+fn chain_of_100_000() -> Vec<u8> {
+    graph_of(|graph, add| {
         let mut last: Argument = Value::Uint(1).into();
         for position in 0..100_000 {
             let task = graph.task(&position.to_string(), add, &vec![last, Value::Uint(1).into()].into(), &Options::default());
@@ -411,8 +409,27 @@ async fn a_chain_of_100_000_tasks_is_checked_accepted_and_cancelled() {
                 graph.output(Reference::whole(task));
             }
         }
-    });
-    assert_eq!(cluster.submit(ID, file).await, Ok(()));
+    })
+}
+
+#[tokio::test]
+async fn a_graph_whose_client_goes_while_it_is_checked_does_not_run() {
+    let mut cluster = Cluster::with_worker().await;
+    let (peer, file) = (cluster.client_peer(), bytes::Bytes::from(chain_of_100_000()));
+    let body = file.clone();
+    let submitting = tokio::spawn(async move { peer.request(Request::SubmitGraph { graph: ID }, body).await });
+    cluster.ask(Query::Status).await;
+    submitting.abort();
+    assert!(submitting.await.is_err_and(|error| error.is_cancelled()), "it is being checked");
+    cluster.change_client().await;
+    // Begun after the first, this check ends after it too.
+    assert_eq!(cluster.submit(ID, file.to_vec()).await, Ok(()), "nobody has a graph of this id");
+}
+
+#[tokio::test]
+async fn a_chain_of_100_000_tasks_is_checked_accepted_and_cancelled() {
+    let mut cluster = Cluster::with_worker().await;
+    assert_eq!(cluster.submit(ID, chain_of_100_000()).await, Ok(()));
     cluster.assigned("0", 0).await;
     cluster.tell(FromClient::Cancel(ID)).await;
     let (outputs, summary) = cluster.finish().await;

@@ -2,8 +2,7 @@
 
 use super::results::no_such_run;
 use crate::Ended;
-use crate::failure::Failure;
-use crate::follow::{self, Sink, or_interrupt};
+use crate::follow::{self, Interrupt, Sink, or_interrupt};
 use crate::graph_name::GraphName;
 use crate::place::Place;
 use crate::report::Voice;
@@ -11,7 +10,6 @@ use crate::signals::Interrupts;
 use crate::values::Format;
 use clap::Args;
 use std::path::PathBuf;
-use wasm_tasks::Event;
 
 /// Follows a graph of a fleet to its end and prints its outputs
 #[derive(Args)]
@@ -52,21 +50,7 @@ impl Attach {
         submission.detach();
         self.format.check(submission.output_names().len(), self.output.as_deref())?;
         let bar = voice.bar();
-        let mut events = submission.events();
-        loop {
-            tokio::select! {
-                event = events.next() => match event? {
-                    Some(Event::Finished(_)) | None => break,
-                    Some(Event::Progress(_) | Event::Failed(_) | Event::Output(_)) => bar.progress(&submission.progress()),
-                },
-                () = interrupts.next() => {
-                    drop(bar);
-                    let failure = Failure::interrupted(format!("interrupted; the graph `{}` goes on", self.graph));
-                    return Err(failure.hint(Some("`wasm-tasks cancel ID` stops it")));
-                }
-            }
-        }
-        let outcome = submission.wait().await?;
+        let (outcome, _) = follow::until_end(&submission, &bar, &mut interrupts, Interrupt::Leaves).await?;
         drop(bar);
         let sink = Sink { format: self.format, file: self.output, is_bare: false };
         follow::finish(&submission, &outcome, Some(&graph.to_string()), &sink, voice, false)

@@ -3,7 +3,7 @@
 use super::submit::keep_or_release;
 use crate::Ended;
 use crate::failure::Failure;
-use crate::follow::{self, Sink, or_interrupt, until_end};
+use crate::follow::{self, Interrupt, Sink, or_interrupt, until_end};
 use crate::place::{Place, Size};
 use crate::report::Voice;
 use crate::signals::Interrupts;
@@ -70,7 +70,7 @@ impl Run {
         bar.phase("compiling");
         let client = or_interrupt(&mut interrupts, self.place.open(&self.size)).await?;
         let submission = or_interrupt(&mut interrupts, async { Ok(client.submit(bytes, Path::new(".")).await?) }).await?;
-        let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
+        let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts, Interrupt::Stops).await?;
         drop(bar);
         let source = format!("{} {}", self.component.display(), self.export);
         let sink = Sink { format: self.format, file: self.output, is_bare: true };

@@ -49,6 +49,13 @@ enum Order {
 impl Session {
     pub(crate) async fn run(self) -> Ended {
         let client = self.place.open(&self.size).await?;
+        self.serve(&client).await.map_err(|failure| match failure.exit {
+            Exit::NoConnection => failure.hint(Some("the scheduler lets go of what the session had and did not publish")),
+            Exit::Done | Exit::TaskFailed | Exit::BadInput | Exit::Interrupted => failure,
+        })
+    }
+
+    async fn serve(self, client: &Client) -> Ended {
         let options = Options { name: Some(self.name.unwrap_or_else(|| "session".to_owned())), ..Options::default() };
         let (growing, mut growth) = client.grow(options).await?;
         let (out, to_write) = blocking::channel::<Vec<u8>>();
@@ -64,7 +71,7 @@ impl Session {
         let ended = loop {
             tokio::select! {
                 order = wanted.recv() => match order {
-                    Some(Ok(order)) => obey(&client, &growing, order, &out).await?,
+                    Some(Ok(order)) => obey(client, &growing, order, &out).await?,
                     Some(Err(failure)) => break Err(failure),
                     None => break Ok(Exit::Done),
                 },
@@ -75,7 +82,7 @@ impl Session {
         drop(out);
         // What it writes to may be gone, and then it has ended already.
         drop(writer.join());
-        client.close().await;
+        client.clone().close().await;
         ended
     }
 }

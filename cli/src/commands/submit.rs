@@ -3,7 +3,7 @@
 use super::append::Append;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
-use crate::follow::{self, Sink, or_interrupt, read_upload, until_end};
+use crate::follow::{self, Interrupt, Sink, or_interrupt, read_upload, until_end};
 use crate::graph_name::parse_id;
 use crate::output::print_line;
 use crate::place::{Place, Size};
@@ -90,7 +90,7 @@ impl Submit {
             voice.say(format!("hint: `wasm-tasks attach {}` follows it", submission.id()));
             return Ok(Exit::Done);
         }
-        let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts).await?;
+        let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts, Interrupt::Stops).await?;
         drop(bar);
         let source = self.graph.display().to_string();
         let sink = Sink { format: self.format, file: self.output, is_bare: false };

@@ -24,8 +24,15 @@ impl Actor {
         mut prepared: Box<Prepared>,
         accepted: oneshot::Sender<Result<(), Refusal>>,
     ) {
-        if self.core.graph_index(graph).is_some() {
-            let refusal = Refusal::new(ErrorCode::BadArguments, format!("a graph with the id `{graph}` is here already"));
+        // Whoever went before the graph was accepted was promised nothing, and says that nothing runs.
+        let refusal = match (self.sessions.contains(&session), self.core.graph_index(graph)) {
+            (false, _) => Some(Refusal::new(ErrorCode::Unreachable, "its client went while it was checked")),
+            (true, Some(_)) => {
+                Some(Refusal::new(ErrorCode::BadArguments, format!("a graph with the id `{graph}` is here already")))
+            }
+            (true, None) => None,
+        };
+        if let Some(refusal) = refusal {
             // A client that is gone needs no answer.
             let _ = accepted.send(Err(refusal));
             return;

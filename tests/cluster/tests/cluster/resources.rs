@@ -4,6 +4,7 @@ use super::support::{Fleet, GraphFile, Running, guest, int, until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs::File;
+use std::process::Stdio;
 use wasm_tasks_protocol::graph::{Alternative, LabelRule, Options, Resource};
 
 fn rules(rule: &str) -> Option<Vec<LabelRule>> {
@@ -56,7 +57,7 @@ fn tasks_go_where_what_they_ask_for_is() {
 }
 
 #[test]
-fn submit_says_which_task_no_worker_can_run_and_why() {
+fn submit_and_attach_say_which_task_no_worker_can_run_and_why() {
     let fleet = Fleet::up(&["--workers", "1", "--slots", "1"]);
     let mut graph = GraphFile::new();
     let options = Options { labels: rules("kind=rare"), ..Options::default() };
@@ -73,8 +74,16 @@ fn submit_says_which_task_no_worker_can_run_and_why() {
         let text = std::fs::read_to_string(&said).ok()?;
         text.contains("waiting: `picky`: no worker can run it; the nearest is `worker-1`").then_some(())
     });
+    let graph = fleet.graphs().remove(0);
+    let attached = fleet.home.file("attached.txt");
+    let mut command = fleet.command(&["attach", graph["id"].as_str().expect("an id")]);
+    let mut attach = command.stdout(Stdio::null()).stderr(File::create(&attached).expect("a file")).spawn().expect("it starts");
+    until("who attaches is told too", || {
+        std::fs::read_to_string(&attached).ok()?.contains("waiting: `picky`: no worker can run it").then_some(())
+    });
     let words = ["worker", &fleet.address, "--name", "rare", "--label", "kind=rare", "--slots", "1"];
     let (rare, _) = Running::start_until_line(&mut fleet.command(&words));
     assert!(child.wait().expect("it ends").success(), "{}", std::fs::read_to_string(&said).unwrap_or_default());
+    assert!(attach.wait().expect("it ends").success());
     drop(rare);
 }
