@@ -455,6 +455,11 @@ impl SchedulerCore {
                 *bytes += risk.size;
             }
             assert!(!(risk.receiver.is_some() && drains.waiting.contains(id)), "what is fetched does not wait");
+            let is_cared_for = risk.receiver.is_some() || drains.waiting.contains(id);
+            assert!(
+                is_cared_for || risk.tries >= TRIES_MAX,
+                "what is at risk is moved, or waits for that, until too many failed"
+            );
         }
         let timed = drains.by_worker.values().filter(|drain| drain.deadline.is_some()).count();
         assert_eq!(drains.deadlines.len(), timed, "timers are of those who drain");

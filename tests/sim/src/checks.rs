@@ -273,6 +273,15 @@ fn spread(work: &Work, is_first: impl Fn(TaskIndex) -> bool) -> BTreeSet<TaskInd
     found
 }
 
+/// What holders are known for they have, of every graph that is there.
+///
+/// # Errors
+/// The first that is not so.
+pub fn holders(world: &World<CoreShell, Fault>) -> Result<(), Violation> {
+    let graphs = world.graphs.keys().filter(|graph| world.scheduler.core.graph_index(**graph).is_some());
+    graphs.copied().try_for_each(|graph| replicas(world, graph))
+}
+
 /// The scheduler knows who holds what, and nobody holds what is not needed.
 fn replicas(world: &World<CoreShell, Fault>, graph: GraphId) -> Result<(), Violation> {
     let index = world.scheduler.core.graph_index(graph).expect("the caller has it");

@@ -55,6 +55,45 @@ pub fn shared_work(random: &mut Random, graph: u64) -> Work {
     Work::new(format!("shared-{graph}"), tasks, Some(all), random.bits()).expect("tasks need earlier ones only")
 }
 
+/// Chains of short tasks, some of which fail for a while.
+pub fn chains(random: &mut Random, graph: u64) -> Work {
+    let (chains, links) = (random.between(1, 10), random.between(2, 6));
+    let seconds = random.between(1_000, 7_000) as f64 / 1e6;
+    let mut tasks: Vec<WorkTask> = Vec::new();
+    for position in 0..chains * links {
+        let mut task = WorkTask::new(seconds, seconds, *random.pick(&[16, 20_000]).expect("it has elements"));
+        task.settings.retries = random.between(1, 3) as u32;
+        let backoff_max = if random.chance(300) { 100_000 } else { 3_000 };
+        task.settings.backoff = Duration(random.between(1, backoff_max));
+        if random.chance(400) {
+            task.fate = Fate::FailsFirst(1, ErrorCode::GuestError);
+        }
+        if position % links > 0 {
+            task.needs.push((TaskIndex(position as u32 - 1), 0));
+        }
+        tasks.push(task);
+    }
+    Work::new(format!("chains-{graph}"), tasks, None, random.bits()).expect("tasks need earlier ones only")
+}
+
+/// A few large results that many short tasks need, which are wanted too.
+pub fn fan_work(random: &mut Random) -> Work {
+    let (makers, users) = (random.between(1, 3), random.between(8, 40));
+    let mut tasks: Vec<WorkTask> = Vec::new();
+    for position in 0..makers + users {
+        let seconds = random.between(500, 20_000) as f64 / 1e6;
+        let size = if position < makers { random.between(1 << 20, 4 << 20) } else { 16 };
+        let mut task = WorkTask::new(seconds, seconds, size);
+        task.function = u32::from(position >= makers);
+        if position >= makers {
+            task.needs.push((TaskIndex(random.below(makers) as u32), 0));
+        }
+        tasks.push(task);
+    }
+    let all = (0..tasks.len() as u32).map(TaskIndex).collect();
+    Work::new("fan".to_owned(), tasks, Some(all), random.bits()).expect("tasks need earlier ones only")
+}
+
 /// Many tasks of one slot that nothing depends on, a few of them much longer than the others. Returns how long these are too.
 pub fn small_work(random: &mut Random) -> (Work, Duration) {
     let length = random.between(1_000, 8_000);

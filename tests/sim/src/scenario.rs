@@ -76,12 +76,18 @@ enum Theme {
     Copies,
     /// Small tasks that keep coming, and wide ones that are more urgent. Nothing goes wrong.
     Wide,
+    /// Chains of short tasks that were sent ahead to workers which have become slow: second attempts begin, and either fails.
+    Late,
+    /// Large results that many workers fetch from few at a time, while holders are lost or cannot be reached.
+    Fans,
 }
 
 fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
     let theme = match random.below(100) {
-        0..=19 => Theme::Copies,
-        20..=23 => Theme::Wide,
+        0..=14 => Theme::Copies,
+        15..=18 => Theme::Wide,
+        19..=29 => Theme::Late,
+        30..=35 => Theme::Fans,
         _ => Theme::Any,
     };
     let settings = WorldSettings {
@@ -106,6 +112,8 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
             copies(random, &mut world);
         }
         Theme::Wide => wide(random, &mut world),
+        Theme::Late => late(random, &mut world),
+        Theme::Fans => fans(random, &mut world),
     }
     world
 }
@@ -171,6 +179,71 @@ fn copies(random: &mut Random, world: &mut ScenarioWorld) {
     world.plan_fault(Time(window + 1), Fault::Heal);
 }
 
+/// Chains come while slots idle now and then; workers become slow when it is known how long tasks take, so that what they run is
+/// begun again elsewhere, with what follows from it sent to them already.
+fn late(random: &mut Random, world: &mut ScenarioWorld) {
+    for _ in 0..random.between(2, 4) {
+        world.join(&Offer::of_slots(random.between(1, 4) as u32, Duration(random.between(50, 3_000))), 1.0);
+    }
+    let mut at = 0;
+    for graph in 1..=random.between(2, 6) {
+        world.submit(Time(at), GraphId([graph as u8; 16]), Arc::new(draw::chains(random, graph)));
+        at += random.between(5_000, 60_000);
+    }
+    let kinds = [
+        FaultKind::TaskFault,
+        FaultKind::Leave,
+        FaultKind::Leave,
+        FaultKind::LinkLost,
+        FaultKind::Join,
+        FaultKind::Crash,
+        FaultKind::StaleReport,
+        FaultKind::Cancel,
+        FaultKind::Release,
+    ];
+    let window = at + 200_000;
+    for _ in 0..random.between(1, 3) {
+        world.plan_fault(Time(random.between(10_000, at)), Fault::Kind(FaultKind::Straggler));
+    }
+    for _ in 0..random.between(1, 30) {
+        let kind = *random.pick(&kinds).expect("it has elements");
+        // What takes work away is rare: some of it is to be left.
+        if [FaultKind::TaskFault, FaultKind::StaleReport].contains(&kind) || random.chance(250) {
+            let at = Time(random.between(20_000, window));
+            world.plan_fault(at, Fault::Kind(kind));
+            // Tasks that wait until they may run again are stopped beside that.
+            if random.chance(400) {
+                world.plan_fault(at + Duration(random.below(20_000)), Fault::Kind(FaultKind::Cancel));
+            }
+        }
+    }
+    world.plan_fault(Time(window + 1), Fault::Heal);
+}
+
+/// Results of some MiB that tasks at all workers need, and of which clients want copies.
+fn fans(random: &mut Random, world: &mut ScenarioWorld) {
+    for _ in 0..random.between(4, 8) {
+        world.join(&Offer::of_slots(random.between(1, 2) as u32, Duration(random.between(50, 3_000))), 1.0);
+    }
+    let mut window = 0;
+    for graph in 1..=random.between(1, 2) {
+        let (work, id) = (draw::fan_work(random), GraphId([graph as u8; 16]));
+        let at = random.below(20_000);
+        for _ in 0..random.below(4) {
+            world.plan_fault(Time(at + random.below(100_000)), Fault::WantCopies(id));
+        }
+        window = window.max(at + 100_000);
+        world.submit(Time(at), id, Arc::new(work));
+    }
+    let kinds = [FaultKind::Partition, FaultKind::LostReplica, FaultKind::Leave, FaultKind::Delay, FaultKind::Join];
+    for _ in 0..random.between(0, 40) {
+        let kind = *random.pick(&kinds).expect("it has elements");
+        let fault = if random.chance(100) { Fault::CrashHolder } else { Fault::Kind(kind) };
+        world.plan_fault(Time(random.below(window)), fault);
+    }
+    world.plan_fault(Time(window + 1), Fault::Heal);
+}
+
 /// Wide tasks come while there is much to do for many rounds: each gets its slots when what runs has ended, whatever is smaller.
 fn wide(random: &mut Random, world: &mut ScenarioWorld) {
     let slots = random.between(2, 4);
@@ -194,6 +267,8 @@ fn wide(random: &mut Random, world: &mut ScenarioWorld) {
 fn play(world: &mut ScenarioWorld) -> Result<(u64, usize), Violation> {
     let mut steps = 0;
     go_on(world, &mut steps)?;
+    // Who has what is known before clients ask: nothing is on its way.
+    checks::holders(world)?;
     // Clients fetch what they were promised: what its holder cannot give is made again.
     while checks::gather(world) {
         go_on(world, &mut steps)?;

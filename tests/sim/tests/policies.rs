@@ -63,6 +63,22 @@ fn a_thief_fetches_what_it_steals() {
 }
 
 #[test]
+fn a_thief_leaves_what_costs_more_than_it_saves() {
+    // One task of 1 s makes 400 MiB, which two tasks of 1 s need. The second worker would fetch for 4 s what the first ends in 2 s.
+    let work = work(&[(1.0, 400, &[]), (1.0, 0, &[0]), (1.0, 0, &[0])]);
+    let run = compare::reference(&work, &cluster(2, 1), Estimates::Exact, Policy::WorkStealing, 1);
+    assert_eq!((run.makespan.0 / 10_000, run.counts.bytes_moved), (300, 0));
+}
+
+#[test]
+fn a_single_worker_uses_its_slots() {
+    // 1 s, and then four tasks of 3 s on two slots; the other workers do nothing.
+    let work = work(&[(1.0, 100, &[]), (3.0, 0, &[0]), (3.0, 0, &[0]), (3.0, 0, &[0]), (3.0, 0, &[0])]);
+    let run = compare::reference(&work, &cluster(4, 2), Estimates::Exact, Policy::Single, 1);
+    assert_eq!((run.makespan.0 / 10_000, run.counts.bytes_moved), (700, 0));
+}
+
+#[test]
 fn random_goes_where_the_numbers_say() {
     // From the seed 0 SplitMix64 gives e220a8397b1dcdaf, 6e789e6aa1b965f4, 06c45d188009454f, f88bb8a8724c81ec,
     // 1b39896a51a8749b, 53cb9f0c747ea2ea, 2c829abe1f4532e1. The order of the four tasks is shuffled from its end: the first
