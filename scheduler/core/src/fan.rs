@@ -303,12 +303,16 @@ impl SchedulerCore {
         true
     }
 
-    /// The last copy of a result is gone: whoever waits for a turn to get it is not told anything any more.
+    /// The last copy of a result is gone: whoever waits for it without having been told whom to ask is not told anything any
+    /// more. An order may have failed at its worker before all that wait for it there arrived, so these go back too.
     pub(crate) fn end_fan(&mut self, result: TaskId, out: &mut Actions) {
         let fan = self.fans.by_result.remove(&result);
         self.fans.forget(result);
         let Some(fan) = fan else { return };
-        let waits = |fetcher: &Fetcher| matches!(fetcher.turn, Turn::Waits(_));
+        let waits = |fetcher: &Fetcher| match fetcher.turn {
+            Turn::Waits(_) | Turn::Ordered(_) | Turn::Lost { is_ordered: true } => true,
+            Turn::Asks(_) | Turn::Lost { is_ordered: false } => false,
+        };
         let users = fan.fetchers.values().filter(|fetcher| waits(fetcher)).flat_map(|fetcher| &fetcher.users);
         let waiting: Vec<Attempt> = users.map(|user| self.attempts.at(*user).number).collect();
         for number in waiting {

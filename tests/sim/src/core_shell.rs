@@ -206,6 +206,7 @@ impl CoreShell {
             }
             Action::Release { worker, task } => {
                 let Some(graph) = self.graph_of(task.graph).map(|graph| graph.id) else { return };
+                self.promises.on_release(&self.core, worker, task, graph);
                 self.send(worker, ToWorker::ReleaseResults { graph, tasks: vec![task.task] });
             }
             Action::Replicate { worker, task, size, holders } => self.replicate(worker, task, size, holders),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_scheduler_core::DrainSummary;
+use wasm_tasks_scheduler_core::{DrainSummary, SchedulerCore, StateName, TaskId};
 
 /// A worker that kept what it was asked for is left in peace with it at least so long.
 const PEACE: Duration = Duration::from_millis(10);
@@ -102,6 +102,15 @@ impl Promises {
     /// A worker could not get what it was told to get.
     pub(crate) fn on_ungettable(&mut self, graph: GraphId, tasks: &[TaskIndex]) {
         self.ungettable.extend(tasks.iter().map(|task| (graph, *task)));
+    }
+
+    /// A worker is to let a result go: not while it makes that very result, because the word could take the new one.
+    pub(crate) fn on_release(&mut self, core: &SchedulerCore, worker: WorkerId, id: TaskId, graph: GraphId) {
+        let is_made = core.state_of(id) == Some(StateName::Assigned);
+        if is_made && core.explain(id).is_some_and(|why| why.workers.contains(&worker)) {
+            let task = id.task.0;
+            self.broke(format!("worker {} is told to let go of task {task} of graph {graph}, which it is making", worker.0));
+        }
     }
 
     /// A worker may leave.

@@ -88,6 +88,18 @@ fn who_waits_for_a_turn_goes_back_when_the_result_is_lost() {
     assert_eq!(world.event(event), "cancel 1 at w2");
 }
 
+/// What waits for an order learns of its failure only if it was there then; so nothing is left waiting for one.
+#[test]
+fn who_waits_for_an_order_goes_back_when_the_result_is_lost() {
+    let mut world = fan(5, &[1, 2, 3, 4]);
+    world.finish(1, 0, 2 * MIB);
+    assert_eq!(added(&mut world, 2), "w4 fetches 0 from 2; w5 fetches 0 from 1");
+    assert_eq!(world.lose(1).matches("cancel").count(), 0, "there is another copy");
+    let text = world.lose(2);
+    assert!(text.contains("cancel 3 at w4") && text.contains("cancel 4 at w5"), "{text}");
+    assert_eq!(missing(&mut world, 4), "");
+}
+
 #[test]
 fn a_holder_that_goes_is_asked_no_more() {
     let mut world = fan(6, &[1, 2, 3, 4, 5]);
