@@ -195,6 +195,7 @@ fn late(random: &mut Random, world: &mut ScenarioWorld) {
         FaultKind::Leave,
         FaultKind::Leave,
         FaultKind::LinkLost,
+        FaultKind::LinkLost,
         FaultKind::Join,
         FaultKind::Crash,
         FaultKind::StaleReport,
