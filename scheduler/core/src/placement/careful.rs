@@ -36,6 +36,9 @@ pub(crate) const CARE_PER_ROUND: usize = 1_000;
 /// A task's inputs are ordered when what is ahead of them on their way is at most so many times as much, less one.
 const QUEUED_TRANSFERS: u64 = 2;
 
+/// Where forecasts of a function are off by more than this part on average, its tasks are not sent before a slot is free.
+const UNCERTAIN_MIN: f64 = 0.5;
+
 /// What is to be done with a task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Choice {
@@ -124,7 +127,10 @@ impl SchedulerCore {
         let Some(Offer { worker, starts, moved, arrival, .. }) = best else { return Choice::Nowhere };
         let length = self.worker(worker).pace.here_us(length);
         // Behind much that is on its way already, inputs would not come any sooner for being asked for now.
-        let free = self.slots_free_us(worker, 0, length, slots_milli, Foresight::Likely);
+        // Who is sent behind something that may take much longer than it is expected to is bound to it.
+        let is_foreseen = self.uncertainty(id) <= UNCERTAIN_MIN;
+        let foresight = if is_foreseen { Foresight::Likely } else { Foresight::Cautious };
+        let free = self.slots_free_us(worker, 0, length, slots_milli, foresight);
         let own = super::link::micros(moved, self.bandwidth_down(worker));
         let prefill = if self.may_as_well_wait(self.worker(worker), id) { 0 } else { self.worker(worker).prefill_us() };
         if free <= arrival.max(prefill) && arrival <= QUEUED_TRANSFERS * own + prefill {

@@ -76,6 +76,14 @@ impl SchedulerCore {
         let arrival = arrival.max(load);
         self.put_back(inputs);
         let [there, here] = [thief, worker].map(|at| Duration(self.length_at_us(id, at)));
+        // What should have begun by now waits for something that takes longer than was expected.
+        let starts = if starts < self.now {
+            let slots_milli = self.queues.key(self.attempts.at(attempt).way.shape).slots_milli;
+            let free = self.slots_free_us(worker, 0, here.0, slots_milli, crate::placement::timeline::Foresight::Cautious);
+            self.now + Duration(free.saturating_sub(here.0))
+        } else {
+            starts
+        };
         self.now + Duration(arrival) + self.worker(thief).round_trip() + there < starts + here
     }
 
