@@ -169,10 +169,13 @@ impl SchedulerCore {
     fn reserve(&mut self, id: TaskId, shape: ShapeIndex) -> bool {
         let round = self.reservations.round;
         if let Some(index) = self.reservations.of_task(id) {
-            if let Some(held) = &mut self.reservations.list[usize::from(index.0)] {
+            if self.reservations.at(index).shape != shape {
+                // A gang of which more members are open now: what was held for fewer is no place for it.
+                self.drop_hold(index);
+            } else if let Some(held) = &mut self.reservations.list[usize::from(index.0)] {
                 held.round = round;
+                return true;
             }
-            return true;
         }
         let priority = self.graph(id.graph).priority(id.task);
         if self.reservations.len == RESERVATIONS_MAX {
