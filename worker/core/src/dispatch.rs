@@ -9,10 +9,16 @@ use crate::attempt::{AttemptRecord, Place, State};
 use crate::lane::{LONG_US, Lane, LaneId, UNKNOWN_US};
 use crate::ready::{ResourceSet, ShapeId};
 use crate::{AttemptId, WorkerCore};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use wasm_tasks_protocol::Time;
+use wasm_tasks_protocol::message::Priority;
 
 /// Attempts of a run at most: more gain nothing, and would make a lane slow to hear that they are not wanted.
 pub(crate) const RUN_LEN_MAX: u32 = 512;
+
+/// The best attempt of a shape, and the shape.
+type Head = ((Priority, AttemptId), ShapeId);
 
 impl WorkerCore {
     /// Hands out what fits.
@@ -21,10 +27,9 @@ impl WorkerCore {
             return self.dispatch_alone(now, out);
         }
         let mut reserved = ResourceSet::NONE;
-        let mut done: Vec<ShapeId> = Vec::new();
         let share = self.run_share();
-        while self.ready.total() > 0 {
-            let Some(shape) = self.best_shape(&done) else { break };
+        let mut heads = self.heads();
+        while let Some(Reverse((_, shape))) = heads.pop() {
             let uses = self.ready.shape(shape).uses();
             let lacking = self.resources.lacking(self.ready.shape(shape));
             let Some(lane) = self.lanes.iter().position(Lane::is_idle).filter(|_| lacking.is_empty() && !uses.meets(reserved))
@@ -33,7 +38,10 @@ impl WorkerCore {
                     self.top_up(now, out);
                 }
                 reserved = reserved.with(if lacking.is_empty() { uses } else { lacking });
-                done.push(shape);
+                if reserved.meets(ResourceSet::A_SLOT) && !self.lanes.iter().any(Lane::is_idle) {
+                    // Nothing can begin, nor be put behind what runs.
+                    break;
+                }
                 continue;
             };
             let lane = LaneId(lane as u32);
@@ -43,10 +51,10 @@ impl WorkerCore {
             };
             if run.is_empty() {
                 // There is no memory for it beside what runs.
-                done.push(shape);
                 continue;
             }
             self.hand_over(now, lane, shape, run, out);
+            heads.extend(self.head(shape).map(Reverse));
         }
         self.extend_chains(out);
     }
@@ -64,22 +72,20 @@ impl WorkerCore {
         }
     }
 
-    /// The shape, not done with, whose best attempt is best of all.
-    pub(crate) fn best_shape(&mut self, done: &[ShapeId]) -> Option<ShapeId> {
+    /// The best attempt of a shape.
+    fn head(&mut self, shape: ShapeId) -> Option<Head> {
         let attempts = &self.attempts;
-        let mut best = None;
-        for at in 0..self.ready.open().len() {
-            let shape = self.ready.open()[at];
-            if done.contains(&shape) {
-                continue;
-            }
-            if let Some(head) = self.ready.peek(shape, |id| is_ready(attempts.get(id)))
-                && best.is_none_or(|(least, _)| head < least)
-            {
-                best = Some((head, shape));
-            }
-        }
-        best.map(|(_, shape)| shape)
+        self.ready.peek(shape, |id| is_ready(attempts.get(id))).map(|head| (head, shape))
+    }
+
+    /// The best attempts of all shapes that have any, the best of them first.
+    fn heads(&mut self) -> BinaryHeap<Reverse<Head>> {
+        (0..self.ready.open().len()).filter_map(|at| self.head(self.ready.open()[at])).map(Reverse).collect()
+    }
+
+    /// The shape whose best attempt is best of all.
+    pub(crate) fn best_shape(&mut self) -> Option<ShapeId> {
+        (0..self.ready.open().len()).filter_map(|at| self.head(self.ready.open()[at])).min().map(|(_, shape)| shape)
     }
 
     /// Gives busy lanes their next run before they are idle, the emptiest first.

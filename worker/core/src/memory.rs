@@ -47,7 +47,7 @@ impl WorkerCore {
         if self.lanes.iter().any(|lane| !lane.is_idle()) {
             return;
         }
-        let Some(shape) = self.best_shape(&[]) else { return };
+        let Some(shape) = self.best_shape() else { return };
         let Some(lane) = self.lanes.iter().position(Lane::is_idle) else { return };
         let lane = LaneId(lane as u32);
         let run = match shape {

@@ -37,6 +37,7 @@ pub(crate) struct ResourceSet(u64);
 
 impl ResourceSet {
     pub(crate) const NONE: ResourceSet = ResourceSet(0);
+    pub(crate) const A_SLOT: ResourceSet = ResourceSet(ResourceSet::SLOTS);
     const SLOTS: u64 = 1;
     const MEMORY: u64 = 2;
 
