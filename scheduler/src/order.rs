@@ -5,7 +5,7 @@
 use crate::submit::expected_of;
 use wasm_tasks_protocol::graph::Graph;
 use wasm_tasks_protocol::ids::TaskIndex;
-use wasm_tasks_scheduler_core::{Expected, living_results, planned_order};
+use wasm_tasks_scheduler_core::{Expected, Fleet, living_results, planned_order};
 
 /// A graph's static order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl GraphOrder {
             starts.push(dependencies.len() as u32);
         }
         let expected = expected_of(graph);
-        let ranks = planned_order(&starts, &dependencies, &expected, u64::MAX);
+        let ranks = planned_order(&starts, &dependencies, &expected, Fleet::UNKNOWN);
         let mut tasks = vec![TaskIndex(0); ranks.len()];
         ranks.iter().zip(0..).for_each(|(rank, task)| tasks[*rank as usize] = TaskIndex(task));
         let sizes: Vec<u64> = expected.iter().map(|expected| expected.result_bytes).collect();

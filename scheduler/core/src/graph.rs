@@ -7,7 +7,7 @@ use crate::gang::Gangs;
 use crate::lengths::{self, Lengths};
 use crate::modules::ComponentIndex;
 use crate::queue::{ShapeIndex, ShapeKey};
-use crate::ranks::{bounded_order, planned_order};
+use crate::ranks::{Fleet, bounded_order, planned_order};
 use crate::task::{GraphIndex, NONE, State, Task};
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::graph::edges::{edges_of, within};
@@ -176,17 +176,12 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// All tasks idle; what is needed is found by the caller.
-    pub(crate) fn new(
-        index: GraphIndex,
-        plan: GraphPlan,
-        memory_bytes: u64,
-        mut shape: impl FnMut(ShapeKey) -> ShapeIndex,
-    ) -> Graph {
+    pub(crate) fn new(index: GraphIndex, plan: GraphPlan, fleet: Fleet, mut shape: impl FnMut(ShapeKey) -> ShapeIndex) -> Graph {
         let n = plan.functions.len();
         assert!(plan.dependency_starts.len() == n + 1 && plan.task_settings.len() == n, "a plan has one entry a task");
         assert!(plan.expected.is_empty() || plan.expected.len() == n, "a plan has one entry a task, or none");
         assert!(plan.edge_bytes.is_empty() || plan.edge_bytes.len() == plan.dependencies.len(), "and one an edge, or none");
-        let ranks = planned_order(&plan.dependency_starts, &plan.dependencies, &plan.expected, memory_bytes);
+        let ranks = planned_order(&plan.dependency_starts, &plan.dependencies, &plan.expected, fleet);
         let dependents = Dependents::new(&plan.dependency_starts, &plan.dependencies);
         let tasks = (0..n).map(|position| idle_task(&plan, position, ranks[position])).collect();
         let profiles = profiles(plan.settings, &mut shape);

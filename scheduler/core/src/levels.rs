@@ -5,6 +5,7 @@
 //! cares for memory is kept, but for tasks that are given the same: see [`mix_alike`].
 
 use crate::event::Expected;
+use crate::ranks::Fleet;
 use wasm_tasks_protocol::graph::edges::{edges_of, topological};
 use wasm_tasks_protocol::ids::TaskIndex;
 
@@ -31,14 +32,14 @@ pub(crate) fn order(
     dependents: &Edges<'_>,
     expected: &[Expected],
     ranks: Vec<u32>,
-    memory_bytes: u64,
+    fleet: Fleet,
 ) -> Vec<u32> {
     let levels = levels(dependencies, dependents, expected);
     let mut tasks: Vec<u32> = (0..ranks.len() as u32).collect();
     tasks.sort_unstable_by_key(|task| (std::cmp::Reverse(levels[*task as usize]), ranks[*task as usize]));
-    mix_alike(&mut tasks, &levels, dependencies, dependents);
+    mix_alike(&mut tasks, &levels, dependencies, dependents, fleet.slots);
     let peak = peak_bytes(&tasks, dependencies, dependents, expected);
-    if peak > memory_bytes / MEMORY_PART {
+    if peak > fleet.memory_bytes / MEMORY_PART {
         let mut by_rank: Vec<u32> = (0..ranks.len() as u32).collect();
         by_rank.sort_unstable_by_key(|task| ranks[*task as usize]);
         let least = peak_bytes(&by_rank, dependencies, dependents, expected);
@@ -55,14 +56,14 @@ pub(crate) fn order(
 ///
 /// Nothing that is known tells them apart, but whoever writes a loop over parameters lets it begin with the small ones: in the
 /// order of the graph the longest would begin last, which is the worst for the end (Graham, "Bounds on multiprocessing timing
-/// anomalies", 1969). What meets in the same task stays together.
-fn mix_alike(tasks: &mut [u32], levels: &[u64], dependencies: &Edges<'_>, dependents: &Edges<'_>) {
+/// anomalies", 1969). What meets in the same task stays together. Where all of them begin at once, there is nothing to draw.
+fn mix_alike(tasks: &mut [u32], levels: &[u64], dependencies: &Edges<'_>, dependents: &Edges<'_>, slots: u64) {
     let key = |task: u32| dependencies.of(task).iter().fold(levels[task as usize], |key, input| mixed(key ^ u64::from(input.0)));
     let given = (0..).zip(&*tasks).filter(|(_, task)| !dependencies.of(**task).is_empty());
     // Where two lists of inputs have one key, nothing is lost: these tasks change places too, if they stand beside each other.
     let mut places: Vec<(u64, u32, u32)> = given.map(|(place, task)| (key(*task), place, *task)).collect();
     places.sort_unstable();
-    for alike in places.chunk_by(|one, other| one.0 == other.0).filter(|alike| alike.len() > 1) {
+    for alike in places.chunk_by(|one, other| one.0 == other.0).filter(|alike| alike.len() as u64 > slots.max(1)) {
         let lot = |task: u32| mixed(dependents.of(task).first().map_or(!u64::from(task), |meets| u64::from(meets.0)));
         let mut drawn: Vec<(u64, u32, u32)> = alike.iter().map(|(_, place, task)| (lot(*task), *place, *task)).collect();
         drawn.sort_unstable();
@@ -120,13 +121,13 @@ fn peak_bytes(tasks: &[u32], dependencies: &Edges<'_>, dependents: &Edges<'_>, e
 
 #[cfg(test)]
 mod tests {
-    use super::{Edges, order};
+    use super::{Edges, Fleet, order};
     use crate::dependents::Dependents;
     use crate::event::Expected;
     use wasm_tasks_protocol::ids::TaskIndex;
 
     /// Ranks of tasks that need these, are all expected to take as long, and make nothing that is large.
-    fn ranks(needs: &[Vec<u32>]) -> Vec<u32> {
+    fn ranks(needs: &[Vec<u32>], slots: u64) -> Vec<u32> {
         let mut starts = vec![0];
         let mut list = Vec::new();
         for needs in needs {
@@ -137,7 +138,7 @@ mod tests {
         let (from, back) = dependents.table();
         let expected = vec![Expected { run_us: 1_000, result_bytes: 8 }; needs.len()];
         let (there, back) = (Edges { starts: &starts, list: &list }, Edges { starts: from, list: back });
-        order(&there, &back, &expected, (0..needs.len() as u32).collect(), u64::MAX)
+        order(&there, &back, &expected, (0..needs.len() as u32).collect(), Fleet { slots, ..Fleet::UNKNOWN })
     }
 
     #[test]
@@ -145,7 +146,11 @@ mod tests {
         // Two roots, and tasks that need one or the other, by turns.
         let mut needs: Vec<Vec<u32>> = vec![Vec::new(); 2];
         needs.extend((0..200).map(|at| vec![at % 2]));
-        let ranks = ranks(&needs);
+        assert!(
+            (0..202).eq(super::tests::ranks(&needs, 100)),
+            "a hundred slots have one for each of those that are given the same"
+        );
+        let ranks = ranks(&needs, 99);
         assert_eq!(&ranks[..2], &[0, 1], "what is given nothing keeps its place");
         let rises = (2..200).filter(|at| ranks[at + 2] > ranks[*at]).count();
         assert!((60..140).contains(&rises), "{rises} of 198 come before the one that was written next");
@@ -161,7 +166,7 @@ mod tests {
         let mut needs: Vec<Vec<u32>> = vec![Vec::new()];
         needs.extend((0..100).map(|_| vec![0]));
         needs.extend((0..50).map(|pair| vec![1 + 2 * pair, 2 + 2 * pair]));
-        let ranks = ranks(&needs);
+        let ranks = ranks(&needs, 1);
         assert!((0..50).all(|pair| ranks[2 + 2 * pair] == ranks[1 + 2 * pair] + 1), "{ranks:?}");
     }
 }

@@ -46,7 +46,7 @@ pub use event::{Event, Expected, GraphPlan, WorkerPlan};
 pub use explain::{Explanation, GangStanding, WorkerFit};
 pub use graph::{FunctionStatistics, GraphCounts};
 pub use order::{living_results, static_order, static_order_by_size};
-pub use ranks::planned_order;
+pub use ranks::{Fleet, planned_order};
 pub use task::{GraphIndex, StateName, TaskId};
 pub use transitions::table::{TRANSITIONS, Transition};
 

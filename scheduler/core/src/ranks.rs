@@ -1,7 +1,7 @@
 //! Which of the orders a graph's tasks get, by what its author says of them.
 //!
 //! Nothing is said: few results are alive at once. Sizes: few bytes. Durations too: the longest path to an end goes first, as
-//! long as memory allows. Must not know workers but for their memory, and no states.
+//! long as memory allows. Must not know workers but for what they have together, and no states.
 
 use crate::dependents::Dependents;
 use crate::event::Expected;
@@ -9,12 +9,26 @@ use crate::levels::{self, Edges};
 use crate::order::{static_order, static_order_by_size};
 use wasm_tasks_protocol::ids::TaskIndex;
 
+/// What all workers have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// Slots, whole ones.
+    pub slots: u64,
+}
+
+impl Fleet {
+    /// Any memory, and no more slots than one.
+    pub const UNKNOWN: Fleet = Fleet { memory_bytes: u64::MAX, slots: 1 };
+}
+
 /// Ranks by task: smaller runs first. `starts` and `dependencies` are a [`GraphPlan`](crate::GraphPlan)'s; `expected` is
-/// empty or has one entry a task; workers have `memory_bytes` together.
+/// empty or has one entry a task.
 ///
 /// # Panics
 /// When the graph has a circle.
-pub fn planned_order(starts: &[u32], dependencies: &[TaskIndex], expected: &[Expected], memory_bytes: u64) -> Vec<u32> {
+pub fn planned_order(starts: &[u32], dependencies: &[TaskIndex], expected: &[Expected], fleet: Fleet) -> Vec<u32> {
     let ranks = bounded_order(starts, dependencies, expected);
     if expected.iter().all(|expected| expected.run_us == Expected::NOT_SAID) {
         return ranks;
@@ -22,7 +36,7 @@ pub fn planned_order(starts: &[u32], dependencies: &[TaskIndex], expected: &[Exp
     let dependents = Dependents::new(starts, dependencies);
     let (from, list) = dependents.table();
     let dependents = Edges { starts: from, list };
-    levels::order(&Edges { starts, list: dependencies }, &dependents, expected, ranks, memory_bytes)
+    levels::order(&Edges { starts, list: dependencies }, &dependents, expected, ranks, fleet)
 }
 
 /// Ranks by task for few living results, or few living bytes where sizes are expected. What nothing is said of is taken

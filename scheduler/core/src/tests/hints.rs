@@ -2,7 +2,7 @@
 
 use super::fragments::fragment;
 use super::world::{GRAPH, World, plan};
-use crate::{Event, Expected, living_results, planned_order};
+use crate::{Event, Expected, Fleet, living_results, planned_order};
 use wasm_tasks_protocol::ids::TaskIndex;
 
 /// Two branches that meet: one makes 60 bytes and 50 of these, the other 100 and one of these.
@@ -52,7 +52,7 @@ fn fragments_are_ordered_by_size_too() {
 #[test]
 fn what_nothing_is_said_of_is_as_large_as_the_others() {
     let plan = plan(&BRANCHES, &[4]);
-    let order = |said: &[u64]| planned_order(&plan.dependency_starts, &plan.dependencies, &sizes(said), u64::MAX);
+    let order = |said: &[u64]| planned_order(&plan.dependency_starts, &plan.dependencies, &sizes(said), Fleet::UNKNOWN);
     let unknown = Expected::NOT_SAID;
     assert_eq!(order(&[unknown; 5]), order(&[7; 5]), "sizes that are all the same decide nothing");
     assert_eq!(peak(&order(&[60, 50, unknown, 1, 8])), 150, "30 bytes, as the others have on average, are less than 60");
@@ -65,7 +65,7 @@ fn durations_that_are_said_go_before_sizes_where_memory_allows() {
     said.iter_mut().for_each(|said| said.run_us = 1_000);
     said[1].run_us = 1_000_000;
     let first = |memory| {
-        let ranks = planned_order(&plan.dependency_starts, &plan.dependencies, &said, memory);
+        let ranks = planned_order(&plan.dependency_starts, &plan.dependencies, &said, Fleet { memory_bytes: memory, slots: 1 });
         ranks.iter().position(|rank| *rank == 0)
     };
     assert_eq!(first(u64::MAX), Some(0), "the longest path begins there");
