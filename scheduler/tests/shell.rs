@@ -189,6 +189,9 @@ async fn data_is_served_to_workers_and_checked_before() {
     assert_eq!(refusal.code, ErrorCode::DigestMismatch);
     assert_eq!(cluster.submit(ID, data(Some(ContentDigest::of(&[9; 10_000])))).await, Ok(()));
     let a = cluster.assigned("a", 0).await;
+    cluster.tell(FromClient::Broadcast { graph: ID, data: vec![7] }).await;
+    cluster.tell(FromClient::Broadcast { graph: ID, data: vec![0, 1] }).await;
+    assert_eq!(cluster.worker_hears().await, [ToWorker::LoadData { graph: ID, data: vec![0] }], "what is there");
     let (head, body) = cluster.worker_asks(Request::FetchData { graph: ID, position: 0 }).await;
     assert_eq!((head, body.len()), (ReplyHead::Ok { total: 10_000 }, 10_000));
     assert_eq!(cluster.worker_asks(Request::FetchData { graph: ID, position: 1 }).await.0, ReplyHead::NotFound);

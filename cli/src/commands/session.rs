@@ -42,6 +42,7 @@ enum Order {
     Release(Vec<u32>),
     Cancel(Vec<TaskIndex>),
     Replicate(Vec<TaskIndex>, Option<u32>),
+    Broadcast(Vec<u32>),
     Fetch(u32),
     Publish(String),
 }
@@ -102,6 +103,7 @@ async fn obey(client: &Client, growing: &Growing, order: Order, out: &blocking::
         Order::Release(outputs) => growing.release(outputs).await?,
         Order::Cancel(tasks) => growing.cancel(tasks).await?,
         Order::Replicate(tasks, copies) => growing.replicate(tasks, copies).await?,
+        Order::Broadcast(data) => growing.broadcast(data).await?,
         Order::Fetch(position) => {
             let (growing, out) = (growing.clone(), out.clone());
             tokio::spawn(async move {
@@ -276,6 +278,7 @@ fn read_order(frame: &Bytes) -> Result<Order, BadFrame> {
             let tasks = read_positions(&mut reader)?.into_iter().map(TaskIndex).collect();
             Order::Replicate(tasks, if reader.is_empty() { None } else { Some(read_position(&mut reader)?) })
         }
+        ("broadcast", 1) => Order::Broadcast(read_positions(&mut reader)?),
         ("fetch", 1) => Order::Fetch(read_position(&mut reader)?),
         ("publish", 1) => Order::Publish(reader.str()?.to_owned()),
         (kind, values) => return Err(BadFrame::Unknown(kind.chars().take(80).collect(), values)),

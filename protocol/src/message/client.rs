@@ -39,6 +39,13 @@ pub enum FromClient {
         /// Copies of each; more than there are workers: one at each that is there now.
         copies: u32,
     },
+    /// All workers that are there should fetch data entries before tasks need them.
+    Broadcast {
+        /// The graph.
+        graph: GraphId,
+        /// Positions of the entries, as the client counts.
+        data: Vec<u32>,
+    },
     /// A question; answered once with the same number.
     Ask {
         /// Chosen by the client.

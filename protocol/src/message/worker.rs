@@ -94,6 +94,13 @@ pub enum ToWorker {
         /// The results.
         results: Vec<Input>,
     },
+    /// Fetch these data entries before a task needs them.
+    LoadData {
+        /// Their graph, which was defined before.
+        graph: GraphId,
+        /// Their positions.
+        data: Vec<u32>,
+    },
     /// A graph that was defined goes on: these follow what is known of it.
     ExtendGraph {
         /// The graph.

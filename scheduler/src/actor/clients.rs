@@ -122,6 +122,7 @@ impl Actor {
                     let tasks = self.named_by_clients(graph, tasks);
                     self.event(Event::ReplicasWanted { graph, tasks, copies });
                 }
+                FromClient::Broadcast { graph, data } => self.broadcast(graph, &data),
                 FromClient::Ask { number, query } => self.on_question(session, number, query),
                 FromClient::DrainWorkers { number, workers, within, gives_up } => {
                     self.on_drain_asked(session, number, &workers, within, gives_up);

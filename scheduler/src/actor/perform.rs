@@ -5,7 +5,7 @@ use crate::graphs::ShellGraph;
 use std::collections::BTreeSet;
 use std::time::Instant;
 use wasm_tasks_protocol::error::{ErrorCode, TaskError};
-use wasm_tasks_protocol::ids::{Attempt, TaskIndex, WorkerId};
+use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{
     Assignment, GraphState, GraphSummary, Input, InputSource, OutputResult, Priority, TaskFailure, ToClient, ToWorker,
 };
@@ -133,6 +133,23 @@ impl Actor {
                 results.push(input);
             }
             _ => link.outbox.push(ToWorker::FetchReplicas { graph: graph.id, results: vec![input] }),
+        }
+    }
+
+    /// Tells all workers to fetch data entries; those that come later fetch them when they need them.
+    pub(super) fn broadcast(&mut self, graph: GraphId, data: &[u32]) {
+        let Some(graph) = self.core.graph_index(graph).and_then(|index| self.graphs[index.slot()].as_mut()) else { return };
+        let numbering = graph.parts.numbering();
+        let data: Vec<u32> = data.iter().filter_map(|entry| numbering.position(*entry, |extent| extent.data)).collect();
+        if data.is_empty() {
+            return;
+        }
+        let joined = self.workers.iter().filter(|(_, link)| link.offer.is_some()).map(|(worker, _)| *worker);
+        for worker in joined.collect::<Vec<_>>() {
+            if let Some(link) = self.workers.get_mut(&worker) {
+                define(graph, worker, link);
+                link.outbox.push(ToWorker::LoadData { graph: graph.id, data: data.clone() });
+            }
         }
     }
 

@@ -183,6 +183,17 @@ def test_scattered_values(client, calc):
     assert client.scatter({"a": 1})["a"].result() == 1
 
 
+def test_values_are_broadcast(client, calc):
+    numbers = client.scatter(list(range(10_000)), broadcast=True)
+    both = client.scatter({"four": 4, "five": 5}, broadcast=True)
+    sums = [client.submit(calc.sum, numbers) for _ in range(3)]
+    assert client.submit(calc.add, both["four"], both["five"]).result(PATIENCE) == 9
+    assert client.gather(sums, timeout=PATIENCE) == [49_995_000] * 3
+    # Again, now that the scheduler has it, and in the midst of calls.
+    client._session.broadcast([numbers._data])
+    assert client.submit(calc.sum, numbers).result(PATIENCE) == 49_995_000
+
+
 def test_results_are_copied_on_request(client, calc):
     numbers = client.submit(calc.range, 0, 200_000)
     client.replicate([numbers])

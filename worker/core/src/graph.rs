@@ -177,6 +177,17 @@ impl WorkerCore {
         missing
     }
 
+    /// Fetches data entries that no task here needs yet. What cannot be had is asked for again when one does.
+    pub(crate) fn load_data(&mut self, graph: GraphId, positions: &[u32], out: &mut Actions) {
+        let Some(key) = self.graph_keys.get(&graph).copied() else { return };
+        for position in positions {
+            if let Some(data @ Data::Remote) = self.graphs[key].data.get_mut(*position as usize) {
+                *data = Data::Loading(Vec::new());
+                out.perform.push(Action::LoadData { graph: key, graph_id: graph, position: *position });
+            }
+        }
+    }
+
     pub(crate) fn on_data_loaded(&mut self, key: GraphKey, position: u32, result: Result<(), TaskError>, out: &mut Actions) {
         let Some(data) = self.graphs.get_mut(key).and_then(|graph| graph.data.get_mut(position as usize)) else { return };
         let next = if result.is_ok() { Data::Here } else { Data::Remote };

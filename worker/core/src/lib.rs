@@ -173,6 +173,7 @@ impl WorkerCore {
                 self.drain(out);
             }
             ToWorker::Drain => self.drain(out),
+            ToWorker::LoadData { graph, data } => self.load_data(graph, &data, out),
             ToWorker::FetchReplicas { graph, results } => self.fetch_replicas(graph, results, out),
         }
     }

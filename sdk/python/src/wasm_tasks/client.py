@@ -70,17 +70,25 @@ class Client:
         """The values of futures, in their order. Raises what the first that failed raises."""
         return [future.result(timeout) for future in list(futures)]
 
-    def scatter(self, values: Any, *, type: Optional[str] = None) -> Any:
+    def scatter(self, values: Any, *, type: Optional[str] = None, broadcast: bool = False) -> Any:
         """Values as futures that are done: handed over once, however many calls take them.
 
         A list or tuple gives a list of futures, a dict a dict, anything else one future. Each worker that
-        needs a value fetches it once. `type` is a WIT type, needed only where a dynamic function takes the value.
+        needs a value fetches it once; with `broadcast` all workers that are there fetch it now, before calls need it
+        (the call does not wait for that). `type` is a WIT type, needed only where a dynamic function takes the value.
         """
         if isinstance(values, (list, tuple)):
-            return [self._scatter(value, type) for value in values]
-        if isinstance(values, dict):
-            return {name: self._scatter(value, type) for name, value in values.items()}
-        return self._scatter(values, type)
+            scattered: Any = [self._scatter(value, type) for value in values]
+            futures = scattered
+        elif isinstance(values, dict):
+            scattered = {name: self._scatter(value, type) for name, value in values.items()}
+            futures = list(scattered.values())
+        else:
+            scattered = self._scatter(values, type)
+            futures = [scattered]
+        if broadcast:
+            self._session.broadcast([future._data for future in futures])
+        return scattered
 
     def replicate(self, futures: Iterable[Future], n: Optional[int] = None) -> None:
         """Copies results to `n` workers, or to all that are there, before calls need them everywhere.

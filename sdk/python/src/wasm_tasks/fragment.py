@@ -76,6 +76,10 @@ class Fragment(Resolver):
         """Those that the graph has not named before."""
         return list(self._components.values())
 
+    def has_data(self) -> bool:
+        """Whether it has data entries that the graph does not have."""
+        return bool(self._data)
+
     def to_bytes(self) -> bytes:
         """The tables: a graph file, whose positions begin where the graph ends."""
         out = [msgpack.packb("wasm-tasks") + b"\x01"]

@@ -18,6 +18,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tu
 
 import msgpack
 
+from .data import Data
 from .errors import BadInput, ExecutionError, GraphError, NoConnection, TaskFailed, WasmTasksError
 from .fragment import Fragment, NeedsFailed, Written, component_bytes
 from .future import Future, Value
@@ -41,6 +42,8 @@ class Session:
         self._written = Written()
         self._groups: Deque[List[Future]] = deque()
         self._flying: Optional[Fragment] = None
+        #: Data entries that workers are to fetch, and that may not be with the scheduler yet.
+        self._broadcasts: List[Data] = []
         self._outputs: Dict[int, "weakref.ref[Future]"] = {}
         self._kept: Set[Future] = set()
         self._needs: Dict[int, Tuple[int, ...]] = {}
@@ -91,6 +94,14 @@ class Session:
             tasks = [future._task for future in futures if future._output is not None]
             if tasks:
                 self._send(["replicate", tasks] + ([] if copies is None else [copies]))
+
+    def broadcast(self, entries: List[Data]) -> None:
+        """Has all workers fetch data entries, which go to the scheduler before the next calls."""
+        with self._lock:
+            if self._end is not None:
+                raise self._end
+            self._broadcasts.extend(entries)
+            self._write()
 
     def keep(self, future: Future) -> None:
         """Keeps a future that nobody may hold, until it is done."""
@@ -180,6 +191,8 @@ class Session:
 
     def _write(self) -> None:
         """Sends the next fragment, unless one is under way."""
+        if self._broadcasts and self._flying is None and self._end is None:
+            self._write_broadcasts()
         while self._flying is None and self._groups and self._end is None:
             fragment = Fragment(self, self._written)
             for future in self._groups.popleft():
@@ -197,6 +210,18 @@ class Session:
             self._flying = fragment
             self._send(["append", fragment.to_bytes()])
         self._send_dropped()
+
+    def _write_broadcasts(self) -> None:
+        """Sends what is to be broadcast and is not there yet, as a fragment without calls; otherwise the order."""
+        fragment = Fragment(self, self._written)
+        for entry in self._broadcasts:
+            fragment.data(entry)
+        if fragment.has_data():
+            self._flying = fragment
+            self._send(["append", fragment.to_bytes()])
+        else:
+            entries, self._broadcasts = self._broadcasts, []
+            self._send(["broadcast", [self._written.data[entry] for entry in entries]])
 
     def _upload(self, fragment: Fragment) -> None:
         for component in fragment.new_components():
@@ -279,7 +304,10 @@ class Session:
         assert fragment is not None
         fragment.roll_back()
         futures = fragment.futures
-        if len(futures) == 1:
+        if not futures:
+            # Calls that take these values are refused for the same reason.
+            self._broadcasts.clear()
+        elif len(futures) == 1:
             if code == "not-uploaded" and self._refused_component is not None:
                 message, self._refused_component = self._refused_component, None
                 self._uploaded.difference_update(component.digest for component in fragment.new_components())

@@ -138,6 +138,14 @@ impl Growing {
         self.inner.client.inner.connection.send(FromClient::Replicate { graph: self.inner.graph, tasks, copies }).await
     }
 
+    /// Has all workers that are there now fetch data entries, by their positions, before tasks need them.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`].
+    pub async fn broadcast(&self, data: Vec<u32>) -> Result<(), ClientError> {
+        self.inner.client.inner.connection.send(FromClient::Broadcast { graph: self.inner.graph, data }).await
+    }
+
     /// The value of an output that is [stored](OutputResult::Stored).
     ///
     /// # Errors

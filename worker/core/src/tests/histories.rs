@@ -37,6 +37,7 @@ enum Step {
     Memory(u64),
     Spill(u16),
     Replicate(u8, Vec<(u32, Source)>),
+    Broadcast(u8, Vec<u32>),
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (prop::bool::weighted(0.03), any::<bool>()).prop_map(|(leaves, itself)| if leaves { Step::Drain(itself) } else { Step::Settle }),
         2 => (0..GRAPHS, proptest::collection::vec((0..TASKS, source()), 0..4)).prop_map(|(graph, results)| Step::Replicate(graph, results)),
         1 => (0u64..17).prop_map(Step::Memory),
+        1 => (0..GRAPHS, proptest::collection::vec(0u32..4, 0..3)).prop_map(|(graph, data)| Step::Broadcast(graph, data)),
         1 => any::<u16>().prop_map(Step::Spill),
     ]
 }
@@ -350,6 +352,7 @@ impl Shell {
             }
             Step::Drain(true) => self.feed(Event::Drain { within: None }),
             Step::Drain(false) => self.order(ToWorker::Drain),
+            Step::Broadcast(graph, data) => self.order(ToWorker::LoadData { graph: graph_id(graph), data }),
             Step::Replicate(graph, results) => {
                 let results = results.into_iter().map(|(task, from)| input(task, 300, self.source(from))).collect();
                 self.order(ToWorker::FetchReplicas { graph: graph_id(graph), results });

@@ -90,6 +90,7 @@ impl Script {
             "peer-gone" => ToWorker::RemovePeer(WorkerId(words[1].parse().unwrap())),
             "shutdown" => ToWorker::Shutdown,
             "be-drained" => ToWorker::Drain,
+            "load" => ToWorker::LoadData { graph, data: numbers(1).map(|number| number as u32).collect() },
             "replicate" => {
                 let results = words[1..].iter().map(|word| parse_input(word)).collect();
                 ToWorker::FetchReplicas { graph, results }
