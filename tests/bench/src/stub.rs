@@ -121,6 +121,7 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
                 | ToWorker::UpdateInput { .. }
                 | ToWorker::ReleaseResults { .. }
                 | ToWorker::Drain
+                | ToWorker::LoadData { .. }
                 | ToWorker::FetchReplicas { .. } => {}
             }
         }
