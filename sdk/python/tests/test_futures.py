@@ -184,7 +184,7 @@ def test_scattered_values(client, calc):
 
 
 def test_values_are_broadcast(client, calc):
-    numbers = client.scatter(list(range(10_000)), broadcast=True)
+    (numbers,) = client.scatter([list(range(10_000))], broadcast=True)
     both = client.scatter({"four": 4, "five": 5}, broadcast=True)
     sums = [client.submit(calc.sum, numbers) for _ in range(3)]
     assert client.submit(calc.add, both["four"], both["five"]).result(PATIENCE) == 9

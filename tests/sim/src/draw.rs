@@ -200,6 +200,8 @@ fn ask(random: &mut Random, settings: &mut Settings) {
             let (retries, backoff) = (settings.retries, settings.backoff);
             *settings = Settings { retries, backoff, ..Settings::merge([Some(&options), None, None]) };
         }
+        // Metered, which takes another form of its component than others of its function do.
+        10..=13 => settings.fuel = Some(1 << 40),
         _ => {}
     }
 }

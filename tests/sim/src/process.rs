@@ -262,6 +262,9 @@ impl Process {
     fn perform(&mut self, now: Time, action: Action) {
         match action {
             Action::Execute { lane, run, report_at } => {
+                // A shell looks for it now, and not when an attempt's turn comes.
+                let is_loaded = run.iter().all(|launch| self.components.contains(&launch.component));
+                assert!(is_loaded, "the core hands over what is loaded");
                 let entry = &mut self.lanes[lane.0 as usize];
                 entry.queue.extend(run);
                 entry.report_at = report_at as usize;

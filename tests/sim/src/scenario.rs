@@ -90,14 +90,12 @@ fn build(random: &mut Random, is_traced: bool) -> ScenarioWorld {
         30..=35 => Theme::Fans,
         _ => Theme::Any,
     };
-    // Sometimes so long that results come, and others begin to wait for them, while a component is on its way.
-    let load_max = if random.chance(100) { 100_000 } else { 5_000 };
     let settings = WorldSettings {
         model: if random.chance(300) { NetModel::MaxMin } else { NetModel::Simple },
         bandwidth: 1 << random.between(20, 28),
         latency: Duration(random.between(20, if theme == Theme::Copies { 20_000 } else { 2_000 })),
         jitter: Duration(random.below(3_000)),
-        load: Duration(random.between(1, load_max)),
+        load: Duration(random.between(1, 5_000)),
         notice: Duration(random.between(1, 50_000)),
         is_checked: true,
     };
