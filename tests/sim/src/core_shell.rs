@@ -187,6 +187,7 @@ impl CoreShell {
                 self.graphs[slot] = Some(ShellGraph { id: graph, index, work, plan, functions, pieces: 1, defined_at, inline });
             }
             Action::Assign { worker, task, attempt, settings, priority, inputs } => {
+                self.promises.on_told(worker, attempt, &inputs);
                 self.assign(worker, task, attempt, settings, priority, &inputs);
             }
             Action::Cancel { worker, attempt } => self.send(worker, ToWorker::CancelAttempts(vec![attempt])),
@@ -257,6 +258,7 @@ impl CoreShell {
     }
 
     fn replicate(&mut self, worker: WorkerId, id: TaskId, size: u64, holders: Vec<WorkerId>) {
+        self.promises.on_told_at_last(worker, id.task);
         self.define(worker, id.graph);
         let Some(graph) = self.graph_of(id.graph).map(|graph| graph.id) else { return };
         let results = vec![Input { task: id.task, size, source: InputSource::At(holders) }];
@@ -488,6 +490,7 @@ impl Scheduler for CoreShell {
                 self.event(now, Event::Retracted { worker, asked, returned });
             }
             FromWorker::InputMissing { attempt, task, tried } => {
+                self.promises.on_missing(worker, attempt, task, &tried);
                 self.event(now, Event::InputMissing { worker, attempt, task, tried });
             }
             FromWorker::ReplicasAdded { graph, tasks } => self.event(now, Event::ReplicasAdded { worker, graph, tasks }),

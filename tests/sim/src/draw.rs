@@ -58,7 +58,9 @@ pub fn shared_work(random: &mut Random, graph: u64) -> Work {
 /// Chains of short tasks, some of which fail for a while.
 pub fn chains(random: &mut Random, graph: u64) -> Work {
     let (chains, links) = (random.between(1, 10), random.between(2, 6));
-    let seconds = random.between(1_000, 7_000) as f64 / 1e6;
+    let functions = random.between(1, 3);
+    // Workers run the shortest in a row.
+    let seconds = if random.chance(300) { random.between(20, 300) } else { random.between(1_000, 7_000) } as f64 / 1e6;
     let mut tasks: Vec<WorkTask> = Vec::new();
     for position in 0..chains * links {
         let mut task = WorkTask::new(seconds, seconds, *random.pick(&[16, 20_000]).expect("it has elements"));
@@ -68,6 +70,7 @@ pub fn chains(random: &mut Random, graph: u64) -> Work {
         if random.chance(400) {
             task.fate = Fate::FailsFirst(1, ErrorCode::GuestError);
         }
+        task.function = (position % links % functions) as u32;
         if position % links > 0 {
             task.needs.push((TaskIndex(position as u32 - 1), 0));
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasm_tasks_protocol::Time;
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_scheduler_core::{DrainSummary, SchedulerCore, StateName, TaskId};
+use wasm_tasks_scheduler_core::{AssignedInput, DrainSummary, InputAt, SchedulerCore, StateName, TaskId};
 
 /// A worker that kept what it was asked for is left in peace with it at least so long.
 const PEACE: Duration = Duration::from_millis(10);
@@ -31,6 +31,8 @@ pub struct Promises {
     draining: BTreeSet<WorkerId>,
     /// Of these, those that may leave although they have something that nobody else has.
     may_leave_results: BTreeSet<WorkerId>,
+    /// Inputs of attempts of which the scheduler said that it would tell later where they are.
+    later: BTreeSet<(WorkerId, TaskIndex, Attempt)>,
     /// Results that somebody could not get although he was told to.
     ungettable: BTreeSet<(GraphId, TaskIndex)>,
     /// Workers that said that they are short of memory.
@@ -102,6 +104,25 @@ impl Promises {
     /// A worker could not get what it was told to get.
     pub(crate) fn on_ungettable(&mut self, graph: GraphId, tasks: &[TaskIndex]) {
         self.ungettable.extend(tasks.iter().map(|task| (graph, *task)));
+    }
+
+    /// A worker was told what an attempt needs.
+    pub(crate) fn on_told(&mut self, worker: WorkerId, attempt: Attempt, inputs: &[AssignedInput]) {
+        let later = inputs.iter().filter(|input| input.at == InputAt::Later);
+        self.later.extend(later.map(|input| (worker, input.task, attempt)));
+    }
+
+    /// A worker was told where a result is.
+    pub(crate) fn on_told_at_last(&mut self, worker: WorkerId, task: TaskIndex) {
+        let known: Vec<_> = self.later.range((worker, task, Attempt(0))..=(worker, task, Attempt(u64::MAX))).copied().collect();
+        self.later.retain(|one| !known.contains(one));
+    }
+
+    /// A worker lacks an input: not one that it was to wait for and tried nowhere.
+    pub(crate) fn on_missing(&mut self, worker: WorkerId, attempt: Attempt, task: TaskIndex, tried: &[WorkerId]) {
+        if tried.is_empty() && self.later.contains(&(worker, task, attempt)) {
+            self.broke(format!("worker {} asks for the result of task {} that it was to be told of", worker.0, task.0));
+        }
     }
 
     /// A worker is to let a result go: not while it makes that very result, because the word could take the new one.

@@ -390,7 +390,10 @@ impl<S: Scheduler, F> World<S, F> {
         match wish {
             Wish::LaneEnds { at, lane, serial } => self.agenda.add(at, Happening::LaneEnds { worker: id, lane, serial }),
             Wish::Load { component, is_broken } => {
-                self.agenda.add(now + self.settings.load, Happening::Loaded { worker: id, component, is_broken });
+                // Where ways take different times, loads do so too.
+                let is_even = self.settings.jitter == Duration::ZERO;
+                let more = Duration(if is_even { 0 } else { self.random.below(2 * self.settings.load.0 + 1) });
+                self.agenda.add(now + self.settings.load + more, Happening::Loaded { worker: id, component, is_broken });
             }
             Wish::Die => self.crash(id),
             Wish::Fetch { fetch, graph, task, from, bytes } => {
