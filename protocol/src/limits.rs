@@ -74,6 +74,12 @@ pub const PUBLISHED_MAX: usize = 10_000;
 pub const ALTERNATIVES_MAX: usize = 8;
 /// Members of a gang. Each has a worker of its own, and is looked at when one of the others starts, ends or is held room for.
 pub const GANG_MEMBERS_MAX: u32 = 1_024;
+/// Grants in one list: room for more kinds than there are.
+pub const GRANTS_MAX: usize = 16;
+/// Entries of one map of resources. Each is compared with the resources of every worker that is looked at.
+pub const RESOURCES_MAX: usize = 64;
+/// Parameters that a dynamic function may declare: as many as a function of WebAssembly may have.
+pub const DYNAMIC_PARAMS_MAX: usize = 1_000;
 /// Rules for labels in one list. Each is compared with the labels of every worker that is looked at.
 pub const LABEL_RULES_MAX: usize = 64;
 /// Deaths of workers after which the task that ran on each of them is stopped.
@@ -196,6 +202,17 @@ pub const TABLE: &[Limit] = &[
         reason: "each has a worker of its own, and is looked at when another starts or ends",
     },
     Limit { name: "alternatives_max", value: ALTERNATIVES_MAX as u64, reason: "each is tried in every search for a worker" },
+    Limit { name: "grants_max", value: GRANTS_MAX as u64, reason: "room for more kinds of grants than there are" },
+    Limit {
+        name: "resources_max",
+        value: RESOURCES_MAX as u64,
+        reason: "each is compared with the resources of every worker that is looked at",
+    },
+    Limit {
+        name: "dynamic_params_max",
+        value: DYNAMIC_PARAMS_MAX as u64,
+        reason: "as many parameters as a function of WebAssembly may have",
+    },
     Limit {
         name: "label_rules_max",
         value: LABEL_RULES_MAX as u64,

@@ -76,14 +76,17 @@ impl Delegator<'_> {
         let mut rewrite = Rewrite { delegator: self, arguments: self.arguments(), tasks: 0, left: DELEGATED_BYTES_MAX };
         let components = fields.optional_table("components", max, |_, entry| self.component(&entry))?;
         let mut builder = GraphBuilder::fragment(self.append);
-        for entry in fields.optional_table("data", max, |_, entry| Ok(entry))? {
+        // What is read is passed on at once: a list of entries would be many times as large as their bytes.
+        fields.optional_table("data", max, |_, entry| {
+            Fields::read(&entry, &read::DATA_FIELDS)?;
             let bytes = { entry.reader() }.skip().map_err(|error| GraphError::read(entry.place(), error))?;
             rewrite.spend(bytes.len(), &|| entry.place())?;
             builder.data_raw(bytes);
-        }
+            Ok(())
+        })?;
         let mut written = Vec::new();
         let mut functions = vec![self.function];
-        for entry in fields.optional_table("functions", max, |_, entry| Ok(entry))? {
+        fields.optional_table("functions", max, |_, entry| {
             let encoded = rewrite.function(&entry, &components)?;
             functions.push(match (self.function_of)(&encoded) {
                 Some(known) => known,
@@ -93,21 +96,23 @@ impl Delegator<'_> {
                     position
                 }
             });
-        }
-        let tasks = fields.required("tasks")?.list()?;
+            Ok(())
+        })?;
+        let tasks = fields.required("tasks")?.list(max, "tasks")?;
         rewrite.tasks = tasks.len();
-        for (position, task) in tasks.iter().enumerate() {
-            rewrite.task(position, task, &functions, &mut builder)?;
+        for (position, task) in tasks.enumerate() {
+            rewrite.task(position, &task?, &functions, &mut builder)?;
         }
         let outputs = fields.required("outputs")?;
-        let output = match &outputs.list()?[..] {
-            [output] => match { output.reader() }.ext() {
+        let mut entries = outputs.list(max, "outputs")?;
+        let output = match (entries.len(), entries.next().transpose()?) {
+            (1, Some(output)) => match { output.reader() }.ext() {
                 Ok((EXT_TASK, payload)) => Reference::from_payload(payload).filter(|output| output.path.is_empty()),
                 Ok(_) | Err(_) => None,
             },
             _ => None,
         };
-        let Some(output) = output.filter(|output| (output.task.0 as usize) < tasks.len()) else {
+        let Some(output) = output.filter(|output| (output.task.0 as usize) < rewrite.tasks) else {
             return Err(outputs.bad("a delegation has one output: one of its tasks, as a whole"));
         };
         let mut options =
@@ -195,11 +200,13 @@ impl Rewrite<'_> {
         builder: &mut GraphBuilder,
     ) -> Result<(), GraphError> {
         let place = || Place::entry("tasks", position);
-        let fields = task.list()?;
-        let (key, function, args, options) = match &fields[..] {
-            [key, function, args] => (key, function, args, None),
-            [key, function, args, options] => (key, function, args, Some(options)),
-            _ => return Err(task.bad("a task is an array of 3 or 4, [key, function, args, options]")),
+        let mut fields = task.list(DELEGATION_BYTES_MAX, "fields")?;
+        if !(3..=4).contains(&fields.len()) {
+            return Err(task.bad("a task is an array of 3 or 4, [key, function, args, options]"));
+        }
+        let mut next = || fields.next().transpose();
+        let (Some(key), Some(function), Some(args), options) = (next()?, next()?, next()?, next()?) else {
+            unreachable!("three or four were counted");
         };
         let key = format!("{}/{}", self.delegator.key, key.name(crate::limits::KEY_BYTES_MAX)?);
         let own = function.uint()?;
@@ -207,7 +214,7 @@ impl Rewrite<'_> {
             let message = format!("function {own} is not there: 0 is the task's own, {} follow", functions.len() - 1);
             return Err(function.bad(message));
         };
-        let mut options = options.map(|field| read::options::read(field, Level::Task)).transpose()?.unwrap_or_default();
+        let mut options = options.map(|field| read::options::read(&field, Level::Task)).transpose()?.unwrap_or_default();
         if own == 0 {
             options.fill(&self.delegator.own_options);
         }

@@ -13,8 +13,8 @@ use super::{
 use crate::ErrorCode;
 use crate::ids::TaskIndex;
 use crate::limits::{
-    COMPONENT_BYTES_MAX, GRAPH_BYTES_MAX, GRAPH_COMPONENTS_MAX, GRAPH_DATA_MAX, GRAPH_FUNCTIONS_MAX, GRAPH_OUTPUTS_MAX,
-    GRAPH_TASKS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, TASK_ARGS_BYTES_MAX, TASK_REFERENCES_MAX,
+    COMPONENT_BYTES_MAX, DYNAMIC_PARAMS_MAX, GRAPH_BYTES_MAX, GRAPH_COMPONENTS_MAX, GRAPH_DATA_MAX, GRAPH_FUNCTIONS_MAX,
+    GRAPH_OUTPUTS_MAX, GRAPH_TASKS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, TASK_ARGS_BYTES_MAX, TASK_REFERENCES_MAX,
 };
 use crate::msgpack::{EXT_TASK, InvalidValue, Kind, ReadError, Reader, References, validate};
 use crate::value_type::Type;
@@ -99,12 +99,15 @@ fn limited(len: usize, max: usize, place: Place, what: &str) -> Result<usize, Gr
     Err(GraphError::new(ErrorCode::LimitExceeded, place, format!("{len} {what}; at most {max} are allowed")))
 }
 
+/// Bytes of the shortest task: the array, a key of one byte, the function, no arguments.
+const TASK_BYTES_MIN: usize = 5;
+
 const GRAPH_FIELDS: Known =
     Known::new(&["wasm-tasks", "append-to", "base", "components", "functions", "data", "tasks", "outputs", "options"], &[]);
 const COMPONENT_FIELDS: Known = Known::new(&["digest", "name", "bytes", "source"], &["links", "requires"]);
 pub(super) const FUNCTION_FIELDS: Known = Known::new(&["component", "export", "bind", "dynamic", "group", "options"], &[]);
 const DYNAMIC_FIELDS: Known = Known::new(&["params", "result"], &[]);
-const DATA_FIELDS: Known = Known::new(&["digest", "bytes", "source", "offset", "len", "encoding", "type"], &[]);
+pub(super) const DATA_FIELDS: Known = Known::new(&["digest", "bytes", "source", "offset", "len", "encoding", "type"], &[]);
 
 impl Graph {
     /// Reads and checks a graph file.
@@ -176,8 +179,10 @@ impl Graph {
         let place = || Place::named("tasks");
         let count = reader.array().map_err(|error| GraphError::read(place(), error))?;
         limited(count, GRAPH_TASKS_MAX - self.base.tasks as usize, place(), "tasks")?;
-        self.tasks.reserve_exact(count);
-        self.dependency_starts.reserve_exact(count);
+        // A header may promise more tasks than its file has bytes for.
+        let at_most = count.min(reader.rest().len() / TASK_BYTES_MIN + 1);
+        self.tasks.reserve_exact(at_most);
+        self.dependency_starts.reserve_exact(at_most);
         let mut known_options: Vec<(Range<usize>, u32)> = Vec::new();
         for position in 0..count {
             let entry = self.read_task(&mut reader, file, position, count, &mut known_options)?;
@@ -414,10 +419,12 @@ fn keep_first(list: &mut Vec<TaskIndex>, first: usize) {
 
 fn source(fields: &Fields<'_>, oci: bool) -> Result<Option<Source>, GraphError> {
     let Some(field) = fields.optional("source") else { return Ok(None) };
-    let pairs = field.map()?;
-    let [(kind, value)] = &pairs[..] else {
-        return Err(field.bad("a source is a map with one entry: `path`, `url` or `oci`"));
-    };
+    let one = || field.bad("a source is a map with one entry: `path`, `url` or `oci`");
+    if matches!({ field.reader() }.map(), Ok(count) if count != 1) {
+        return Err(one());
+    }
+    let pairs = field.map(1, "entries")?;
+    let [(kind, value)] = &pairs[..] else { return Err(one()) };
     let text = value.name(NAME_BYTES_MAX)?.to_owned();
     Ok(Some(match *kind {
         "path" => Source::Path(text),
@@ -491,7 +498,10 @@ fn dynamic(field: &fields::Field<'_>) -> Result<Dynamic, GraphError> {
     let fields = Fields::read(field, &DYNAMIC_FIELDS)?;
     let params = match fields.optional("params") {
         None => None,
-        Some(params) => Some(params.list()?.iter().map(ty).collect::<Result<_, _>>()?),
+        Some(params) => {
+            let params = params.list(DYNAMIC_PARAMS_MAX, "parameters")?;
+            Some(params.map(|param| ty(&param?)).collect::<Result<_, _>>()?)
+        }
     };
     Ok(Dynamic { params, result: fields.optional("result").as_ref().map(ty).transpose()? })
 }

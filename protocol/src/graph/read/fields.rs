@@ -82,33 +82,59 @@ impl<'a> Field<'a> {
         self.read({ self.reader }.bin())
     }
 
-    /// The entries of an array.
-    pub(in crate::graph) fn list(&self) -> Result<Vec<Field<'a>>, GraphError> {
+    /// The entries of an array, read one after the other. More than `max` are refused before the first is read.
+    pub(in crate::graph) fn list(&self, max: usize, what: &str) -> Result<Entries<'a>, GraphError> {
         let mut reader = self.reader;
-        let count = self.read(reader.array())?;
-        let mut list = Vec::new();
-        for _ in 0..count {
-            list.push(Field { reader, parent: self.place(), name: "" });
-            self.read(reader.skip())?;
-        }
-        Ok(list)
+        let left = self.read(reader.array())?;
+        limited(left, max, self.place(), what)?;
+        Ok(Entries { reader, place: self.place(), left })
     }
 
-    /// The entries of a map.
-    pub(in crate::graph) fn map(&self) -> Result<Vec<(&'a str, Field<'a>)>, GraphError> {
+    /// The entries of a map whose keys are not known before. Compares each key with all: `max` is small.
+    pub(in crate::graph) fn map(&self, max: usize, what: &str) -> Result<Vec<(&'a str, Field<'a>)>, GraphError> {
         let mut reader = self.reader;
         let count = self.read(reader.map())?;
-        let mut pairs: Vec<(&str, Field<'_>)> = Vec::new();
+        limited(count, max, self.place(), what)?;
+        let mut pairs: Vec<(&str, Field<'_>)> = Vec::with_capacity(count);
         for _ in 0..count {
             let key = self.read(reader.str())?;
             if pairs.iter().any(|(known, _)| *known == key) {
-                let message = format!("the key `{}` stands twice", shorten(key));
-                return Err(GraphError::new(ErrorCode::DuplicateMapKey, self.place(), message));
+                return Err(self.duplicate(key));
             }
             pairs.push((key, Field { reader, parent: self.place(), name: key }));
             self.read(reader.skip())?;
         }
         Ok(pairs)
+    }
+
+    fn duplicate(&self, key: &str) -> GraphError {
+        let message = format!("the key `{}` stands twice", shorten(key));
+        GraphError::new(ErrorCode::DuplicateMapKey, self.place(), message)
+    }
+}
+
+/// Entries of an array that were not read yet.
+pub(in crate::graph) struct Entries<'a> {
+    reader: Reader<'a>,
+    place: Place,
+    left: usize,
+}
+
+impl Entries<'_> {
+    /// How many are left.
+    pub(in crate::graph) fn len(&self) -> usize {
+        self.left
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<Field<'a>, GraphError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let entry = Field { reader: self.reader, parent: self.place.clone(), name: "" };
+        let skipped = entry.read(self.reader.skip());
+        Some(skipped.map(|_| entry))
     }
 }
 
@@ -144,18 +170,28 @@ impl<'a> Fields<'a> {
         Fields::read(&field, known)
     }
 
+    /// Reads a map with known fields. The first key that is reserved, unknown or there already ends the reading, so a map
+    /// costs no more than its known fields, however many keys it has.
     pub(in crate::graph) fn read(field: &Field<'a>, known: &Known) -> Result<Fields<'a>, GraphError> {
         let place = field.place();
-        let pairs = field.map()?;
-        for (name, _) in &pairs {
-            if known.reserved.contains(name) {
+        let mut reader = field.reader;
+        let count = field.read(reader.map())?;
+        let mut pairs: Vec<(&str, Field<'_>)> = Vec::with_capacity(count.min(known.names.len()));
+        for _ in 0..count {
+            let name = field.read(reader.str())?;
+            if known.reserved.contains(&name) {
                 let message = format!("the field `{name}` is reserved");
                 return Err(GraphError::new(ErrorCode::ReservedField, place, message));
             }
-            if !known.names.contains(name) {
+            if !known.names.contains(&name) {
                 let message = format!("unknown field `{}`; known are {}", shorten(name), known.names.join(", "));
                 return Err(GraphError::new(ErrorCode::UnknownField, place, message));
             }
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(field.duplicate(name));
+            }
+            pairs.push((name, Field { reader, parent: place.clone(), name }));
+            field.read(reader.skip())?;
         }
         // The small maps are checked whole; tasks, arguments and bound values are checked where they are read.
         for (_, field) in pairs.iter().filter(|(name, _)| matches!(*name, "options" | "source" | "dynamic" | "name" | "group")) {
@@ -178,7 +214,7 @@ impl<'a> Fields<'a> {
         self.optional(name).map(|field| field.name(NAME_BYTES_MAX).map(str::to_owned)).transpose()
     }
 
-    /// Reads a table of maps.
+    /// Reads a table of maps. It grows with what is read: an entry that is kept may be many times as large as its bytes.
     pub(in crate::graph) fn table<T>(
         &self,
         name: &'a str,
@@ -189,7 +225,7 @@ impl<'a> Fields<'a> {
         let mut reader = field.reader();
         let count = field.read(reader.array())?;
         limited(count, max, field.place(), "entries")?;
-        let mut table = Vec::with_capacity(count);
+        let mut table = Vec::new();
         for position in 0..count {
             let entry = Field { reader, parent: Place::entry(name, position), name: "" };
             field.read(reader.skip())?;

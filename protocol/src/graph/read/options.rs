@@ -4,7 +4,8 @@ use super::fields::{Field, Fields, Known};
 use super::{GraphError, NAME_BYTES_MAX, Place, limited};
 use crate::graph::{Alternative, Grant, LabelRule, Options, Resource};
 use crate::limits::{
-    ALTERNATIVES_MAX, GANG_MEMBERS_MAX, LABEL_RULES_MAX, RESULT_BYTES_MAX, RETRIES_MAX, TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX,
+    ALTERNATIVES_MAX, GANG_MEMBERS_MAX, GRANTS_MAX, LABEL_RULES_MAX, RESOURCES_MAX, RESULT_BYTES_MAX, RETRIES_MAX,
+    TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX,
 };
 
 const FIELDS: Known = Known::new(
@@ -97,13 +98,12 @@ pub(in crate::graph) fn read(field: &Field<'_>, level: Level) -> Result<Options,
             Grant::from_name(name)
                 .ok_or_else(|| field.bad(format!("there is no grant `{name}`; known are `clock` and `entropy`")))
         };
-        options.grants = Some(grants.list()?.iter().map(grant).collect::<Result<_, _>>()?);
+        options.grants = Some(grants.list(GRANTS_MAX, "grants")?.map(|field| grant(&field?)).collect::<Result<_, _>>()?);
     }
     if let Some(any_of) = fields.optional("any-of") {
-        let list = any_of.list()?;
-        limited(list.len(), ALTERNATIVES_MAX, any_of.place(), "alternatives")?;
         let place = |at: usize| Place::named(format!("{}[{at}]", any_of.place()));
-        let alternatives = list.iter().enumerate().map(|(at, entry)| alternative(&Field::new(entry.reader(), place(at), "")));
+        let list = any_of.list(ALTERNATIVES_MAX, "alternatives")?.enumerate();
+        let alternatives = list.map(|(at, entry)| alternative(&Field::new(entry?.reader(), place(at), "")));
         options.any_of = Some(alternatives.collect::<Result<_, _>>()?);
     }
     options.labels = fields.optional("labels").map(|labels| rules(&labels)).transpose()?;
@@ -141,13 +141,12 @@ fn auto_or_never(fields: &Fields<'_>, name: &str) -> Result<Option<bool>, GraphE
 }
 
 fn rules(field: &Field<'_>) -> Result<Vec<LabelRule>, GraphError> {
-    let list = field.list()?;
-    limited(list.len(), LABEL_RULES_MAX, field.place(), "rules for labels")?;
+    let list = field.list(LABEL_RULES_MAX, "rules for labels")?;
     let rule = |field: &Field<'_>| {
         let text = field.name(NAME_BYTES_MAX)?;
         LabelRule::parse(text).ok_or_else(|| field.bad("a label rule is `key=value`, `key!=value` or `key in (a, b)`"))
     };
-    list.iter().map(rule).collect()
+    list.map(|field| rule(&field?)).collect()
 }
 
 fn alternative(field: &Field<'_>) -> Result<Alternative, GraphError> {
@@ -161,7 +160,7 @@ fn alternative(field: &Field<'_>) -> Result<Alternative, GraphError> {
 fn amounts(field: &Field<'_>) -> Result<Alternative, GraphError> {
     let mut amounts = Alternative::default();
     let mut pools = Vec::new();
-    for (name, amount) in field.map()? {
+    for (name, amount) in field.map(RESOURCES_MAX, "resources")? {
         match name {
             "" => return Err(field.bad("a resource has no name")),
             "slots" => amounts.slots_milli = Some(amount.milli()?),
