@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,14 +29,13 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Asks cargo, without the network.
+    /// Asks cargo, without the network, for this platform: a build downloads no packages of others.
     ///
     /// # Panics
     /// When cargo does not answer with what it should.
     pub fn read(root: &Path) -> Packages {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let asked = Command::new(cargo).args(["metadata", "--offline", "--format-version", "1"]).current_dir(root).output();
-        let asked = asked.expect("cargo can be run");
+        let arguments = ["metadata", "--locked", "--offline", "--format-version", "1", "--filter-platform", &host()];
+        let asked = Command::new(cargo()).args(arguments).current_dir(root).output().expect("cargo can be run");
         assert!(asked.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&asked.stderr));
         let metadata: Value = serde_json::from_slice(&asked.stdout).expect("cargo prints JSON");
         let names = items(&metadata["packages"]).map(|package| (text(&package["id"]), text(&package["name"]))).collect();
@@ -80,6 +80,18 @@ impl Packages {
         }
         seen.into_iter().map(|id| self.names[id].as_str()).collect()
     }
+}
+
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The platform that cargo builds for here.
+fn host() -> String {
+    let asked = Command::new(cargo()).arg("-vV").output().expect("cargo can be run");
+    let answer = String::from_utf8(asked.stdout).expect("cargo prints text");
+    let line = answer.lines().find_map(|line| line.strip_prefix("host: "));
+    line.expect("`cargo -vV` names the host").to_owned()
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
