@@ -5,6 +5,8 @@
 mod documents;
 #[path = "tidy/edges.rs"]
 mod edges;
+#[path = "tidy/engine.rs"]
+mod engine;
 #[path = "tidy/errors.rs"]
 mod errors;
 #[path = "tidy/generated.rs"]
