@@ -4,6 +4,7 @@ A script stands in for the program; only the process boundary is tested here.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from wasm_tasks import (
     BinaryNotFound,
     ExecutionError,
     Graph,
+    GraphError,
     Interrupted,
     NoConnection,
     TaskFailed,
@@ -34,18 +36,21 @@ def answer(values):
     return f"sys.stdout.buffer.write(msgpack.packb({values!r}))"
 
 
+def keep_stdin(path):
+    return f"open({str(path)!r}, 'wb').write(sys.stdin.buffer.read())\n"
+
+
 def test_compute_hands_over_the_graph_and_reads_the_outputs(fake, tmp_path, wasm, monkeypatch):
     monkeypatch.chdir(tmp_path)
     fake(
-        f"import shutil; shutil.copy(sys.argv[2], {str(tmp_path / 'seen.msgpack')!r})\n"
-        f"open({str(tmp_path / 'args')!r}, 'w').write(repr(sys.argv[1:2] + sys.argv[3:]))\n"
+        keep_stdin(tmp_path / "seen.msgpack") + f"open({str(tmp_path / 'args')!r}, 'w').write(repr(sys.argv[1:]))\n"
         + answer({"add-2": 6, "add-1.low[0]": b"ab", "add-1": [1]})
     )
     calc = component("calc.wasm")
     x = calc.add(1, data_file("in.csv"))
     y = calc.add(x, 3)
     assert compute(y, x.low[0], y) == (6, b"ab", 6)
-    assert (tmp_path / "args").read_text() == repr(["submit", "--format", "msgpack", "--quiet"])
+    assert (tmp_path / "args").read_text() == repr(["submit", "-", "--format", "msgpack", "--quiet"])
     seen = Graph.load(tmp_path / "seen.msgpack")
     assert [task.key for task in seen.tasks] == ["add-1", "add-2"]
     assert seen.tasks[0]._function.component.source.local == str(wasm)
@@ -66,7 +71,7 @@ def test_run_gives_all_outputs_by_name(fake):
 
 
 def test_part_of_a_graph_keeps_its_keys_and_options(fake, tmp_path):
-    fake(f"import shutil; shutil.copy(sys.argv[2], {str(tmp_path / 'seen')!r})\n" + answer({"f-2": 1}))
+    fake(keep_stdin(tmp_path / "seen") + answer({"f-2": 1}))
     graph = Graph("named", retries=2)
     f = graph.component(digest=DIGEST).f
     f()
@@ -172,3 +177,23 @@ def test_where_the_program_is_looked_for(fake, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BinaryNotFound, match="set WASM_TASKS_BIN"):
         component(digest=DIGEST).f().compute()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_folders_whose_names_are_no_utf_8(fake, tmp_path, wasm, monkeypatch):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)
+    shutil.copy(wasm, os.fsdecode(folder + b"/calc.wasm"))
+    shutil.copy(wasm, os.fsdecode(folder + b"/\xff.wasm"))
+    monkeypatch.chdir(os.fsdecode(folder))
+    fake(keep_stdin(tmp_path / "seen.msgpack") + answer({"f-1": 1}))
+    assert component("calc.wasm").f().compute() == 1
+    graph = Graph()
+    graph.component("calc.wasm").f()
+    graph.save("graph.msgpack")
+    assert len(Graph.load("graph.msgpack")) == 1
+    with pytest.raises(GraphError, match="no UTF-8"):
+        component(os.fsdecode(b"\xff.wasm")).f().compute()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GraphError, match="no UTF-8"):
+        component(os.fsdecode(folder + b"/calc.wasm")).f().compute()

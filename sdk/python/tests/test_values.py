@@ -5,13 +5,14 @@ import dataclasses
 import enum
 import math
 import struct
+from typing import NamedTuple
 
 import msgpack
 import pytest
 
 from wasm_tasks import GraphError, Packed, decode
 from wasm_tasks.types import canonical_type
-from wasm_tasks.values import Resolver, convert, pack
+from wasm_tasks.values import Resolver, convert, pack, scan
 
 
 def encode(value):
@@ -125,6 +126,69 @@ def test_what_is_no_value_is_refused_with_its_place(value, where, words):
 def test_what_cannot_be_utf_8_is_refused():
     with pytest.raises(GraphError, match="UTF-8"):
         encode(["\ud800"])
+
+
+def holds_itself(make):
+    """A container that `make` builds around a list which is then given the container."""
+    inside = []
+    outside = make(inside)
+    inside.append(outside)
+    return outside
+
+
+CONTAINERS = {
+    "list": lambda inside: [inside],
+    "tuple": lambda inside: (inside,),
+    "dict": lambda inside: {"a": 1, "b": inside},
+    "dataclass": lambda inside: Held(inside),
+    "named tuple": lambda inside: Point(1, inside),
+    "twice": lambda inside: [inside, inside],
+    "deep": lambda inside: [[[{"a": (inside,)}]]],
+    "beside much": lambda inside: [list(range(200_000)), inside],
+}
+
+
+@dataclasses.dataclass
+class Held:
+    part: object
+
+
+class Point(NamedTuple):
+    x_axis: int
+    y_axis: object
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_what_holds_itself_is_refused(kind):
+    value = holds_itself(CONTAINERS[kind])
+    with pytest.raises(GraphError, match="holds itself") as refusal:
+        convert(value, Resolver())
+    assert refusal.value.code == "bad-value"
+    scan(value, found := [])
+    assert found == []
+
+
+@pytest.mark.parametrize("width,depth", [(2, 40), (1_000, 4), (30_000, 3)])
+def test_shared_parts_count_as_often_as_they_are_written(width, depth):
+    value = 0
+    for _ in range(depth):
+        value = [value] * width
+    with pytest.raises(GraphError, match="written out") as refusal:
+        convert(value, Resolver())
+    assert refusal.value.code == "limit-exceeded"
+    scan(value, found := [])
+    assert found == []
+
+
+def test_shared_parts_are_no_circle():
+    row = [1, 2]
+    assert convert([row, row, {"a": row}], Resolver()) == [[1, 2], [1, 2], {"a": [1, 2]}]
+    many = [row] * 100_000
+    assert convert(many, Resolver()) == many
+
+
+def test_named_tuples_are_records_and_other_tuples_are_tuples():
+    assert convert(Point(1, (2, 3)), Resolver()) == {"x-axis": 1, "y-axis": [2, 3]}
 
 
 def test_nesting_is_limited():

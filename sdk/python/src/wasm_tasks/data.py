@@ -10,7 +10,7 @@ import msgpack
 from .errors import GraphError
 from .source import Source
 from .types import canonical_type
-from .values import Reference, Resolver, convert, pack
+from .values import DATA_VALUES_MAX, Reference, Resolver, convert, pack
 
 
 class _InData(Resolver):
@@ -81,7 +81,7 @@ def data(value: Any, *, type: Optional[str] = None) -> Data:
     Bytes (also bytearrays, memoryviews and arrays of u8) become a `list<u8>`, everything else a value.
     """
     try:
-        converted = convert(value, _InData())
+        converted = convert(value, _InData(), DATA_VALUES_MAX)
     except GraphError as error:
         raise error.inside("data") from None
     if isinstance(converted, bytes):

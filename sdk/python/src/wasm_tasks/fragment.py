@@ -189,26 +189,24 @@ class _Bound(Resolver):
 
 
 def _component(component: Component) -> Dict[str, Any]:
-    """Bytes are uploaded apart."""
-    entry = component._entry(None)
-    entry.pop("bytes", None)
-    if "path" in entry.get("source", ()):
-        del entry["source"]
+    """Bytes and files are uploaded apart."""
+    entry: Dict[str, Any] = {"digest": component.digest}
+    if component.name is not None:
+        entry["name"] = component.name
+    if component.source is not None and component.source.kind != "path":
+        entry["source"] = component.source.entry(None)
     return entry
 
 
 def _data(entry: Data) -> Dict[str, Any]:
     """Files are read now: nobody else could."""
-    fields = entry._entry(None)
-    if entry.source is not None and entry.source.kind == "path":
-        with open(entry.source.local or "", "rb") as file:
-            file.seek(entry.offset)
-            fields["bytes"] = file.read(-1 if entry.len is None else entry.len)
-        for name in ("source", "offset", "len"):
-            fields.pop(name, None)
-        order = ("digest", "bytes", "encoding", "type")
-        fields = {name: fields[name] for name in order if name in fields}
-    return fields
+    if entry.source is None or entry.source.kind != "path":
+        return entry._entry(None)
+    with open(entry.source.local or "", "rb") as file:
+        file.seek(entry.offset)
+        content = file.read(-1 if entry.len is None else entry.len)
+    fields = {"digest": entry.digest, "bytes": content, "encoding": entry.encoding, "type": entry.type}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def component_bytes(component: Component) -> "bytes | None":

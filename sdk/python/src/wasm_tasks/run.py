@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from .binary import find_binary
@@ -55,18 +54,13 @@ def _check_names(graph: "Graph", results: Tuple[Result, ...], names: List[str]) 
 def run(graph: "Graph", *, scheduler: Optional[str] = None) -> Dict[str, Any]:
     """Runs a graph and returns its outputs by name."""
     program = find_binary()
-    # Paths in a temporary file are absolute: nothing is relative to its folder.
     from .writer import write
 
-    content = write(graph, None)
-    with tempfile.TemporaryDirectory(prefix="wasm-tasks-") as folder:
-        path = os.path.join(folder, "graph.msgpack")
-        with open(path, "wb") as file:
-            file.write(content)
-        command = [program, "submit", path, "--format", "msgpack", "--quiet"]
-        if scheduler is not None:
-            command += ["--scheduler", scheduler]
-        code, out, err = _execute(command)
+    # The program takes paths in what it reads from standard input as relative to its folder, which is this one.
+    command = [program, "submit", "-", "--format", "msgpack", "--quiet"]
+    if scheduler is not None:
+        command += ["--scheduler", scheduler]
+    code, out, err = _execute(command, write(graph, os.getcwd()))
     return _answer(code, out, err.decode("utf-8", "replace").strip())
 
 
@@ -103,14 +97,17 @@ def _outputs(out: bytes) -> Dict[str, Any]:
     return values
 
 
-def _execute(command: List[str]) -> Tuple[int, bytes, bytes]:
-    """Runs the program to its end. An interrupt is handed on once, so that it can cancel the graph."""
+def _execute(command: List[str], given: bytes = b"") -> Tuple[int, bytes, bytes]:
+    """Runs the program to its end, with some bytes as its standard input.
+
+    An interrupt is handed on once, so that it can cancel the graph.
+    """
     # In a group of its own the program gets exactly one interrupt for each of ours: from here,
     # and not a second one from the terminal, which it would take for "stop at once".
     if sys.platform == "win32":
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
@@ -119,7 +116,7 @@ def _execute(command: List[str]) -> Tuple[int, bytes, bytes]:
     else:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -127,7 +124,7 @@ def _execute(command: List[str]) -> Tuple[int, bytes, bytes]:
         interrupt = signal.SIGINT
     with process:
         try:
-            out, err = process.communicate()
+            out, err = process.communicate(given)
         except KeyboardInterrupt:
             raise Interrupted(_cancel(process, interrupt)) from None
         except BaseException:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Dict, Optional
 
+from .errors import GraphError
+
 
 class Source:
     """One `source` of a component or data entry.
@@ -31,19 +33,30 @@ class Source:
         return os.path.normpath(os.path.join(self._base or "", self._text))
 
     def entry(self, base: Optional[str]) -> Dict[str, str]:
-        """The source as a graph file in the folder `base` has it; None writes absolute paths."""
+        """The source as a graph file in the folder `base` has it; None writes absolute paths.
+
+        Raises GraphError for a path that is not UTF-8: a graph file cannot name it.
+        """
         if self.kind != "path":
             return {self.kind: self._text}
+        path = self._text if base is not None and self._base == base else self._relative(base)
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:
+            raise GraphError(
+                "bad-value", f"a graph file cannot name {os.fsencode(path)!r}, which is no UTF-8; rename it or give its bytes"
+            ) from None
+        return {"path": path}
+
+    def _relative(self, base: Optional[str]) -> str:
         path = self.local or ""
         if base is None:
-            return {"path": path}
-        if self._base == base:
-            return {"path": self._text}
+            return path
         try:
             path = os.path.relpath(path, base)
         except ValueError:
             pass  # Another drive of Windows: only the absolute path exists.
-        return {"path": path.replace(os.sep, "/")}
+        return path.replace(os.sep, "/")
 
     def __repr__(self) -> str:
         return f"{self.kind}:{self._text}"

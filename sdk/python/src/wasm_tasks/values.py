@@ -7,7 +7,7 @@ import math
 import operator
 import struct
 import sys
-from typing import Any, Dict, List
+from typing import Any, Collection, Dict, List, Optional, Sequence, Set
 
 import msgpack
 
@@ -17,6 +17,13 @@ from .packed import BY_CODE, ELEMENTS, Packed, element_of_format
 
 #: How deep values may nest; the array or map of all arguments counts as one level.
 DEPTH_MAX = 64
+#: Values that the arguments of a task may hold, each counted as often as it is written: they have
+#: at most 32 MiB, and every value takes a byte.
+ARGUMENT_VALUES_MAX = 32 << 20
+#: The same of a shared literal: a graph file has at most 2 GiB.
+DATA_VALUES_MAX = 2 << 30
+#: Values after which a literal is measured: few are larger, and measuring takes as long as converting.
+_MEASURED_FROM = 100_000
 EXT_TASK = 1
 EXT_DATA = 2
 EXT_GRAPH = 3
@@ -40,6 +47,8 @@ class Resolver:
     """Says where references point. This one knows nothing, for places where none may stand."""
 
     place = "here"
+    #: Values that may still be converted before the literal is measured.
+    room = _MEASURED_FROM
 
     def task(self, node: Any, path: Path) -> msgpack.ExtType:
         raise GraphError("bad-value", f"a task's result may not stand {self.place}")
@@ -71,11 +80,30 @@ def data_reference(position: int) -> msgpack.ExtType:
     return msgpack.ExtType(EXT_DATA, uint_bytes(position))
 
 
-def convert(value: Any, resolver: Resolver, depth: int = 0) -> Any:
+class _Crowded(Exception):
+    """Enough values were converted that the whole literal has to be measured."""
+
+
+def convert(value: Any, resolver: Resolver, values_max: int = ARGUMENT_VALUES_MAX) -> Any:
     """The value as msgpack's packer writes it canonically: sorted maps, one NaN, packed numbers, resolved references.
 
-    Raises GraphError (`bad-value`, `limit-exceeded`) with the path to the part that no WIT type has.
+    Raises GraphError (`bad-value`, `limit-exceeded`) with the path to the part that no WIT type has,
+    or that holds itself.
     """
+    resolver.room = _MEASURED_FROM
+    try:
+        return _convert(value, resolver, 0)
+    except _Crowded:
+        measure(value, values_max)
+    except GraphError as error:
+        if error.code == "limit-exceeded":
+            measure(value, values_max)  # What holds itself is as deep as one likes; this names the reason.
+        raise
+    resolver.room = values_max
+    return _convert(value, resolver, 0)
+
+
+def _convert(value: Any, resolver: Resolver, depth: int) -> Any:
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
@@ -87,7 +115,7 @@ def convert(value: Any, resolver: Resolver, depth: int = 0) -> Any:
         return value if value == value else _NAN
     if isinstance(value, Reference):
         return value._encode(resolver)
-    if depth >= DEPTH_MAX and isinstance(value, (list, tuple, dict)) and value:
+    if depth >= DEPTH_MAX and children(value):
         raise GraphError("limit-exceeded", f"values nest at most {DEPTH_MAX} deep")
     if kind is list or kind is tuple:
         return _sequence(value, resolver, depth)
@@ -99,16 +127,22 @@ def convert(value: Any, resolver: Resolver, depth: int = 0) -> Any:
 
 
 def _sequence(values: Any, resolver: Resolver, depth: int) -> List[Any]:
+    resolver.room -= len(values)
+    if resolver.room < 0:
+        raise _Crowded
     out: List[Any] = []
     try:
         for value in values:
-            out.append(convert(value, resolver, depth + 1))
+            out.append(_convert(value, resolver, depth + 1))
     except GraphError as error:
         raise error.inside(f"[{len(out)}]") from None
     return out
 
 
 def _mapping(values: Dict[Any, Any], resolver: Resolver, depth: int) -> Dict[str, Any]:
+    resolver.room -= len(values)
+    if resolver.room < 0:
+        raise _Crowded
     for key in values:
         if not isinstance(key, str):
             raise GraphError("bad-value", f"the map key {key!r} is no string")
@@ -116,7 +150,7 @@ def _mapping(values: Dict[Any, Any], resolver: Resolver, depth: int) -> Dict[str
     # The order of code points is the order of UTF-8 bytes.
     for key in sorted(values):
         try:
-            out[key] = convert(values[key], resolver, depth + 1)
+            out[key] = _convert(values[key], resolver, depth + 1)
         except GraphError as error:
             raise error.inside(f".{key}") from None
     return out
@@ -133,18 +167,18 @@ def _rare(value: Any, resolver: Resolver, depth: int) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, float):
-        return convert(float(value), resolver, depth)
+        return _convert(float(value), resolver, depth)
+    if isinstance(value, (set, frozenset)):
+        return _flags(value)
+    fields = record_fields(value)
+    if fields is not None:
+        return _mapping({kebab(name): getattr(value, name) for name in fields}, resolver, depth)
     if isinstance(value, (list, tuple)):
         return _sequence(value, resolver, depth)
     if isinstance(value, dict):
         return _mapping(value, resolver, depth)
-    if isinstance(value, (set, frozenset)):
-        return _flags(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {kebab(field.name): getattr(value, field.name) for field in dataclasses.fields(value)}
-        return _mapping(fields, resolver, depth)
     if isinstance(value, int):
-        return convert(int(value), resolver, depth)
+        return _convert(int(value), resolver, depth)
     return _buffer(value, resolver, depth)
 
 
@@ -162,10 +196,10 @@ def _buffer(value: Any, resolver: Resolver, depth: int) -> Any:
         view = None
     if view is None or not view.format:
         if hasattr(value, "__index__"):
-            return convert(operator.index(value), resolver, depth)
+            return _convert(operator.index(value), resolver, depth)
         raise GraphError("bad-value", f"a {type(value).__name__} is no value of WIT") from None
     if view.ndim == 0:
-        return convert(value.item() if hasattr(value, "item") else view.tolist(), resolver, depth)
+        return _convert(value.item() if hasattr(value, "item") else view.tolist(), resolver, depth)
     if view.ndim > 1:
         if depth >= DEPTH_MAX:
             raise GraphError("limit-exceeded", f"values nest at most {DEPTH_MAX} deep")
@@ -233,21 +267,72 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def record_fields(value: Any) -> Optional[Sequence[str]]:
+    """The names of the fields of a dataclass or a named tuple, which stand for records; None for anything else."""
+    if isinstance(value, tuple):
+        fields: Optional[Sequence[str]] = getattr(type(value), "_fields", None)
+        return fields
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [field.name for field in dataclasses.fields(value)]
+    return None
+
+
+def children(value: Any) -> Collection[Any]:
+    """The values that a container holds; none of anything else. The only place that knows what a container is."""
+    kind = type(value)
+    if kind is str or kind is int or kind is float or value is None or kind is bool or kind is bytes:
+        return ()
+    if isinstance(value, (list, tuple)):
+        return value
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, (Reference, type)):
+        return ()
+    return [getattr(value, name) for name in record_fields(value) or ()]
+
+
 def scan(value: Any, found: List[Reference]) -> None:
-    """Appends every reference in a value; looks where `convert` looks."""
+    """Appends every reference in a value, those in parts that stand at several places once; takes values that hold themselves."""
     stack: List[Any] = [value]
+    seen: Set[int] = set()
     while stack:
         item = stack.pop()
         kind = type(item)
-        if kind is str or kind is int or kind is float or item is None or kind is bool or kind is bytes:
-            continue
+        if kind is int or kind is float or kind is str:
+            continue  # Most are; the rest of this loop is only for what may hold something.
         if isinstance(item, Reference):
             found.append(item)
-        elif isinstance(item, (list, tuple)):
-            stack.extend(item)
-        elif isinstance(item, dict):
-            stack.extend(item.values())
-        elif dataclasses.is_dataclass(item) and not isinstance(item, type):
-            stack.extend(getattr(item, field.name) for field in dataclasses.fields(item))
+            continue
+        held = children(item)
+        if held and id(item) not in seen:
+            seen.add(id(item))
+            stack.extend(held)
 
 
+def measure(value: Any, values_max: int) -> int:
+    """How many values a value holds, counted as often as they are written, in time that grows with those that exist.
+
+    Raises GraphError: `bad-value` where a part holds itself, `limit-exceeded` above `values_max`.
+    """
+    sizes: Dict[int, int] = {}
+    entered: Set[int] = set()
+    keep: List[Any] = []  # An id is a part's only while the part is there.
+    stack: List[Any] = [value]
+    while stack:
+        item = stack[-1]
+        held = children(item)
+        if not held or id(item) in sizes:
+            stack.pop()
+        elif id(item) not in entered:
+            entered.add(id(item))
+            keep.append(item)
+            for part in held:
+                if id(part) in entered and id(part) not in sizes and children(part):
+                    raise GraphError("bad-value", f"a {type(part).__name__} holds itself, so it has no end")
+            stack.extend(held)
+        else:
+            size = sizes[id(item)] = sum(1 + sizes.get(id(part), 0) for part in held)
+            if size > values_max:
+                raise GraphError("limit-exceeded", f"at most {values_max} values may stand here; written out these are more")
+            stack.pop()
+    return sizes.get(id(value), 0)

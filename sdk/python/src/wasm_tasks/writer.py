@@ -56,6 +56,13 @@ def write(graph: "Graph", base: Optional[str]) -> bytes:
 
     Raises GraphError naming the task and the argument that cannot be written.
     """
+    try:
+        return _write(graph, base)
+    except UnicodeEncodeError as error:
+        raise not_utf8(error) from None
+
+
+def _write(graph: "Graph", base: Optional[str]) -> bytes:
     tables = _Tables(graph)
     tasks = _tasks(graph, tables)
     functions = _functions(graph)
