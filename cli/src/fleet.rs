@@ -1,8 +1,10 @@
 //! The local fleet of `wasm-tasks up`: its processes, and the file that remembers them.
 
 use crate::failure::Failure;
+use crate::lifeline::{self, Hold};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -36,6 +38,16 @@ pub(crate) struct Process {
     started: Option<u64>,
 }
 
+/// A process that is ready.
+pub(crate) struct Started {
+    /// The process.
+    pub(crate) process: Process,
+    /// What it said.
+    pub(crate) line: String,
+    /// Keeps it alive until it is let go.
+    pub(crate) hold: Hold,
+}
+
 /// Held while a fleet is started or stopped, so that two commands do not do so at once.
 pub(crate) struct Lock {
     _file: File,
@@ -52,6 +64,7 @@ impl Lock {
         locked
             .map(|file| Lock { _file: file })
             .map_err(|error| Failure::system(format!("cannot lock `{}`: {error}", path.display())))
+            .map_err(|failure| failure.hint(Some("set `WASM_TASKS_HOME` to a folder of your own")))
     }
 }
 
@@ -97,17 +110,19 @@ impl Fleet {
 
 impl Process {
     /// Starts `wasm-tasks WORDS…` in the background and waits for the line that says that it is ready.
-    /// Its other words go to a log file.
-    pub(crate) fn start(name: &str, words: &[String], log: &Path) -> Result<(Process, String), Failure> {
+    /// Its other words go to a log file. It ends when the hold on it is dropped.
+    pub(crate) fn start(name: &str, words: &[OsString], log: &Path) -> Result<Started, Failure> {
         let failed = |error: std::io::Error| Failure::system(format!("cannot start {name}: {error}"));
         let program = std::env::current_exe().map_err(failed)?;
         let log_file = File::create(log).map_err(failed)?;
         let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file).process_group(0);
+        command.args(words).arg(lifeline::OPTION);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log_file).process_group(0);
         let mut child = command.spawn().map_err(failed)?;
         let pid = child.id() as i32;
         let process = Process { name: name.to_owned(), pid, started: started(pid) };
-        let stdout = child.stdout.take().ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
+        let broken = || failed(std::io::ErrorKind::BrokenPipe.into());
+        let (hold, stdout) = (Hold(child.stdin.take().ok_or_else(broken)?), child.stdout.take().ok_or_else(broken)?);
         let (ready, wait) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -118,7 +133,7 @@ impl Process {
             drop(child.wait());
         });
         match wait.recv_timeout(READY_WITHIN) {
-            Ok(Ok(line)) if !line.trim().is_empty() => Ok((process, line.trim().to_owned())),
+            Ok(Ok(line)) if !line.trim().is_empty() => Ok(Started { process, line: line.trim().to_owned(), hold }),
             Ok(_) => Err(Failure::system(format!("{name} ended at once:\n{}", tail(log)))),
             Err(_) => {
                 process.signal(Signal::KILL);

@@ -7,6 +7,7 @@ mod fleet;
 mod follow;
 mod format;
 mod graph_name;
+mod lifeline;
 mod output;
 mod pages;
 mod place;

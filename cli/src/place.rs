@@ -2,7 +2,9 @@
 
 use crate::failure::Failure;
 use crate::format::parse_bytes;
+use crate::output::note;
 use clap::Args;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use wasm_tasks::{Client, EmbeddedSettings, Home};
 
@@ -35,8 +37,8 @@ impl Trust {
 }
 
 /// A variable of the environment; empty is as good as absent.
-fn from_env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+fn from_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// How large the embedded cluster is.
@@ -53,7 +55,9 @@ pub(crate) struct Size {
 impl Place {
     /// The fleet's address, where one was named.
     pub(crate) fn scheduler(&self) -> Option<String> {
-        self.scheduler.clone().or_else(|| from_env("WASM_TASKS_SCHEDULER")).filter(|address| !address.is_empty())
+        // What is no UTF-8 is no address, and the resolver says so.
+        let named = || from_env("WASM_TASKS_SCHEDULER").map(|address| address.to_string_lossy().into_owned());
+        self.scheduler.clone().or_else(named).filter(|address| !address.is_empty())
     }
 
     /// Connects to the fleet that was named.
@@ -76,8 +80,10 @@ impl Place {
             }
             return self.fleet().await;
         }
-        let modules = Home::from_env().ok().map(|home| home.modules());
-        let settings = EmbeddedSettings { slots: size.slots, memory_bytes: size.memory, modules };
+        if let Some(Err(unwritable)) = Home::from_env().ok().map(|home| home.check_writable()) {
+            note(format!("warning: {unwritable}"));
+        }
+        let settings = EmbeddedSettings { slots: size.slots, memory_bytes: size.memory, modules: None };
         Ok(Client::embedded(settings).await?)
     }
 }

@@ -18,7 +18,7 @@ use wasm_tasks::{CheckFailure, Checked, Upload, check_graph, folder_of};
 Reads the components and data files that the graph names. Components that were uploaded apart are not here,
 so the types of their functions are left to the scheduler.")]
 pub(crate) struct Check {
-    /// The graph file
+    /// The graph file, `-` for standard input
     graph: PathBuf,
     /// Print what was found as JSON
     #[arg(long)]

@@ -65,11 +65,13 @@ impl Run {
         follow::check_file(self.output.as_deref())?;
         self.format.check(1, self.output.as_deref())?;
         let graph = self.graph()?;
-        let bytes = graph.to_bytes().map_err(|error| Failure::bad_input(error.code, &error))?;
+        // Relative to here, so that this folder may have any name.
+        let folder = std::env::current_dir().map_err(|error| Failure::unreadable(Path::new("."), &error))?;
+        let bytes = graph.to_bytes_in(&folder).map_err(|error| Failure::bad_input(error.code, &error))?;
         let bar = Voice::new(false).bar();
         bar.phase("compiling");
         let client = or_interrupt(&mut interrupts, self.place.open(&self.size)).await?;
-        let submission = or_interrupt(&mut interrupts, async { Ok(client.submit(bytes, Path::new(".")).await?) }).await?;
+        let submission = or_interrupt(&mut interrupts, async { Ok(client.submit(bytes, &folder).await?) }).await?;
         let (outcome, is_interrupted) = until_end(&submission, &bar, &mut interrupts, Interrupt::Stops).await?;
         drop(bar);
         let source = format!("{} {}", self.component.display(), self.export);

@@ -2,6 +2,7 @@
 
 use crate::Ended;
 use crate::failure::{Exit, Failure};
+use crate::lifeline::Lifeline;
 use crate::output::print_line;
 use crate::place::Trust;
 use crate::signals::Interrupts;
@@ -29,10 +30,13 @@ pub(crate) struct Scheduler {
     listen: SocketAddr,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    lifeline: Lifeline,
 }
 
 impl Scheduler {
     pub(crate) async fn run(self) -> Ended {
+        self.lifeline.watch();
         let mut interrupts = Interrupts::listen()?;
         let folder = self.trust.folder()?;
         let credentials = Credentials::for_listener(&folder, self.listen).map_err(ClientError::from)?;

@@ -28,7 +28,7 @@ const ARGS_SHOWN: usize = 100;
   wasm-tasks show graph.msgpack --order
   wasm-tasks show graph.msgpack --dot | dot -Tsvg > graph.svg")]
 pub(crate) struct Show {
-    /// The graph file
+    /// The graph file, `-` for standard input
     graph: PathBuf,
     /// Print it in the language of graphviz
     #[arg(long, conflicts_with = "json")]

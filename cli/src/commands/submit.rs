@@ -29,7 +29,7 @@ use wasm_tasks_protocol::graph::Reference;
 
 Finished outputs are printed also when another task fails. Ctrl-C cancels the graph.")]
 pub(crate) struct Submit {
-    /// The graph file; paths in it are relative to its folder
+    /// The graph file, `-` for standard input; paths in it are relative to its folder, or to this one
     graph: PathBuf,
     /// How outputs are written
     #[arg(long, value_enum, default_value_t)]
@@ -134,6 +134,8 @@ pub(super) async fn keep_or_release(client: &Client, submission: &Submission, ou
 /// Keeps an embedded run. Its results are not worth less when that fails.
 async fn record(client: &Client, submission: &Submission, outcome: &Outcome, source: &str) {
     let kept = match Home::from_env() {
+        // The cluster said so when it started.
+        Ok(home) if home.check_writable().is_err() => return,
         Ok(home) => Runs::new(home.runs()).record(client, submission, outcome, source).await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -4,9 +4,11 @@ use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::fleet::{Fleet, Lock, Process};
 use crate::format::counted;
+use crate::lifeline::Hold;
 use crate::output::{note, print_json, print_line};
 use clap::Args;
 use serde_json::json;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 use wasm_tasks::{Client, Home, Query};
 use wasm_tasks_worker::WorkerSettings;
@@ -56,7 +58,8 @@ impl Up {
             Fleet::forget(&home);
         }
         let mut fleet = Fleet { address: String::new(), processes: Vec::new() };
-        let started = match self.start(&home, &mut fleet) {
+        let mut holds = Vec::new();
+        let started = match self.start(&home, &mut fleet, &mut holds) {
             Ok(()) => self.wait_for_workers(&home, &fleet).await,
             Err(failure) => Err(failure),
         };
@@ -65,6 +68,8 @@ impl Up {
             Fleet::forget(&home);
             return Err(failure);
         }
+        // From here on `down` knows all of them.
+        holds.into_iter().for_each(Hold::release);
         if self.json {
             print_json(&json!({"scheduler": fleet.address, "processes": fleet.processes}))?;
         } else {
@@ -75,28 +80,28 @@ impl Up {
         Ok(Exit::Done)
     }
 
-    fn start(&self, home: &Home, fleet: &mut Fleet) -> Result<(), Failure> {
+    fn start(&self, home: &Home, fleet: &mut Fleet, holds: &mut Vec<Hold>) -> Result<(), Failure> {
         let folder = home.fleet();
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let listen = format!("127.0.0.1:{}", self.port);
         let credentials = home.credentials();
-        let credentials = credentials.to_string_lossy();
-        let scheduler = words(&["scheduler", "--listen", &listen, "--credentials", &credentials]);
-        let (process, line) = Process::start("scheduler", &scheduler, &folder.join("scheduler.log"))?;
-        fleet.processes.push(process);
-        fleet.address = line.strip_prefix("scheduler ").unwrap_or(&line).to_owned();
-        fleet.save(home)?;
-        for number in 1..=self.workers {
-            let name = format!("worker-{number}");
-            let mut worker =
-                words(&["worker", &fleet.address, "--name", &name, "--listen", "127.0.0.1:0", "--credentials", &credentials]);
-            worker.extend(words(&["--slots", &self.slots_of(number).to_string()]));
-            // Workers of one machine share its memory.
-            let memory = self.memory.unwrap_or_else(|| WorkerSettings::new("", 1).memory_bytes / u64::from(self.workers));
-            worker.extend(words(&["--memory", &memory.to_string()]));
-            let (process, _) = Process::start(&name, &worker, &folder.join(format!("{name}.log")))?;
-            fleet.processes.push(process);
+        let mut start = |fleet: &mut Fleet, name: &str, words: &[&str]| {
+            let mut words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            words.extend([OsString::from("--credentials"), credentials.clone().into()]);
+            let started = Process::start(name, &words, &folder.join(format!("{name}.log")))?;
+            fleet.processes.push(started.process);
+            holds.push(started.hold);
             fleet.save(home)?;
+            Ok::<_, Failure>(started.line)
+        };
+        let line = start(fleet, "scheduler", &["scheduler", "--listen", &format!("127.0.0.1:{}", self.port)])?;
+        fleet.address = line.strip_prefix("scheduler ").unwrap_or(&line).to_owned();
+        // Workers of one machine share its memory.
+        let memory = self.memory.unwrap_or_else(|| WorkerSettings::new("", 1).memory_bytes / u64::from(self.workers));
+        let memory = memory.to_string();
+        for number in 1..=self.workers {
+            let (name, slots) = (format!("worker-{number}"), self.slots_of(number).to_string());
+            let address = fleet.address.clone();
+            let of_worker = ["--name", &name, "--listen", "127.0.0.1:0", "--slots", &slots, "--memory", &memory];
+            start(fleet, &name, &[&["worker", &address][..], &of_worker].concat())?;
         }
         Ok(())
     }

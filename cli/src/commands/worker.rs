@@ -5,6 +5,7 @@ mod drain;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::format::{parse_bytes, parse_duration};
+use crate::lifeline::Lifeline;
 use crate::output::print_line;
 use crate::place::Trust;
 use crate::signals::Interrupts;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use wasm_tasks::{ClientError, ErrorCode, Home, Resource};
 use wasm_tasks_protocol::message::{FromWorker, ToWorker};
 use wasm_tasks_sandbox::{Engine, EngineSettings};
-use wasm_tasks_transport::{Credentials, DialError, Dialer, Link, Listener, Role};
+use wasm_tasks_transport::{Credentials, Dialer, Link, Listener, Role, resolve};
 use wasm_tasks_worker::{PeerServer, Worker as Running, WorkerError, WorkerHandle, WorkerSettings};
 
 /// How long a scheduler that was lost is dialled again.
@@ -85,6 +86,8 @@ pub(crate) struct Worker {
     drain_timeout: Duration,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    lifeline: Lifeline,
 }
 
 /// What else there is to do with workers.
@@ -106,22 +109,28 @@ impl Worker {
     }
 
     async fn serve(self) -> Ended {
+        self.lifeline.watch();
         let mut interrupts = Interrupts::listen()?;
-        let home = Home::from_env()?;
-        let settings = self.settings(&home);
-        let address = self.address().await?;
+        let home = Home::from_env().ok().and_then(Home::if_writable);
+        let settings = self.settings(home.as_ref());
+        let scheduler = self.scheduler.clone().unwrap_or_default();
+        let addresses = resolve(&scheduler).await.map_err(|error| ClientError::address(&scheduler, &error))?;
         let folder = self.trust.folder()?;
-        let listen = self.listen.or(address.ip().is_loopback().then(|| SocketAddr::new(address.ip(), 0)));
+        let listen = self.listen.or_else(|| near(&addresses));
         let credentials = match listen {
             Some(listen) => Credentials::for_listener(&folder, listen),
             None => Credentials::load_or_create(&folder),
         };
         let credentials = credentials.map_err(|error| Failure::from(ClientError::from(error)))?;
         let dialer = Dialer::new(&credentials, Role::Worker).map_err(|error| Failure::from(ClientError::from(error)))?;
-        let mut link: Link<FromWorker, ToWorker> = dialer.dial(address, Role::Scheduler).await.map_err(ClientError::from)?;
+        let mut link: Link<FromWorker, ToWorker> =
+            dialer.dial_any(&addresses, Role::Scheduler).await.map_err(ClientError::from)?;
 
-        let engine =
-            EngineSettings { cache_dir: Some(home.modules()), slots: settings.lanes() as usize, ..EngineSettings::default() };
+        let engine = EngineSettings {
+            cache_dir: home.map(|home| home.modules()),
+            slots: settings.lanes() as usize,
+            ..EngineSettings::default()
+        };
         let engine = tokio::task::spawn_blocking(|| Engine::new(engine)).await;
         let engine = engine.map_err(Failure::system)?.map_err(|error| Failure::bad_input(ErrorCode::WorkerFault, error))?;
         let mut is_first = true;
@@ -138,7 +147,7 @@ impl Worker {
             if std::mem::take(&mut is_first) {
                 print_line(format!("worker {}", settings.name))?;
             }
-            tracing::info!(name = settings.name, slots = settings.slots, scheduler = %address, "connected");
+            tracing::info!(name = settings.name, slots = settings.slots, scheduler, "connected");
             match follow(handle, settings.leaves_at, &mut interrupts, self.drain_timeout).await {
                 Ok(()) => return Ok(Exit::Done),
                 Err(error) if error.is_retryable() => tracing::warn!(%error, "lost the scheduler; dialling it again"),
@@ -147,11 +156,11 @@ impl Worker {
             if settings.leaves_at.is_some_and(|at| at <= Instant::now()) {
                 return Ok(Exit::Done);
             }
-            link = redial(&dialer, address, &mut interrupts).await?;
+            link = redial(&dialer, &scheduler, &mut interrupts).await?;
         }
     }
 
-    fn settings(&self, home: &Home) -> WorkerSettings {
+    fn settings(&self, home: Option<&Home>) -> WorkerSettings {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let name = self.name.clone().unwrap_or_else(machine_name);
         let mut settings = WorkerSettings::new(name, self.slots.unwrap_or(cores));
@@ -160,16 +169,17 @@ impl Worker {
         settings.pools.clone_from(&self.resource);
         (settings.spill_at, settings.pause_at) = (self.spill_at, self.pause_at);
         settings.leaves_at = self.lifetime.map(|lifetime| Instant::now() + lifetime);
-        settings.spill_dir = Some(self.spill.clone().unwrap_or_else(|| home.spill()));
+        let spill = || home.map_or_else(std::env::temp_dir, Home::spill);
+        settings.spill_dir = Some(self.spill.clone().unwrap_or_else(spill));
         settings
     }
+}
 
-    async fn address(&self) -> Result<SocketAddr, Failure> {
-        let scheduler = self.scheduler.clone().unwrap_or_default();
-        let bad = |reason: String| Failure::from(ClientError::Address { address: scheduler.clone(), reason });
-        let mut found = tokio::net::lookup_host(&scheduler).await.map_err(|error| bad(error.to_string()))?;
-        found.next().ok_or_else(|| bad("the name has no address".to_owned()))
-    }
+/// Where other workers of this machine reach a worker whose scheduler is on this machine.
+fn near(scheduler: &[SocketAddr]) -> Option<SocketAddr> {
+    let is_near = scheduler.iter().all(|address| address.ip().is_loopback());
+    let address = scheduler.iter().find(|address| address.is_ipv4()).or(scheduler.first());
+    address.filter(|_| is_near).map(|address| SocketAddr::new(address.ip(), 0))
 }
 
 /// Waits for the worker to end. The first interrupt, or the end of its time, lets it drain; another interrupt ends it at once.
@@ -206,25 +216,34 @@ async fn follow(
     }
 }
 
-/// Dials a scheduler that was lost until it is back.
-async fn redial(
-    dialer: &Dialer,
-    address: SocketAddr,
-    interrupts: &mut Interrupts,
-) -> Result<Link<FromWorker, ToWorker>, Failure> {
+/// Dials a scheduler that was lost until it is back, at the addresses that its name has by then.
+async fn redial(dialer: &Dialer, scheduler: &str, interrupts: &mut Interrupts) -> Result<Link<FromWorker, ToWorker>, Failure> {
     let until = Instant::now() + REDIAL_FOR;
     let mut wait = REDIAL_WAIT;
     loop {
-        let dialled: Result<_, DialError> = tokio::select! {
-            dialled = dialer.dial(address, Role::Scheduler) => dialled,
+        let dialled = tokio::select! {
+            dialled = dial(dialer, scheduler) => dialled,
             () = interrupts.next() => return Err(Failure::interrupted("interrupted while the scheduler was dialled")),
         };
         match dialled {
             Ok(link) => return Ok(link),
-            Err(error) if error.is_retryable() && Instant::now() < until => tokio::time::sleep(wait).await,
-            Err(error) => return Err(ClientError::from(error).into()),
+            Err(error) if may_pass(&error) && Instant::now() < until => tokio::time::sleep(wait).await,
+            Err(error) => return Err(error.into()),
         }
         wait = (wait * 2).min(REDIAL_WAIT_MAX);
+    }
+}
+
+async fn dial(dialer: &Dialer, scheduler: &str) -> Result<Link<FromWorker, ToWorker>, ClientError> {
+    let addresses = resolve(scheduler).await.map_err(|error| ClientError::address(scheduler, &error))?;
+    Ok(dialer.dial_any(&addresses, Role::Scheduler).await?)
+}
+
+/// Whether a scheduler that was there may be there again: a resolver may be gone for a while as a scheduler may.
+fn may_pass(error: &ClientError) -> bool {
+    match error {
+        ClientError::Dial(error) => error.is_retryable(),
+        error => matches!(error, ClientError::Address { .. }),
     }
 }
 

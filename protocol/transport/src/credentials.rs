@@ -60,7 +60,10 @@ pub enum CredentialsError {
         problem: String,
     },
     /// The system does not do what is asked of it.
-    #[error("cannot {action} {path}: {source}")]
+    #[error(
+        "cannot {action} `{}`: {source}\nhint: name a folder of your own with `--credentials DIR` or `WASM_TASKS_HOME`",
+        path.display()
+    )]
     Io {
         /// What was tried.
         action: &'static str,

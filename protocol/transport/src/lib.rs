@@ -44,4 +44,4 @@ pub use incoming::{Incoming, IncomingRequest, Replier};
 pub use link::Link;
 pub use memory::{memory_link, memory_link_between};
 pub use peer::Peer;
-pub use quic::{Accepted, Dialer, Listener};
+pub use quic::{Accepted, Dialer, Listener, resolve};

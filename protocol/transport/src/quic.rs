@@ -16,6 +16,7 @@ mod connection;
 mod control;
 mod dialer;
 mod listener;
+mod name;
 mod requests;
 mod settings;
 mod stream;
@@ -26,6 +27,7 @@ pub(crate) use connection::Connection;
 pub(crate) use control::{ControlReceiver, ControlSender, FINISHED};
 pub use dialer::Dialer;
 pub use listener::{Accepted, Listener};
+pub use name::resolve;
 pub(crate) use requests::ReplyStream;
 pub(crate) use settings::server_name;
 #[cfg(test)]

@@ -26,14 +26,13 @@ use crate::error::ClientError;
 use crate::upload::Upload;
 use bytes::Bytes;
 use serde_json::Value as Json;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use wasm_tasks_protocol::graph::{Extent, Graph};
 use wasm_tasks_protocol::message::{FromClient, Query, ReplyHead, Request, ToClient};
 use wasm_tasks_protocol::msgpack::Reader;
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId};
-use wasm_tasks_transport::{Credentials, Dialer, Link, Role};
+use wasm_tasks_transport::{Credentials, Dialer, Link, Role, resolve};
 
 /// Runs graphs. Cheap to clone; all clones share one connection.
 ///
@@ -80,21 +79,12 @@ impl Client {
     /// # Errors
     /// [`ClientError::Address`], [`ClientError::Credentials`] and [`ClientError::Dial`].
     pub async fn connect(address: &str, credentials: &Path) -> Result<Client, ClientError> {
-        let bad_address = |reason: String| ClientError::Address { address: address.to_owned(), reason };
-        let found = tokio::net::lookup_host(address).await.map_err(|error| bad_address(error.to_string()))?;
-        let found: Vec<SocketAddr> = found.collect();
+        let addresses = resolve(address).await.map_err(|error| ClientError::address(address, &error))?;
         // Credentials that are made here fit only a scheduler of this machine, which finds them in the same folder.
-        let is_near = found.iter().all(|address| address.ip().is_loopback());
+        let is_near = addresses.iter().all(|address| address.ip().is_loopback());
         let credentials = if is_near { Credentials::load_or_create(credentials) } else { Credentials::load(credentials) }?;
         let dialer = Dialer::new(&credentials, Role::Client)?;
-        let mut failed = bad_address("the name has no address".to_owned());
-        for address in found {
-            match dialer.dial(address, Role::Scheduler).await {
-                Ok(link) => return Client::open(link, None).await,
-                Err(error) => failed = error.into(),
-            }
-        }
-        Err(failed)
+        Client::open(dialer.dial_any(&addresses, Role::Scheduler).await?, None).await
     }
 
     async fn open(link: Link<FromClient, ToClient>, embedded: Option<Embedded>) -> Result<Client, ClientError> {

@@ -67,6 +67,11 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// That a name of a scheduler cannot be resolved.
+    pub fn address(name: &str, error: &std::io::Error) -> ClientError {
+        ClientError::Address { address: name.to_owned(), reason: error.to_string() }
+    }
+
     /// The code under which people see it.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -75,6 +80,8 @@ impl ClientError {
             ClientError::Refused(refusal) | ClientError::BaseMoved { refusal, .. } => refusal.code,
             ClientError::Address { .. } | ClientError::NoHome(_) => ErrorCode::BadArguments,
             ClientError::Dial(error) => error.code(),
+            // A folder that cannot be used is one to choose otherwise; whether anybody would be trusted was never asked.
+            ClientError::Credentials(error) if matches!(&**error, CredentialsError::Io { .. }) => ErrorCode::BadArguments,
             ClientError::Credentials(_) => ErrorCode::Unauthenticated,
             ClientError::Listen(error) => match &**error {
                 ListenError::NoCertificate { .. } | ListenError::BadCertificate { .. } => ErrorCode::Unauthenticated,

@@ -15,12 +15,12 @@ pub use packed::{PackedNumber, packed};
 pub use source::GraphFileError;
 pub(crate) use source::read_component;
 
-use self::source::{BytesFrom, relative_to};
+use self::source::BytesFrom;
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
 use wasm_tasks_protocol::graph::{
-    Append, Argument, Arguments, DataEncoding, Dynamic, Extent, GraphBuilder, GraphError, GraphFile, Options, Reference,
+    Append, Argument, Arguments, DataEncoding, Dynamic, Extent, GraphBuilder, GraphError, GraphFile, Options, Place, Reference,
 };
 use wasm_tasks_protocol::{ComponentDigest, ContentDigest, TaskIndex, Type};
 
@@ -304,7 +304,7 @@ impl Graph {
     }
 
     fn bytes_in(&self, folder: Option<&Path>) -> Result<Bytes, GraphError> {
-        let bytes = Bytes::from(self.write(folder));
+        let bytes = Bytes::from(self.write(folder)?);
         GraphFile::read(bytes.clone()).map(|_| bytes)
     }
 
@@ -318,18 +318,18 @@ impl Graph {
         source::write(&path, &bytes)
     }
 
-    fn write(&self, folder: Option<&Path>) -> Vec<u8> {
+    fn write(&self, folder: Option<&Path>) -> Result<Vec<u8>, GraphError> {
         let mut builder = self.tasks.clone();
-        for entry in &self.components {
-            let source = entry.from.source(|path| relative_to(path, folder));
+        for (position, entry) in self.components.iter().enumerate() {
+            let source = entry.from.source(folder, || Place::entry("components", position))?;
             builder.component(entry.digest, entry.name.as_deref(), entry.from.bytes(), source.as_ref());
         }
         for entry in &self.functions {
             let (dynamic, group) = (entry.dynamic.as_ref(), entry.group.as_deref());
             builder.function(entry.component, &entry.export, &entry.bind, dynamic, group, &entry.options);
         }
-        for entry in &self.data {
-            match entry.from.source(|path| relative_to(path, folder)) {
+        for (position, entry) in self.data.iter().enumerate() {
+            match entry.from.source(folder, || Place::entry("data", position))? {
                 Some(source) => builder.data_source(&source, entry.offset, entry.len, entry.encoding, entry.ty.as_ref()),
                 None => {
                     let bytes = entry.from.bytes().unwrap_or_default();
@@ -339,7 +339,7 @@ impl Graph {
         }
         self.wanted().into_iter().for_each(|output| builder.output(output));
         builder.options(self.options.clone());
-        builder.to_bytes()
+        Ok(builder.to_bytes())
     }
 
     fn wanted(&self) -> Vec<Reference> {

@@ -6,6 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Bytes that are written to see whether a folder takes files: a block, because an empty file fits on a full disk.
+const PROBE_BYTES: usize = 4_096;
+
 /// Makes a folder that only this user can look into, where it is not there yet.
 ///
 /// # Errors
@@ -30,6 +33,21 @@ pub struct Home {
 #[error("no home folder is known; set `WASM_TASKS_HOME` to a folder of your own")]
 pub struct NoHome;
 
+/// Files cannot be written where they are to be kept.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot write in `{}`: {error}; compiled code and records of runs are not kept. \
+     Set `WASM_TASKS_HOME` to a folder of your own",
+    folder.display()
+)]
+pub struct Unwritable {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Why not.
+    #[source]
+    pub error: std::io::Error,
+}
+
 impl Home {
     /// Reads the environment.
     ///
@@ -50,6 +68,27 @@ impl Home {
     /// Everything in one folder.
     pub fn at(folder: &Path) -> Home {
         Home { state: folder.to_owned(), cache: folder.join("cache") }
+    }
+
+    /// Whether files can be written in these folders, which are made where they are not there.
+    ///
+    /// # Errors
+    /// [`Unwritable`], for the first folder where they cannot.
+    pub fn check_writable(&self) -> Result<(), Unwritable> {
+        for folder in [&self.cache, &self.state] {
+            let probe = folder.join(format!(".probe-{}", std::process::id()));
+            let written = create_private(folder).and_then(|()| std::fs::write(&probe, [0; PROBE_BYTES]));
+            // It is not there where it could not be written.
+            drop(std::fs::remove_file(&probe));
+            written.map_err(|error| Unwritable { folder: folder.clone(), error })?;
+        }
+        Ok(())
+    }
+
+    /// These folders if files can be written there, otherwise none and a warning: nothing is kept then.
+    pub fn if_writable(self) -> Option<Home> {
+        let checked = self.check_writable().inspect_err(|unwritable| tracing::warn!("{unwritable}"));
+        checked.is_ok().then_some(self)
     }
 
     /// Compiled modules; may be deleted at any time.

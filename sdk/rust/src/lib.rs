@@ -30,7 +30,7 @@ pub use client::{
 pub use decode::{DecodeError, decode, from_serde};
 pub use error::ClientError;
 pub use graph::{Args, Component, Data, Function, Graph, GraphFileError, IntoArgument, PackedNumber, Part, Task, packed};
-pub use home::{Home, NoHome, create_private};
+pub use home::{Home, NoHome, Unwritable, create_private};
 pub use json::{from_json, msgpack_to_json, to_json};
 pub use report::{failure_to_json, progress_to_json, state_of, summary_to_json};
 pub use session::{Completed, FutureError, Session, TaskFuture, as_completed, gather};

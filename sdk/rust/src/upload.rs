@@ -180,13 +180,21 @@ pub fn folder_of(graph_file: &Path) -> &Path {
     }
 }
 
-/// The bytes of a graph file, unless they are too many.
+/// The bytes of a graph file, unless they are too many; those of standard input for `-`.
 ///
 /// # Errors
 /// [`UploadError::Unreadable`] and [`UploadError::TooLarge`].
 pub fn read_graph_file(path: &Path) -> Result<Bytes, UploadError> {
     let place = || "graph".to_owned();
-    read_range(place, path, 0, None, GRAPH_BYTES_MAX as u64)
+    let max = GRAPH_BYTES_MAX as u64;
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(max + 1).read_to_end(&mut bytes);
+        read.map_err(|error| UploadError::Unreadable { place: place(), path: path.to_owned(), error: Arc::new(error) })?;
+        let found = bytes.len() as u64;
+        return if found > max { Err(UploadError::TooLarge { place: place(), found, max }) } else { Ok(bytes.into()) };
+    }
+    read_range(place, path, 0, None, max)
 }
 
 /// The bytes of a component of the graph, where this machine has them: in the graph file or at its path.

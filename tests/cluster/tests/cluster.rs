@@ -15,6 +15,7 @@ mod cluster {
     mod looking;
     mod misfits;
     mod outputs;
+    mod places;
     mod polyglot;
     mod replay;
     mod resources;

@@ -264,3 +264,36 @@ async fn a_link_survives_when_the_dialer_moves_to_another_port() {
     assert_eq!(worker.receiver.recv().await.expect("receives"), [2]);
     assert_ne!(scheduler.peer.remote_address(), before);
 }
+
+/// An address of this machine at which nobody listens, and the system says so.
+async fn closed_address() -> std::net::SocketAddr {
+    let socket = tokio::net::UdpSocket::bind(ANY).await.expect("binds");
+    socket.local_addr().expect("has an address")
+}
+
+#[tokio::test]
+async fn every_address_of_a_name_is_tried() {
+    let cluster = Cluster::new();
+    let dialer = cluster.dialer(Role::Worker);
+    let (closed, open) = (closed_address().await, cluster.address());
+    // Nobody ever answers at this one, and nothing says so.
+    let silent = tokio::net::UdpSocket::bind(ANY).await.expect("binds");
+    let silent = silent.local_addr().map(|address| (silent, address)).expect("has an address");
+    for addresses in [vec![open], vec![closed, open], vec![open, closed], vec![silent.1, open], vec![closed, silent.1, open]] {
+        let dialled: Result<Nothing, _> = dialer.dial_any(&addresses, Role::Scheduler).await;
+        dialled.unwrap_or_else(|error| panic!("{addresses:?}: {error}"));
+    }
+    let dialled: Result<Nothing, _> = dialer.dial_any(&[closed, closed], Role::Scheduler).await;
+    assert!(matches!(dialled, Err(DialError::Unreachable { address, .. }) if address == closed));
+}
+
+#[tokio::test]
+async fn of_addresses_that_all_fail_the_one_that_says_most_is_told() {
+    let cluster = Cluster::of(Role::Worker);
+    let (closed, wrong) = (closed_address().await, cluster.address());
+    let dialler = cluster.dialer(Role::Worker);
+    for addresses in [[closed, wrong], [wrong, closed]] {
+        let dialled: Result<Nothing, _> = dialler.dial_any(&addresses, Role::Scheduler).await;
+        assert!(matches!(dialled, Err(DialError::Unauthenticated { .. })), "{addresses:?}");
+    }
+}

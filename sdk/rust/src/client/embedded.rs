@@ -35,7 +35,7 @@ pub(super) struct Embedded {
 
 impl Embedded {
     pub(super) async fn start(settings: EmbeddedSettings) -> Result<(Embedded, Link<FromClient, ToClient>), ClientError> {
-        let home = Home::from_env().ok();
+        let home = Home::from_env().ok().and_then(Home::if_writable);
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let mut worker = WorkerSettings::new("embedded", settings.slots.unwrap_or(cores));
         worker.memory_bytes = settings.memory_bytes.unwrap_or(worker.memory_bytes);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::{GraphError, Source};
+use wasm_tasks_protocol::graph::{GraphError, Place, Source};
 
 /// Why a graph's file, or a file that it names, cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -66,10 +66,19 @@ impl BytesFrom {
         }
     }
 
-    pub(super) fn source(&self, text: impl FnOnce(&Path) -> String) -> Option<Source> {
-        match self {
-            BytesFrom::Path(path) => Some(Source::Path(text(path))),
-            BytesFrom::File(_) | BytesFrom::Elsewhere => None,
+    /// The path, where it is one, as a graph file in a folder names it; without a folder it is absolute.
+    ///
+    /// # Errors
+    /// `bad-value` at `place()` for a path that is no UTF-8: a graph file cannot name it.
+    pub(super) fn source(&self, folder: Option<&Path>, place: impl FnOnce() -> Place) -> Result<Option<Source>, GraphError> {
+        let BytesFrom::Path(path) = self else { return Ok(None) };
+        match relative_to(path, folder) {
+            Some(text) => Ok(Some(Source::Path(text))),
+            None => Err(GraphError {
+                code: ErrorCode::BadValue,
+                place: place(),
+                message: format!("a graph file cannot name `{}`, which is no UTF-8; rename it or give its bytes", path.display()),
+            }),
         }
     }
 }
@@ -101,17 +110,18 @@ fn without_dots(path: &Path) -> PathBuf {
     out
 }
 
-/// An absolute path as a graph file in `folder` names it, with `/` on every system.
-pub(super) fn relative_to(path: &Path, folder: Option<&Path>) -> String {
-    let Some(folder) = folder else { return path.to_string_lossy().into_owned() };
+/// An absolute path as a graph file in `folder` names it, with `/` on every system; none when that is no UTF-8.
+fn relative_to(path: &Path, folder: Option<&Path>) -> Option<String> {
+    let absolute = || path.to_str().map(str::to_owned);
+    let Some(folder) = folder else { return absolute() };
     let (from, to): (Vec<_>, Vec<_>) = (folder.components().collect(), path.components().collect());
     let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
     if shared == 0 {
-        return path.to_string_lossy().into_owned();
+        return absolute();
     }
-    let up = std::iter::repeat_n("..".into(), from.len() - shared);
-    let down = to[shared..].iter().map(|part| part.as_os_str().to_string_lossy());
-    up.chain(down).collect::<Vec<_>>().join("/")
+    let up = std::iter::repeat_n(Some(".."), from.len() - shared);
+    let down = to[shared..].iter().map(|part| part.as_os_str().to_str());
+    Some(up.chain(down).collect::<Option<Vec<_>>>()?.join("/"))
 }
 
 /// Writes beside the file and renames, so that nobody ever sees half of it.
