@@ -42,6 +42,14 @@ pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 pub const COMPONENT_EXPORTS_MAX: usize = 16_384;
 /// Parts of one type, written out: fields, cases and what they hold. Comparing two types walks them.
 pub const TYPE_PARTS_MAX: usize = 4_096;
+/// Parts of all types of a function together. Whoever prepares a call walks them.
+pub const SIGNATURE_PARTS_MAX: usize = 16_384;
+/// Linear memories of a component, and of one module of it. A slot reserves address space for them.
+pub const COMPONENT_MEMORIES_MAX: u32 = 8;
+/// Tables of a component, and of one module of it. A slot reserves address space for them.
+pub const COMPONENT_TABLES_MAX: u32 = 16;
+/// Elements that a table may have. CPython's have 10,000.
+pub const TABLE_ELEMENTS_MAX: u32 = 100_000;
 /// Different types that a data entry without a declared one may be used as. Its bytes are checked against each.
 pub const DATA_TYPES_MAX: usize = 64;
 /// Bytes of one control message.
@@ -162,6 +170,18 @@ pub const TABLE: &[Limit] = &[
         value: TYPE_PARTS_MAX as u64,
         reason: "comparing two types walks their fields and cases; an export with a larger one cannot be a task",
     },
+    Limit {
+        name: "signature_parts_max",
+        value: SIGNATURE_PARTS_MAX as u64,
+        reason: "preparing a call walks all types of a function; an export with more cannot be a task",
+    },
+    Limit {
+        name: "component_memories_max",
+        value: COMPONENT_MEMORIES_MAX as u64,
+        reason: "a slot reserves address space for each",
+    },
+    Limit { name: "component_tables_max", value: COMPONENT_TABLES_MAX as u64, reason: "a slot reserves address space for each" },
+    Limit { name: "table_elements_max", value: TABLE_ELEMENTS_MAX as u64, reason: "a slot reserves address space for them" },
     Limit {
         name: "data_types_max",
         value: DATA_TYPES_MAX as u64,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasm_tasks_interface::Interface;
+use wasm_tasks_interface::admission::{self, judge_component};
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::ids::ComponentDigest;
 use wasm_tasks_protocol::message::Refusal;
@@ -52,15 +53,7 @@ impl Components {
         if let Some(known) = self.find(&digest) {
             return Ok(known);
         }
-        let found = ComponentDigest::of(&bytes);
-        if found != digest {
-            let message = format!("the component's digest is `{found}`, not `{digest}` as was said");
-            return Err(Refusal::new(ErrorCode::DigestMismatch, message));
-        }
-        let interface = Interface::read(&bytes).map_err(|error| {
-            let hint = error.hint().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
-            Refusal::new(error.code(), format!("{error}{hint}"))
-        })?;
+        let interface = judge_component(&digest, &bytes)?;
         // A copy: the upload may be a slice of a graph file that would be kept alive by it.
         let stored = StoredComponent { bytes: Bytes::copy_from_slice(&bytes), interface: Arc::new(interface) };
         let mut inner = self.lock();
@@ -71,5 +64,14 @@ impl Components {
         inner.bytes += stored.bytes.len();
         inner.by_digest.insert(digest, stored.clone());
         Ok(stored)
+    }
+}
+
+impl admission::Components for Components {
+    fn interface(&self, digest: &ComponentDigest, bytes: Option<Bytes>) -> Result<Option<Arc<Interface>>, Refusal> {
+        match bytes {
+            Some(bytes) => self.add(*digest, bytes).map(|stored| Some(stored.interface)),
+            None => Ok(self.find(digest).map(|stored| stored.interface)),
+        }
     }
 }

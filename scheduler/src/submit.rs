@@ -6,12 +6,13 @@ use crate::known::{Addition, Known};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wasm_tasks_interface::{Interface, check, check_fragment};
-use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::graph::{
-    DataEncoding, DataEntry, Extent, Fragment, Function, Graph, Options, Positions, Settings, Source, Task,
+use wasm_tasks_interface::admission::{
+    Admitted, admit, check_data, graph_interfaces, not_uploaded, refused_graph, refused_types,
 };
-use wasm_tasks_protocol::ids::{ComponentDigest, ContentDigest, GraphId, TaskIndex};
+use wasm_tasks_interface::{Interface, check_fragment};
+use wasm_tasks_protocol::ErrorCode;
+use wasm_tasks_protocol::graph::{DataEntry, Extent, Fragment, Function, Graph, Options, Positions, Settings, Task};
+use wasm_tasks_protocol::ids::{ComponentDigest, GraphId, TaskIndex};
 use wasm_tasks_protocol::limits::{FRAGMENT_BYTES, GRAPH_BYTES_MAX, GROWN_EDGES_MAX, INLINE_BYTES_MAX};
 use wasm_tasks_protocol::message::{DataSpec, FunctionSpec, Refusal};
 use wasm_tasks_protocol::time::Duration;
@@ -60,10 +61,7 @@ impl From<Refusal> for NotExtended {
 
 /// Everything that can be wrong with a graph is said here. Takes a while: not for an asynchronous thread.
 pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, Refusal> {
-    let graph = Graph::read(file).map_err(|error| Refusal::new(error.code, error.to_string()))?;
-    let interfaces = interfaces(&graph, components)?;
-    check_data(&graph)?;
-    let checked = check(&graph, |component| &interfaces[component as usize]).map_err(refused)?;
+    let Admitted { graph, interfaces, types } = admit(file, components)?.whole()?;
     let mut outputs_by_task: Vec<(TaskIndex, u32)> = graph.outputs().iter().map(|output| output.task).zip(0..).collect();
     outputs_by_task.sort_unstable();
     let functions = function_specs(&graph, |component| graph.components()[component as usize].digest);
@@ -72,7 +70,7 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let settings = plan.settings.clone();
     let bytes = graph.file().len();
     let part = Arc::new(graph);
-    let types = checked.into_types();
+    let types = types.into_types();
     let (settings_known, written) = (settings.clone(), Vec::new());
     let first = Addition { part, interfaces, types, settings: settings_known, bytes, writer: None, depth: 0, written };
     let known = Known::new(first);
@@ -86,7 +84,7 @@ pub(crate) fn prepare_fragment(
     known: &mut Known,
     components: &Components,
 ) -> Result<(Extension, Addition), NotExtended> {
-    let fragment = Fragment::read(file).map_err(|error| Refusal::new(error.code, error.to_string()))?;
+    let fragment = Fragment::read(file).map_err(refused_graph)?;
     if fragment.append_to() != id {
         let message = format!("append-to: the fragment continues the graph `{}`, not `{id}`", fragment.append_to());
         return Err(Refusal::new(ErrorCode::BadField, message).into());
@@ -100,7 +98,8 @@ pub(crate) fn prepare_fragment(
     }
     let graph = placed(fragment, known)?;
     within_limits(&graph, known)?;
-    let interfaces = interfaces(&graph, components)?;
+    let interface = |(position, found): (usize, Option<_>)| found.ok_or_else(|| not_uploaded(&graph, position));
+    let interfaces = graph_interfaces(&graph, components)?.into_iter().enumerate().map(interface).collect::<Result<_, _>>()?;
     Ok(extension(graph, None, known, interfaces)?)
 }
 
@@ -119,7 +118,7 @@ fn placed(fragment: Fragment, known: &Known) -> Result<Graph, Refusal> {
         data: &|position| at(position, |extent| extent.data),
         task: &|position| at(position, |extent| extent.tasks),
     });
-    let moved = Fragment::read(file.into()).map_err(|error| Refusal::new(error.code, error.to_string()))?;
+    let moved = Fragment::read(file.into()).map_err(refused_graph)?;
     Ok(moved.into_tables())
 }
 
@@ -142,7 +141,7 @@ pub(crate) fn extension(
         Some(own) => &*interfaces[own as usize],
         None => &*known.interfaces[component as usize],
     };
-    let checked = check_fragment(&graph, known, interface_of).map_err(refused)?;
+    let checked = check_fragment(&graph, known, interface_of).map_err(refused_types)?;
     let functions = function_specs(&graph, |component| match component.checked_sub(base.components) {
         Some(own) => graph.components()[own as usize].digest,
         None => known.parts.component(component).digest,
@@ -156,10 +155,6 @@ pub(crate) fn extension(
     let (part_known, settings_known) = (Arc::clone(&part), settings.clone());
     let addition = Addition { part: part_known, interfaces, types, settings: settings_known, bytes, writer, depth: 0, written };
     Ok((Extension { part, writer, tables: Tables { functions, data, settings }, plan }, addition))
-}
-
-fn refused(errors: wasm_tasks_interface::CheckErrors) -> Refusal {
-    Refusal { code: errors.code(), messages: errors.to_string().lines().map(str::to_owned).collect() }
 }
 
 /// What only graph and fragments together can break.
@@ -200,60 +195,6 @@ pub(crate) fn levels<'a>(graph: &'a Graph, function: u32, known: Option<&'a Know
     let own = graph.function(function).map(|function| &function.options);
     let function = own.or_else(|| Some(&known?.parts.function(function).options));
     [function, Some(graph.options()), known.map(|known| known.parts.options())]
-}
-
-fn interfaces(graph: &Graph, components: &Components) -> Result<Vec<Arc<Interface>>, Refusal> {
-    let mut interfaces = Vec::with_capacity(graph.components().len());
-    for (position, component) in graph.components().iter().enumerate() {
-        let name = component.name.as_ref().map_or(String::new(), |name| format!(" `{name}`"));
-        let place = format!("components[{position}]{name}");
-        let stored = match (&component.bytes, &component.source) {
-            (Some(range), _) => components.add(component.digest, graph.file().slice(range.clone())).map_err(|mut refusal| {
-                refusal.messages.iter_mut().for_each(|message| *message = format!("{place}: {message}"));
-                refusal
-            })?,
-            (None, Some(Source::Path(path))) => {
-                let message =
-                    format!("{place}: a scheduler cannot read the path `{path}`; clients upload what a graph names by path");
-                return Err(Refusal::new(ErrorCode::PathInGraph, message));
-            }
-            (None, Some(Source::Url(source) | Source::Oci(source))) => {
-                let message = format!("{place}: `{source}` is not fetched; upload the component, or name it by path");
-                return Err(Refusal::new(ErrorCode::SourceNotAllowed, message));
-            }
-            (None, None) => components.find(&component.digest).ok_or_else(|| {
-                Refusal::new(ErrorCode::NotUploaded, format!("{place}: `{}` was not uploaded", component.digest))
-            })?,
-        };
-        interfaces.push(stored.interface);
-    }
-    Ok(interfaces)
-}
-
-fn check_data(graph: &Graph) -> Result<(), Refusal> {
-    for (position, entry) in graph.data().iter().enumerate() {
-        let place = format!("data[{position}]");
-        let Some(range) = entry.bytes.clone() else {
-            let (code, source) = match &entry.source {
-                Some(Source::Path(path)) => (ErrorCode::PathInGraph, path),
-                Some(Source::Url(url) | Source::Oci(url)) => (ErrorCode::SourceNotAllowed, url),
-                None => unreachable!("an entry has bytes or a source"),
-            };
-            return Err(Refusal::new(
-                code,
-                format!("{place}: a scheduler does not read `{source}`; clients send such bytes along"),
-            ));
-        };
-        if let Some(digest) = entry.digest {
-            let found = ContentDigest::of(&graph.file()[range]);
-            if found != digest {
-                let message = format!("{place}: the digest of its bytes is `{found}`, not `{digest}`");
-                return Err(Refusal::new(ErrorCode::DigestMismatch, message));
-            }
-        }
-        debug_assert!(matches!(entry.encoding, DataEncoding::Raw | DataEncoding::Value));
-    }
-    Ok(())
 }
 
 /// How many of the settings that are known are compared with new ones: those of the last fragments are the likeliest.

@@ -7,7 +7,7 @@ use crate::output::{note, print_json, print_line};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use wasm_tasks::{CheckFailure, Checked, Upload, check_graph, folder_of};
+use wasm_tasks::{CheckFailure, Checked, Upload, check_upload};
 
 /// Checks a graph: format, references, cycles, files, exports and types
 #[derive(Args)]
@@ -52,8 +52,8 @@ impl Check {
             Err(error) => {
                 if self.json {
                     let messages: Vec<String> = match &error {
-                        CheckFailure::Types(errors) => errors.errors.iter().map(ToString::to_string).collect(),
-                        CheckFailure::Upload(_) | CheckFailure::Interface { .. } => vec![error.to_string()],
+                        CheckFailure::Refused(refusal) => refusal.messages.clone(),
+                        CheckFailure::Upload(_) => vec![error.to_string()],
                     };
                     print_json(&json!({"ok": false, "code": error.code().as_str(), "messages": messages}))?;
                 }
@@ -64,7 +64,7 @@ impl Check {
 
     fn check(&self) -> Result<(Upload, Checked), CheckFailure> {
         let upload = Upload::from_file(&self.graph)?;
-        let checked = check_graph(&upload.graph, folder_of(&self.graph))?;
+        let checked = check_upload(&upload)?;
         Ok((upload, checked))
     }
 }

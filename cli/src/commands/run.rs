@@ -113,7 +113,7 @@ impl Run {
         let parse = |((name, ty), text): (&(String, Type), &String)| {
             literal(ty, text).map_err(|failure| match failure {
                 Literal::Unreadable(failure) => failure,
-                Literal::Misfit(reason) => Failure::bad_input(ErrorCode::TypeMismatch, format!("argument `{name}`: {reason}")),
+                Literal::Misfit(code, reason) => Failure::bad_input(code, format!("argument `{name}`: {reason}")),
             })
         };
         export.params.iter().zip(&self.args).map(parse).collect()
@@ -122,7 +122,7 @@ impl Run {
 
 enum Literal {
     Unreadable(Failure),
-    Misfit(String),
+    Misfit(ErrorCode, String),
 }
 
 fn literal(ty: &Type, text: &str) -> Result<Argument, Literal> {
@@ -135,7 +135,7 @@ fn literal(ty: &Type, text: &str) -> Result<Argument, Literal> {
         }
         return match String::from_utf8(bytes) {
             Ok(text) => Ok(Argument::Value(Value::Str(text))),
-            Err(_) => Err(Literal::Misfit(format!("`{}` is no UTF-8", file.display()))),
+            Err(_) => Err(Literal::Misfit(ErrorCode::TypeMismatch, format!("`{}` is no UTF-8", file.display()))),
         };
     }
     // Quotes are eaten by shells, so a bare word is the JSON string that it looks like where one would fit.
@@ -143,9 +143,9 @@ fn literal(ty: &Type, text: &str) -> Result<Argument, Literal> {
     let bare = || parse_argument(ty, &Json::from(text).to_string()).ok().filter(|_| is_text && !text.starts_with(['"', '\'']));
     let encoded = match parse_argument(ty, text) {
         Ok(encoded) => encoded,
-        Err(error) => bare().ok_or_else(|| Literal::Misfit(error.to_string()))?,
+        Err(error) => bare().ok_or_else(|| Literal::Misfit(error.code(), error.to_string()))?,
     };
-    Value::from_msgpack(&encoded).map(Argument::Value).map_err(|error| Literal::Misfit(error.to_string()))
+    Value::from_msgpack(&encoded).map(Argument::Value).map_err(|error| Literal::Misfit(error.code(), error.to_string()))
 }
 
 /// The export of a name, or the only one whose function has the name.

@@ -2,9 +2,11 @@
 
 use crate::fits::shown;
 use crate::json::from_json;
-use crate::wave::from_wave;
+use crate::literal::{REPEATED_KEY, lossy_number, strict};
+use crate::wave::{WaveError, from_wave};
 use serde_json::{Map, Value as Json, json};
 use wasm_tasks_protocol::{ErrorCode, Type};
+use wasm_wave::parser::ParserErrorKind;
 
 /// Text that is no literal of the type that is needed, neither as JSON nor as WAVE.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,34 +20,55 @@ pub struct ArgumentError {
     pub wave: String,
     /// A literal of the type.
     pub example: String,
+    code: ErrorCode,
 }
 
 impl ArgumentError {
-    /// The code under which people see it.
+    /// The code under which people see it: the one that the same value has in a graph file.
     pub const fn code(&self) -> ErrorCode {
-        ErrorCode::TypeMismatch
+        self.code
     }
 }
 
-/// A value of a type from text, in the canonical file encoding: JSON when it fits, else WAVE.
+/// A value of a type from text, in the canonical file encoding: JSON when it fits, else WAVE. It means what the same literal
+/// means in a graph file.
 ///
 /// # Errors
 /// [`ArgumentError`] with the reasons of both, and an example.
 pub fn parse_argument(ty: &Type, text: &str) -> Result<Vec<u8>, ArgumentError> {
-    let json = match serde_json::from_str::<Json>(text) {
-        Ok(json) => match from_json(ty, &json) {
-            Ok(value) => return Ok(value),
-            Err(mismatch) => match &mismatch.hint {
-                Some(hint) => format!("{mismatch} ({hint})"),
-                None => mismatch.to_string(),
-            },
-        },
-        Err(error) => error.to_string(),
+    let (json, code) = match argument_of_json(ty, text) {
+        Ok(value) => return Ok(value),
+        Err(refused) => refused,
     };
-    match from_wave(ty, text) {
-        Ok(value) => Ok(value),
-        Err(wave) => Err(ArgumentError { ty: shown(ty), json, wave: wave.to_string(), example: example(ty) }),
+    from_wave(ty, text).map_err(|wave| {
+        let of_wave = match &wave {
+            WaveError::Mismatch(mismatch) => Some(mismatch.code),
+            WaveError::Parse(error) if error.kind() == ParserErrorKind::DuplicateField => Some(ErrorCode::DuplicateMapKey),
+            WaveError::Parse(error) if error.kind() == ParserErrorKind::DuplicateFlag => Some(ErrorCode::BadValue),
+            WaveError::Parse(_) => None,
+        };
+        let code = code.or(of_wave).unwrap_or(ErrorCode::TypeMismatch);
+        ArgumentError { ty: shown(ty), json, wave: wave.to_string(), example: example(ty), code }
+    })
+}
+
+/// The value that a text is as JSON, or why it is none, with the code when it is JSON that does not fit.
+fn argument_of_json(ty: &Type, text: &str) -> Result<Vec<u8>, (String, Option<ErrorCode>)> {
+    let json = strict(text).map_err(|error| {
+        let message = error.to_string();
+        let code = message.starts_with(REPEATED_KEY).then_some(ErrorCode::DuplicateMapKey);
+        (message, code)
+    })?;
+    if let Some(number) = lossy_number(text) {
+        return Err((format!("the number {number}"), Some(ErrorCode::TypeMismatch)));
     }
+    from_json(ty, &json).map_err(|mismatch| {
+        let message = match &mismatch.hint {
+            Some(hint) => format!("{mismatch} ({hint})"),
+            None => mismatch.to_string(),
+        };
+        (message, Some(mismatch.code))
+    })
 }
 
 /// A literal of a type, as JSON.

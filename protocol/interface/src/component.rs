@@ -1,21 +1,22 @@
 //! Reads the interface of a component from hostile bytes.
 //!
-//! wasmparser's validator checks everything but the bodies of functions (compilation does that) and knows the types
-//! of imports and exports, so nothing here depends on how a tool laid the bytes out.
+//! wasmparser's validator checks everything and knows the types of imports and exports, so nothing here depends on how a tool
+//! laid the bytes out. [`Interface::judge`] is the one judgement of a component for all: `check`, the scheduler and the sandbox
+//! refuse for it, with its words, or not at all.
 
+mod host;
+mod imports;
 mod looks;
+mod size;
 mod types;
 
 use self::types::TypeReader;
 use crate::interface::{Export, Interface, InterfaceError, NamedType, UnsupportedExport};
 use wasm_tasks_protocol::Type;
-use wasm_tasks_protocol::graph::DELEGATE_INTERFACE;
-use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, COMPONENT_EXPORTS_MAX};
-use wasmparser::component_types::{
-    ComponentAnyTypeId, ComponentEntityType, ComponentFuncTypeId, ComponentInstanceTypeId, ComponentValType,
-};
+use wasm_tasks_protocol::limits::{COMPONENT_BYTES_MAX, COMPONENT_EXPORTS_MAX, SIGNATURE_PARTS_MAX};
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ComponentFuncTypeId, ComponentValType};
 use wasmparser::types::Types;
-use wasmparser::{BinaryReaderError, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{BinaryReaderError, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 /// What the sandbox has switched on (`docs/security.md`): wasmparser's defaults without what is off there.
 fn sandbox_features() -> WasmFeatures {
@@ -34,15 +35,31 @@ struct Validated {
     types: Types,
     imports: Vec<String>,
     exports: Vec<String>,
+    size: size::Size,
 }
 
-fn validate(component: &[u8], features: WasmFeatures) -> Result<Validated, BinaryReaderError> {
+/// Whether the bodies of functions are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bodies {
+    Checked,
+    Skipped,
+}
+
+fn validate(component: &[u8], features: WasmFeatures, bodies: Bodies) -> Result<Validated, BinaryReaderError> {
     let mut validator = Validator::new_with_features(features);
     let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0_usize);
     let mut types = None;
+    let mut size = size::Size::default();
+    let mut allocations = FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload?;
+        size.count(&payload)?;
         match validator.payload(&payload)? {
+            ValidPayload::Func(function, body) if bodies == Bodies::Checked => {
+                let mut validator = function.into_validator(allocations);
+                validator.validate(&body)?;
+                allocations = validator.into_allocations();
+            }
             ValidPayload::Parser(_) => depth += 1,
             ValidPayload::End(_) if depth > 0 => depth -= 1,
             ValidPayload::End(end) => types = Some(end),
@@ -62,31 +79,44 @@ fn validate(component: &[u8], features: WasmFeatures) -> Result<Validated, Binar
         }
     }
     let types = types.expect("the parser gives an end, or an error before it");
-    Ok(Validated { types, imports, exports })
+    Ok(Validated { types, imports, exports, size })
 }
 
 impl Interface {
-    /// Reads the interface of a component.
+    /// Reads the interface of a component, leaving the bodies of its functions aside: for those who only want its types.
     ///
     /// # Errors
     /// [`InterfaceError`] when the bytes are no component, or one that cannot run here.
     pub fn read(component: &[u8]) -> Result<Interface, InterfaceError> {
-        if component.len() > COMPONENT_BYTES_MAX {
-            return Err(InterfaceError::TooLarge { bytes: component.len(), max: COMPONENT_BYTES_MAX });
-        }
-        looks::refuse_what_is_no_component(component)?;
-        let validated = match validate(component, sandbox_features()) {
-            Ok(validated) => validated,
-            Err(error) => return Err(why_invalid(component, &error)),
-        };
-        validated.refuse_unsupported_imports()?;
-        validated.into_interface()
+        interface(component, Bodies::Skipped)
+    }
+
+    /// Reads the interface of a component that is to run: everything that can be wrong with it is said here, but for what
+    /// compiling alone can tell. Takes about a second for 100 MB.
+    ///
+    /// # Errors
+    /// As for [`Interface::read`], and `not-a-component` when the body of a function is not valid.
+    pub fn judge(component: &[u8]) -> Result<Interface, InterfaceError> {
+        interface(component, Bodies::Checked)
     }
 }
 
+fn interface(component: &[u8], bodies: Bodies) -> Result<Interface, InterfaceError> {
+    if component.len() > COMPONENT_BYTES_MAX {
+        return Err(InterfaceError::TooLarge { bytes: component.len(), max: COMPONENT_BYTES_MAX });
+    }
+    looks::refuse_what_is_no_component(component)?;
+    let validated = match validate(component, sandbox_features(), bodies) {
+        Ok(validated) => validated,
+        Err(error) => return Err(why_invalid(component, bodies, &error)),
+    };
+    validated.refuse_unsupported_imports()?;
+    validated.into_interface()
+}
+
 /// A component that is valid with more features needs what is switched off; others are broken.
-fn why_invalid(component: &[u8], error: &BinaryReaderError) -> InterfaceError {
-    match validate(component, WasmFeatures::all()) {
+fn why_invalid(component: &[u8], bodies: Bodies, error: &BinaryReaderError) -> InterfaceError {
+    match validate(component, WasmFeatures::all(), bodies) {
         Err(_) => InterfaceError::Invalid(error.to_string()),
         Ok(validated) => match validated.refuse_unsupported_imports() {
             Err(error @ InterfaceError::Unsupported(_)) => error,
@@ -96,40 +126,6 @@ fn why_invalid(component: &[u8], error: &BinaryReaderError) -> InterfaceError {
 }
 
 impl Validated {
-    fn refuse_unsupported_imports(&self) -> Result<(), InterfaceError> {
-        let newer: Vec<&str> =
-            self.imports.iter().map(String::as_str).filter(|name| name.starts_with("wasi:") && name.contains("@0.3.")).collect();
-        if !newer.is_empty() {
-            let names = crate::nearest::listed(newer.into_iter(), 3);
-            return Err(InterfaceError::Unsupported(format!("WASI 0.3 ({names}); this program has WASI 0.2")));
-        }
-        let unknown: Vec<String> = self.imports.iter().filter(|name| !self.is_known_import(name)).cloned().collect();
-        if unknown.is_empty() { Ok(()) } else { Err(InterfaceError::UnknownImports(unknown)) }
-    }
-
-    fn is_known_import(&self, name: &str) -> bool {
-        let Some(item) = self.types.component_item_for_import(name) else { return false };
-        match item.ty {
-            ComponentEntityType::Instance(id) => is_wasi_02(name) || name == DELEGATE_INTERFACE || self.has_only_types(id),
-            ComponentEntityType::Type { referenced, .. } => !is_resource(referenced),
-            ComponentEntityType::Func(_)
-            | ComponentEntityType::Module(_)
-            | ComponentEntityType::Value(_)
-            | ComponentEntityType::Component(_) => false,
-        }
-    }
-
-    fn has_only_types(&self, instance: ComponentInstanceTypeId) -> bool {
-        self.types[instance].exports.values().all(|item| match item.ty {
-            ComponentEntityType::Type { referenced, .. } => !is_resource(referenced),
-            ComponentEntityType::Instance(_)
-            | ComponentEntityType::Func(_)
-            | ComponentEntityType::Module(_)
-            | ComponentEntityType::Value(_)
-            | ComponentEntityType::Component(_) => false,
-        })
-    }
-
     fn into_interface(self) -> Result<Interface, InterfaceError> {
         let mut reader = ExportReader {
             types: &self.types,
@@ -166,22 +162,13 @@ impl Validated {
                 ComponentEntityType::Module(_) | ComponentEntityType::Value(_) | ComponentEntityType::Component(_) => {}
             }
         }
+        self.size.finish()?;
         let (exports, unsupported, named) = (reader.exports, reader.unsupported, reader.named);
         if holds_wit && exports.is_empty() && unsupported.is_empty() {
             return Err(InterfaceError::NotAComponent("it is a WIT package in binary form, which has no code"));
         }
         Ok(Interface::new(exports, unsupported, self.imports).with_named_types(named))
     }
-}
-
-/// `wasi:…@0.2.n`, which the sandbox links always.
-fn is_wasi_02(name: &str) -> bool {
-    let version = name.strip_prefix("wasi:").and_then(|rest| rest.split_once('@')).map(|(_, version)| version);
-    version.and_then(|version| version.strip_prefix("0.2.")).is_some_and(|patch| patch.parse::<u32>().is_ok())
-}
-
-fn is_resource(ty: ComponentAnyTypeId) -> bool {
-    matches!(ty, ComponentAnyTypeId::Resource(_))
 }
 
 /// Collects exports, and the names of types for those who print them.
@@ -225,12 +212,16 @@ impl ExportReader<'_> {
             return Err("it is an async function".to_owned());
         }
         let mut params = Vec::with_capacity(function.params.len());
+        let mut parts = 0;
         for (name, ty) in &function.params {
-            let ty = self.values.read(*ty).map_err(|reason| format!("parameter `{name}` {reason}"))?;
+            let ty = self.values.read_counted(*ty, &mut parts).map_err(|reason| format!("parameter `{name}` {reason}"))?;
             params.push((name.to_string(), ty));
         }
-        let returns =
-            function.result.map(|ty| self.values.read(ty)).transpose().map_err(|reason| format!("its result {reason}"))?;
+        let result = function.result.map(|ty| self.values.read_counted(ty, &mut parts)).transpose();
+        let returns = result.map_err(|reason| format!("its result {reason}"))?;
+        if parts > SIGNATURE_PARTS_MAX {
+            return Err(format!("its types have {parts} parts altogether; at most {SIGNATURE_PARTS_MAX} are allowed"));
+        }
         Ok(Export::new(name, params, returns))
     }
 }

@@ -88,6 +88,14 @@ pub enum InterfaceError {
     /// Imports that nobody provides.
     #[error("the component imports {}, which nobody provides", listed(.0.iter().map(String::as_str), 5))]
     UnknownImports(Vec<String>),
+    /// An import of a known interface that is not what the interface has.
+    #[error("the import `{name}` cannot be linked: {reason}")]
+    WrongImport {
+        /// The interface and the item.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// An export that the component does not have.
     #[error("the component has no export `{}`; {suggestion}", shorten(.name))]
     UnknownExport {
@@ -123,7 +131,7 @@ impl InterfaceError {
                 ErrorCode::NotAComponent
             }
             InterfaceError::CoreModule => ErrorCode::CoreModule,
-            InterfaceError::Unsupported(_) => ErrorCode::UnsupportedComponent,
+            InterfaceError::Unsupported(_) | InterfaceError::WrongImport { .. } => ErrorCode::UnsupportedComponent,
             InterfaceError::UnknownImports(_) => ErrorCode::UnknownImport,
             InterfaceError::UnknownExport { .. } | InterfaceError::AmbiguousExport { .. } => ErrorCode::UnknownExport,
             InterfaceError::UnsupportedExport { .. } => ErrorCode::UnsupportedExport,
@@ -141,6 +149,9 @@ impl InterfaceError {
             }
             InterfaceError::UnknownImports(_) => {
                 Some("a component may import `wasi:…@0.2`, `wasm-tasks:task/delegate@0.1.0` and interfaces that only have types")
+            }
+            InterfaceError::WrongImport { .. } => {
+                Some("build the component with the WIT of WASI 0.2 that its toolchain comes with")
             }
             InterfaceError::AmbiguousExport { .. } => Some("name the export with its version"),
             InterfaceError::UnknownExport { .. } => Some("`wasm-tasks inspect COMPONENT` lists the exports"),

@@ -4,10 +4,12 @@
 //! everything else looks as it travels (`docs/values.md`).
 
 use crate::fits::{At, Mismatch, shown};
+use crate::literal;
 use crate::typed::encode_typed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Number, Value as Json};
+use std::collections::BTreeMap;
 use wasm_tasks_protocol::msgpack::{InvalidValue, Packed, Reader, Writer};
 use wasm_tasks_protocol::{ErrorCode, Type, Value};
 
@@ -99,7 +101,8 @@ fn value_of(ty: &Type, json: &Json) -> Result<Value, Box<Mismatch>> {
         },
         // Nobody writes 0.1 as the f32 that is nearest to it.
         (Type::F32, Json::Number(number)) if number.is_f64() => {
-            Value::F64(number.as_f64().map_or(f64::NAN, |value| f64::from(value as f32)))
+            let value = literal::single(number.as_f64().unwrap_or(f64::NAN));
+            Value::F64(value.map_err(|what| Mismatch::new(ErrorCode::TypeMismatch, shown(ty), format!("the number {what}")))?)
         }
         (Type::List(element), Json::Array(items)) => Value::Array(
             items.iter().enumerate().map(|(index, item)| value_of(element, item).at(index)).collect::<Result<_, _>>()?,
@@ -109,7 +112,8 @@ fn value_of(ty: &Type, json: &Json) -> Result<Value, Box<Mismatch>> {
             Value::Array(types.iter().zip(items).enumerate().map(item).collect::<Result<_, _>>()?)
         }
         (Type::Record(fields), Json::Object(map)) => {
-            object(map, |name| fields.iter().find(|(field, _)| field == name).map(|(_, ty)| ty))?
+            let types: BTreeMap<&str, &Type> = fields.iter().map(|(field, ty)| (field.as_str(), ty)).collect();
+            object(map, |name| types.get(name).copied())?
         }
         (Type::Variant(cases), Json::Object(map)) => {
             object(map, |name| cases.iter().find(|(case, _)| case == name).and_then(|(_, ty)| ty.as_ref()))?

@@ -4,12 +4,14 @@
 //! encoding, and values as JSON and WAVE. Pure: knows neither wasmtime nor files; what it says of a component is
 //! tested to agree with the sandbox.
 
+pub mod admission;
 pub mod argument;
 pub mod check;
 mod component;
 pub mod fits;
 mod interface;
 pub mod json;
+mod literal;
 mod nearest;
 mod text;
 pub mod typed;

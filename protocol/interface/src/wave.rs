@@ -1,9 +1,11 @@
 //! Values as [WAVE](https://github.com/bytecodealliance/wasm-tools/tree/main/crates/wasm-wave) literals, which look
 //! like WIT: `{id: 1, label: "a"}`, `some(3)`, `circle(1.5)`.
 
-use crate::fits::{At, Mismatch};
+use crate::fits::{At, Mismatch, shown};
+use crate::literal;
 use crate::typed::encode_typed;
-use wasm_tasks_protocol::{Type, Value};
+use std::collections::BTreeMap;
+use wasm_tasks_protocol::{ErrorCode, Type, Value};
 use wasm_wave::ast::{Node, NodeType};
 use wasm_wave::parser::ParserError;
 use wasm_wave::untyped::UntypedValue;
@@ -42,8 +44,7 @@ fn value_of(ty: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
         Type::S16 => Value::int(node.as_number::<i16>(text)?.into()),
         Type::S32 => Value::int(node.as_number::<i32>(text)?.into()),
         Type::S64 => Value::int(node.as_number(text)?),
-        Type::F32 => Value::F32(node.as_number(text)?),
-        Type::F64 => Value::F64(node.as_number(text)?),
+        Type::F32 | Type::F64 => number(ty, node, text)?,
         Type::Char => Value::Str(node.as_char(text)?.into()),
         Type::String => Value::Str(node.as_str(text)?.into_owned()),
         Type::List(element) => Value::Array(
@@ -59,9 +60,10 @@ fn value_of(ty: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
             Value::Array(node.as_tuple()?.zip(types).map(|(node, ty)| value_of(ty, node, text)).collect::<Result<_, _>>()?)
         }
         Type::Record(fields) => {
+            let types: BTreeMap<&str, &Type> = fields.iter().map(|(field, ty)| (field.as_str(), ty)).collect();
             let mut pairs = Vec::new();
             for (name, node) in node.as_record(text)? {
-                let field = fields.iter().find(|(field, _)| field == name).map_or(&Type::Any, |(_, ty)| ty);
+                let field = types.get(name).copied().unwrap_or(&Type::Any);
                 pairs.push((name.to_owned(), value_of(field, node, text)?));
             }
             Value::Map(pairs)
@@ -103,6 +105,13 @@ fn within(value: Result<Value, WaveError>, index: usize) -> Result<Value, WaveEr
     }
 }
 
+/// A number, in the words that it was written in.
+fn number(ty: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
+    node.as_number::<f64>(text)?;
+    let what = |what| Mismatch::new(ErrorCode::TypeMismatch, shown(ty), format!("the number {what}"));
+    literal::number(ty, &text[node.span()]).map_err(|error| WaveError::Mismatch(what(error)))
+}
+
 /// `none`, `some(value)`, or the value itself.
 fn option(some: &Type, node: &Node, text: &str) -> Result<Value, WaveError> {
     let value = if matches!(node.ty(), NodeType::OptionNone | NodeType::OptionSome) {
@@ -121,11 +130,7 @@ fn untyped(node: &Node, text: &str) -> Result<Value, WaveError> {
     let all = |nodes: &mut dyn Iterator<Item = &Node>| nodes.map(|node| untyped(node, text)).collect::<Result<Vec<_>, _>>();
     Ok(match node.ty() {
         NodeType::BoolTrue | NodeType::BoolFalse => Value::Bool(node.as_bool()?),
-        NodeType::Number => match (node.as_number::<u64>(text), node.as_number::<i64>(text)) {
-            (Ok(value), _) => Value::Uint(value),
-            (Err(_), Ok(value)) => Value::Int(value),
-            (Err(_), Err(_)) => Value::F64(node.as_number(text)?),
-        },
+        NodeType::Number => number(&Type::Any, node, text)?,
         NodeType::Char => Value::Str(node.as_char(text)?.into()),
         NodeType::String | NodeType::MultilineString => Value::Str(node.as_str(text)?.into_owned()),
         NodeType::List => Value::Array(all(&mut node.as_list()?)?),

@@ -1,30 +1,30 @@
-//! Checks a graph on this machine, as a scheduler does on its own: reads the components that are here and
-//! asks what fits what.
+//! Checks a graph on this machine with the judgement that a scheduler has, on the very bytes that would be sent.
 
-use crate::upload::{UploadError, component_bytes};
-use std::path::Path;
-use wasm_tasks_interface::{CheckErrors, CheckedGraph, Interface, InterfaceError, check};
-use wasm_tasks_protocol::ErrorCode;
+use crate::upload::{Upload, UploadError};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wasm_tasks_interface::admission::{Admission, Components, admit, component_place, judge_component, refusal_at};
+use wasm_tasks_interface::{CheckedGraph, Interface};
 use wasm_tasks_protocol::graph::{Component, Graph};
+use wasm_tasks_protocol::message::Refusal;
+use wasm_tasks_protocol::{ComponentDigest, ErrorCode};
 
 /// Why a graph does not pass.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CheckFailure {
-    /// A file that it names cannot be used.
+    /// The file is no graph, or a file that it names cannot be used.
     #[error(transparent)]
     Upload(#[from] UploadError),
-    /// A component is none, or cannot run here.
-    #[error("{place}: {error}")]
-    Interface {
-        /// Which component.
-        place: String,
-        /// What is wrong with it.
-        #[source]
-        error: InterfaceError,
-    },
-    /// Types do not fit, exports do not exist.
-    #[error(transparent)]
-    Types(#[from] CheckErrors),
+    /// A scheduler refuses it.
+    #[error("{}", .0.messages.join("\n"))]
+    Refused(Refusal),
+}
+
+impl From<Refusal> for CheckFailure {
+    fn from(refusal: Refusal) -> CheckFailure {
+        CheckFailure::Refused(refusal)
+    }
 }
 
 impl CheckFailure {
@@ -32,8 +32,7 @@ impl CheckFailure {
     pub fn code(&self) -> ErrorCode {
         match self {
             CheckFailure::Upload(error) => error.code(),
-            CheckFailure::Interface { error, .. } => error.code(),
-            CheckFailure::Types(errors) => errors.code(),
+            CheckFailure::Refused(refusal) => refusal.code,
         }
     }
 
@@ -41,8 +40,7 @@ impl CheckFailure {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             CheckFailure::Upload(error) => error.hint(),
-            CheckFailure::Interface { error, .. } => error.hint(),
-            CheckFailure::Types(_) => None,
+            CheckFailure::Refused(refusal) => crate::error::hint_of(refusal.code),
         }
     }
 }
@@ -56,40 +54,54 @@ pub enum Checked {
     Without(Vec<String>),
 }
 
-/// Reads the components that this machine has, by their position in the graph.
-///
-/// # Errors
-/// [`CheckFailure::Upload`] and [`CheckFailure::Interface`] for the first that cannot be used.
-pub fn read_interfaces(graph: &Graph, folder: &Path) -> Result<Vec<Option<Interface>>, CheckFailure> {
-    let read = |(position, component): (usize, &Component)| {
-        let Some(bytes) = component_bytes(graph, position, component, folder)? else { return Ok(None) };
-        let place = || format!("components[{position}] `{}`", name_of(component));
-        Interface::read(&bytes).map(Some).map_err(|error| CheckFailure::Interface { place: place(), error })
-    };
-    graph.components().iter().enumerate().map(read).collect()
-}
-
 /// What people call a component: its name, or the beginning of its digest.
 pub(crate) fn name_of(component: &Component) -> String {
     component.name.clone().unwrap_or_else(|| component.digest.to_string().chars().take(19).collect())
 }
 
-/// Checks functions, arguments, edges and outputs against the components.
+/// The refusal of a component that was given to a scheduler apart from its graph, with its place in the graph.
+pub(crate) fn refused_upload(refusal: Refusal, graph: &Graph, digest: ComponentDigest) -> Refusal {
+    let found = graph.components().iter().enumerate().find(|(_, component)| component.digest == digest);
+    found.map_or(refusal.clone(), |(position, component)| refusal_at(&component_place(position, component), refusal))
+}
+
+/// The components that an upload brings along, judged.
+struct Brought(BTreeMap<ComponentDigest, Arc<Interface>>);
+
+impl Brought {
+    /// In the order in which a client uploads them, so that the first one that is refused is the same.
+    fn judge(upload: &Upload) -> Result<Brought, Refusal> {
+        let mut judged = BTreeMap::new();
+        for (digest, bytes) in &upload.components {
+            let Some(bytes) = bytes else { continue };
+            let interface = judge_component(digest, bytes).map_err(|refusal| refused_upload(refusal, &upload.graph, *digest))?;
+            judged.insert(*digest, Arc::new(interface));
+        }
+        Ok(Brought(judged))
+    }
+}
+
+impl Components for Brought {
+    fn interface(&self, digest: &ComponentDigest, bytes: Option<Bytes>) -> Result<Option<Arc<Interface>>, Refusal> {
+        match (self.0.get(digest), bytes) {
+            (Some(known), _) => Ok(Some(Arc::clone(known))),
+            (None, Some(bytes)) => judge_component(digest, &bytes).map(|interface| Some(Arc::new(interface))),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Checks a graph whose files were read: what a scheduler would refuse, it refuses with the same code and places. Whether a
+/// cluster has room for its tasks is the cluster's to say.
 ///
 /// # Errors
-/// [`CheckFailure`].
-pub fn check_graph(graph: &Graph, folder: &Path) -> Result<Checked, CheckFailure> {
-    let interfaces = read_interfaces(graph, folder)?;
-    let missing: Vec<String> = graph
-        .components()
-        .iter()
-        .zip(&interfaces)
-        .filter(|(_, found)| found.is_none())
-        .map(|(component, _)| name_of(component))
-        .collect();
-    if !missing.is_empty() {
-        return Ok(Checked::Without(missing));
-    }
-    let interfaces: Vec<Interface> = interfaces.into_iter().flatten().collect();
-    Ok(Checked::Whole(check(graph, |component| &interfaces[component as usize])?))
+/// The refusal.
+pub fn check_upload(upload: &Upload) -> Result<Checked, Refusal> {
+    let brought = Brought::judge(upload)?;
+    Ok(match admit(upload.file.clone(), &brought)? {
+        Admission::Whole(admitted) => Checked::Whole(admitted.types),
+        Admission::Without(graph, missing) => {
+            Checked::Without(missing.iter().map(|position| name_of(&graph.components()[*position as usize])).collect())
+        }
+    })
 }

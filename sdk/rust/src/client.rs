@@ -21,7 +21,7 @@ pub use submission::{Event, Events, Extended, Submission};
 
 use self::connection::Connection;
 use self::embedded::Embedded;
-use crate::check::name_of;
+use crate::check::refused_upload;
 use crate::error::ClientError;
 use crate::upload::Upload;
 use bytes::Bytes;
@@ -294,10 +294,8 @@ fn random_id() -> Result<GraphId, ClientError> {
 
 /// Says which entry of the graph a refused component is: the scheduler was asked about a digest only.
 fn refused_component(error: ClientError, graph: &Graph, digest: ComponentDigest) -> ClientError {
-    let ClientError::Refused(mut refusal) = error else { return error };
-    if let Some(position) = graph.components().iter().position(|component| component.digest == digest) {
-        let name = name_of(&graph.components()[position]);
-        refusal.messages.iter_mut().for_each(|message| *message = format!("components[{position}] `{name}`: {message}"));
+    match error {
+        ClientError::Refused(refusal) => ClientError::Refused(refused_upload(refusal, graph, digest)),
+        error => error,
     }
-    ClientError::Refused(refusal)
 }

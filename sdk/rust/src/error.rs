@@ -127,7 +127,7 @@ impl ClientError {
 }
 
 /// Advice on a refusal; the scheduler says what is wrong, and knows no commands.
-fn hint_of(code: ErrorCode) -> Option<&'static str> {
+pub(crate) fn hint_of(code: ErrorCode) -> Option<&'static str> {
     let hints = [
         (
             ErrorCode::CoreModule,

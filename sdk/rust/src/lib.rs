@@ -22,7 +22,7 @@ pub mod runs;
 mod session;
 mod upload;
 
-pub use check::{CheckFailure, Checked, check_graph, read_interfaces};
+pub use check::{CheckFailure, Checked, check_upload};
 pub use client::{
     Client, EmbeddedSettings, Event, Events, Extended, Growing, Grown, Growth, NoValue, Outcome, Output, OutputError, Replay,
     ReplayFailure, Submission,

@@ -7,6 +7,7 @@ use crate::wasi;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use wasm_tasks_interface::Interface;
 use wasm_tasks_protocol::limits::COMPONENT_BYTES_MAX;
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode};
 use wasmtime::component::types::ComponentItem;
@@ -185,47 +186,18 @@ pub(crate) fn exports(linked: &Linked) -> Vec<String> {
     names
 }
 
-/// Checks a component's bytes before they are compiled, going by their header and the names of their imports.
+/// Judges a component's bytes before they are compiled, as the scheduler and `check` do.
 pub(crate) fn check_bytes(digest: ComponentDigest, bytes: &[u8]) -> Result<(), LoadError> {
-    use wasmparser::{Encoding, Parser, Payload};
-    if bytes.len() > COMPONENT_BYTES_MAX {
-        let message = format!("the component has {} bytes; {COMPONENT_BYTES_MAX} is the limit", bytes.len());
-        return Err(LoadError::component(ErrorCode::LimitExceeded, message));
-    }
-    if ComponentDigest::of(bytes) != digest {
+    if bytes.len() <= COMPONENT_BYTES_MAX && ComponentDigest::of(bytes) != digest {
         return Err(LoadError::component(
             ErrorCode::DigestMismatch,
             format!("the component's bytes do not have the digest {digest}"),
         ));
     }
-    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-        let message = "the file is compiled code, which is never accepted; give the WebAssembly component that it was made from";
-        return Err(LoadError::component(ErrorCode::NotAComponent, message));
-    }
-    let not_a_component = |error: &dyn std::fmt::Display| {
-        LoadError::component(ErrorCode::NotAComponent, format!("the file is not a WebAssembly component: {error}"))
-    };
-    let mut depth = 0u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| not_a_component(&error))? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                let message = "the file is a core module; make a component of it with `wasm-tools component new`, or build it for `wasm32-wasip2`";
-                return Err(LoadError::component(ErrorCode::CoreModule, message));
-            }
-            Payload::Version { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(imports) if depth == 1 => {
-                for import in imports {
-                    let name = import.map_err(|error| not_a_component(&error))?.name.name;
-                    if name.starts_with("wasi:") {
-                        wasi::check_import(name).map_err(|error| LoadError::component(error.code, error.message))?;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    Interface::judge(bytes).map(drop).map_err(|error| {
+        let hint = error.hint().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+        LoadError::component(error.code(), format!("{error}{hint}"))
+    })
 }
 
 /// What a failure to compile means.

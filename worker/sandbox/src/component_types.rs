@@ -1,11 +1,12 @@
 //! Translates wasmtime's types of a component's function into ours.
 
 use wasm_tasks_protocol::Type;
+use wasm_tasks_protocol::limits::SIGNATURE_PARTS_MAX;
 use wasmtime::component::types;
 
 /// Parts that the types of one function may have. A component can name a type in few bytes and use it many times over, so
-/// written out it may be a million times as large; no function that people write comes near this.
-const PARTS_MAX: usize = 20_000;
+/// written out it may be a million times as large. Both sides of a result count here and not in the limit of an interface.
+const PARTS_MAX: usize = 3 * SIGNATURE_PARTS_MAX;
 
 /// Translates the types of one function.
 pub(crate) struct Translation {

@@ -139,8 +139,14 @@ fn what_is_no_component_is_named() {
 #[test]
 fn imports_are_known_or_refused() {
     let with_import = |import: &str| Interface::read(&wat::parse_str(format!("(component {import})")).expect("text"));
-    let poll = r#"(import "wasi:io/poll@0.2.6" (instance (export "poll" (func))))"#;
+    let poll = r#"(import "wasi:io/poll@0.2.6" (instance (export "some-day" (func))))"#;
     assert_eq!(with_import(poll).expect("WASI 0.2").imports(), ["wasi:io/poll@0.2.6"]);
+    let wrong = r#"(import "wasi:io/poll@0.2.6" (instance (export "poll" (func (param "in" (list u32))))))"#;
+    let wrong = with_import(wrong).expect_err("another type");
+    assert_eq!(wrong.code(), ErrorCode::UnsupportedComponent);
+    assert!(wrong.to_string().contains("`func(list<u32>)`; it must be `func(list<resource<pollable>>) -> list<u32>`"), "{wrong}");
+    let proposal = r#"(import "wasi:logging/logging" (instance (type $l (enum "a" "b")) (export "level" (type (eq $l)))))"#;
+    assert!(with_import(proposal).is_ok(), "only types, of whichever interface");
     let types = r#"(import "test:pkg/types" (instance (type (record (field "a" u32))) (export "t" (type (eq 0)))))"#;
     assert!(with_import(types).is_ok());
     let function = with_import(r#"(import "test:pkg/host" (instance (export "f" (func))))"#).expect_err("unknown");
@@ -154,6 +160,29 @@ fn imports_are_known_or_refused() {
     ] {
         assert_eq!(with_import(import).expect_err(import).code(), ErrorCode::UnknownImport, "{import}");
     }
+}
+
+#[test]
+fn bodies_are_judged() {
+    let text = "(component (core module (func (export \"x\") i32.add)))";
+    let bytes = wat::parse_str(text).expect("text");
+    assert!(Interface::read(&bytes).is_ok());
+    let error = Interface::judge(&bytes).expect_err("i32.add of nothing");
+    assert_eq!(error.code(), ErrorCode::NotAComponent);
+    assert!(error.to_string().contains("type mismatch"), "{error}");
+}
+
+#[test]
+fn what_no_slot_has_room_for_is_refused() {
+    let code = |module: &str| {
+        let text = format!("(component (core module {module}))");
+        Interface::judge(&wat::parse_str(text).expect("text")).map(drop).map_err(|error| error.code())
+    };
+    assert_eq!(code(&"(memory 1)".repeat(8)), Ok(()));
+    assert_eq!(code(&"(memory 1)".repeat(9)), Err(ErrorCode::UnsupportedComponent));
+    assert_eq!(code(&"(table 1 funcref)".repeat(17)), Err(ErrorCode::UnsupportedComponent));
+    assert_eq!(code("(table 100000 funcref)"), Ok(()));
+    assert_eq!(code("(table 100001 funcref)"), Err(ErrorCode::UnsupportedComponent));
 }
 
 #[test]

@@ -43,6 +43,13 @@ impl<'a> TypeReader<'a> {
         self.sized(ty).map(|sized| sized.ty)
     }
 
+    /// Adds up the parts of all types of a signature.
+    pub(super) fn read_counted(&mut self, ty: ComponentValType, parts: &mut usize) -> Result<Type, Reason> {
+        let sized = self.sized(ty)?;
+        *parts += sized.parts;
+        Ok(sized.ty)
+    }
+
     fn sized(&mut self, ty: ComponentValType) -> Result<Sized, Reason> {
         let id = match ty {
             ComponentValType::Primitive(primitive) => {

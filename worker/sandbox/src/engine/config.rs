@@ -7,7 +7,7 @@ use super::{EngineError, EngineSettings, Profile, probe};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wasm_tasks_protocol::limits::STACK_BYTES;
+use wasm_tasks_protocol::limits::{COMPONENT_MEMORIES_MAX, COMPONENT_TABLES_MAX, STACK_BYTES, TABLE_ELEMENTS_MAX};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy, WasmBacktraceDetails};
 
 /// Frames of a backtrace.
@@ -18,9 +18,8 @@ const KEEP_MEMORY_BYTES: usize = 64 << 20;
 const KEEP_TABLE_BYTES: usize = 1 << 20;
 /// What one component may have. CPython has about 30 core instances and tables of 10,000 elements.
 const CORE_INSTANCES_MAX: u32 = 100;
-const MEMORIES_MAX: u32 = 8;
-const TABLES_MAX: u32 = 16;
-const TABLE_ELEMENTS_MAX: usize = 100_000;
+const MEMORIES_MAX: u32 = COMPONENT_MEMORIES_MAX;
+const TABLES_MAX: u32 = COMPONENT_TABLES_MAX;
 
 /// An engine of one profile.
 pub(crate) struct Runtime {
@@ -116,7 +115,7 @@ fn pooling(slots: usize, keep_resident: bool) -> PoolingAllocationConfig {
         .max_tables_per_component(TABLES_MAX)
         .max_memories_per_module(MEMORIES_MAX)
         .max_tables_per_module(TABLES_MAX)
-        .table_elements(TABLE_ELEMENTS_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX as usize)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(2 << 20)
         .max_unused_warm_slots(slots.saturating_mul(2));

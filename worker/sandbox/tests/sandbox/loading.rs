@@ -19,7 +19,7 @@ fn files_that_are_no_components() {
     }
     let error = load(wat::parse_str("(module)").unwrap());
     assert_eq!(error.code(), ErrorCode::CoreModule, "{error}");
-    assert!(error.to_string().contains("wasm-tools component new"), "{error}");
+    assert!(error.to_string().contains("wasm-tasks componentize"), "{error}");
     let mut truncated = guest_bytes("calc").to_vec();
     truncated.truncate(truncated.len() / 2);
     assert_eq!(load(truncated).code(), ErrorCode::NotAComponent);
