@@ -97,7 +97,7 @@ impl Command {
             Command::Run(command) => command.run().await,
             Command::Check(command) => command.run(),
             Command::Show(command) => command.run(),
-            Command::Inspect(command) => command.run(),
+            Command::Inspect(command) => command.run().await,
             Command::Attach(command) => command.run().await,
             Command::Results(command) => command.run().await,
             Command::Replay(command) => command.run().await,

@@ -7,6 +7,7 @@ mod fleet;
 mod follow;
 mod format;
 mod graph_name;
+mod judge;
 mod lifeline;
 mod output;
 mod pages;
@@ -46,6 +47,9 @@ struct CommandLine {
 const GOODBYE: std::time::Duration = std::time::Duration::from_millis(2);
 
 fn main() -> ExitCode {
+    if let Some(ended) = judge::serve() {
+        return ended;
+    }
     let CommandLine { command } = CommandLine::parse();
     start_logging(command.default_log_level());
     let ended = start_runtime().and_then(|runtime| {

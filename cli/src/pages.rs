@@ -43,6 +43,7 @@ pages! {
     TypeMismatch "type-mismatch",
     GrantDenied "grant-denied",
     CompileFailed "compile-failed",
+    ComponentTooCostly "component-too-costly",
     GuestError "guest-error",
     Trap "trap",
     Exit "exit",

@@ -83,7 +83,8 @@ impl Place {
         if let Some(Err(unwritable)) = Home::from_env().ok().map(|home| home.check_writable()) {
             note(format!("warning: {unwritable}"));
         }
-        let settings = EmbeddedSettings { slots: size.slots, memory_bytes: size.memory, modules: None };
+        let judge = crate::judge::judge(0)?;
+        let settings = EmbeddedSettings { slots: size.slots, memory_bytes: size.memory, modules: None, judge };
         Ok(Client::embedded(settings).await?)
     }
 }

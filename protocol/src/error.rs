@@ -82,6 +82,8 @@ codes! {
     GrantDenied = "grant-denied",
     /// Compilation failed or was stopped.
     CompileFailed = "compile-failed",
+    /// Judging the component took more memory or time than is allowed.
+    ComponentTooCostly = "component-too-costly",
     // Tasks
     /// The task's export returned `err`.
     GuestError = "guest-error",

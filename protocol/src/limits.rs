@@ -40,6 +40,30 @@ pub const VALUE_DEPTH_MAX: usize = 64;
 pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 /// Exports of a component. Each is read and named.
 pub const COMPONENT_EXPORTS_MAX: usize = 16_384;
+/// Bytes of an interface as the judging process writes it. CPython's with all of WASI has 4 KiB.
+pub const INTERFACE_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a component's compiled code. CPython's has 31 MiB.
+pub const COMPILED_BYTES_MAX: usize = 1 << 30;
+/// Bytes of memory in which a component of no size is validated and typed.
+pub const INSPECT_MEMORY_BYTES: u64 = 192 << 20;
+/// Bytes of memory on top of it for each byte of the component.
+pub const INSPECT_MEMORY_PER_BYTE: u64 = 8;
+/// CPU time in which a component of no size is validated and typed, in milliseconds.
+pub const INSPECT_CPU_MS: u64 = 5_000;
+/// CPU time on top of it for each MiB of the component, in milliseconds.
+pub const INSPECT_CPU_MS_PER_MIB: u64 = 500;
+/// Bytes of memory in which a component of no size is compiled.
+pub const COMPILE_MEMORY_BYTES: u64 = 1 << 30;
+/// Bytes of memory on top of it for each byte of the component.
+pub const COMPILE_MEMORY_PER_BYTE: u64 = 128;
+/// Bytes of memory in which any component is validated, typed or compiled.
+pub const JUDGE_MEMORY_BYTES_MAX: u64 = 16 << 30;
+/// CPU time in which a component of no size is compiled, in milliseconds.
+pub const COMPILE_CPU_MS: u64 = 30_000;
+/// CPU time on top of it for each MiB of the component, in milliseconds. 1 to 1.6 s were measured, on a fast machine.
+pub const COMPILE_CPU_MS_PER_MIB: u64 = 10_000;
+/// Wall time of judging, in units of its CPU time: processes share a busy machine.
+pub const JUDGE_WALL_PER_CPU: u64 = 4;
 /// Parts of one type, written out: fields, cases and what they hold. Comparing two types walks them.
 pub const TYPE_PARTS_MAX: usize = 4_096;
 /// Parts of all types of a function together. Whoever prepares a call walks them.
@@ -159,12 +183,68 @@ pub const TABLE: &[Limit] = &[
     Limit { name: "name_bytes_max", value: NAME_BYTES_MAX as u64, reason: "names are kept and printed" },
     Limit { name: "path_steps_max", value: PATH_STEPS_MAX as u64, reason: "each step walks a value" },
     Limit { name: "value_depth_max", value: VALUE_DEPTH_MAX as u64, reason: "readers recurse; this bounds their stack" },
-    Limit {
-        name: "component_bytes_max",
-        value: COMPONENT_BYTES_MAX as u64,
-        reason: "compilation costs about a second a megabyte",
-    },
+    Limit { name: "component_bytes_max", value: COMPONENT_BYTES_MAX as u64, reason: "the largest useful one known has 122 MB" },
     Limit { name: "component_exports_max", value: COMPONENT_EXPORTS_MAX as u64, reason: "each is read and named" },
+    Limit {
+        name: "interface_bytes_max",
+        value: INTERFACE_BYTES_MAX as u64,
+        reason: "the scheduler keeps the interface of each component that a graph uses",
+    },
+    Limit {
+        name: "compiled_bytes_max",
+        value: COMPILED_BYTES_MAX as u64,
+        reason: "compiled code is handed from process to process, written to the cache and mapped",
+    },
+    Limit {
+        name: "inspect_memory_bytes",
+        value: INSPECT_MEMORY_BYTES,
+        reason: "the process that validates and types a component may have this much memory; beyond it: component-too-costly",
+    },
+    Limit {
+        name: "inspect_memory_per_byte",
+        value: INSPECT_MEMORY_PER_BYTE,
+        reason: "and this much for each byte of the component",
+    },
+    Limit {
+        name: "inspect_cpu_ms",
+        value: INSPECT_CPU_MS,
+        reason: "CPU time of the process that validates and types a component; beyond it: component-too-costly",
+    },
+    Limit {
+        name: "inspect_cpu_ms_per_mib",
+        value: INSPECT_CPU_MS_PER_MIB,
+        reason: "and this much for each MiB of the component",
+    },
+    Limit {
+        name: "compile_memory_bytes",
+        value: COMPILE_MEMORY_BYTES,
+        reason: "the process that compiles a component may have this much memory; beyond it: component-too-costly",
+    },
+    Limit {
+        name: "compile_memory_per_byte",
+        value: COMPILE_MEMORY_PER_BYTE,
+        reason: "and this much for each byte of the component",
+    },
+    Limit {
+        name: "judge_memory_bytes_max",
+        value: JUDGE_MEMORY_BYTES_MAX,
+        reason: "no component has more memory for validation or compilation, however large it is",
+    },
+    Limit {
+        name: "compile_cpu_ms",
+        value: COMPILE_CPU_MS,
+        reason: "CPU time of the process that compiles a component; beyond it: component-too-costly",
+    },
+    Limit {
+        name: "compile_cpu_ms_per_mib",
+        value: COMPILE_CPU_MS_PER_MIB,
+        reason: "and this much for each MiB of the component: real ones take 1 to 1.6 s a MiB on a fast machine",
+    },
+    Limit {
+        name: "judge_wall_per_cpu",
+        value: JUDGE_WALL_PER_CPU,
+        reason: "wall time of these processes is so many times their CPU time, because a machine may be busy",
+    },
     Limit {
         name: "type_parts_max",
         value: TYPE_PARTS_MAX as u64,

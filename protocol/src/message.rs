@@ -17,4 +17,4 @@ pub use worker::{
 
 /// Version of everything on the wire. It is part of the ALPN name, so that versions that do not know each other never talk.
 /// Whoever changes a message, or anything that is in one, raises it.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;

@@ -5,18 +5,22 @@
 mod clients;
 mod delegations;
 mod drains;
+mod loading;
 mod perform;
 mod published;
 mod requests;
 mod workers;
 
 use self::drains::DrainAsk;
+use self::loading::Loaded;
+use crate::checks::Checks;
 use crate::graphs::ShellGraph;
 use crate::inbox::{Input, OutputFetch, SessionId};
 use crate::links::Links;
+use crate::loads::{Loads, Module};
 use crate::outbox::Outbox;
 use crate::scheduler::SchedulerSettings;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
@@ -51,6 +55,8 @@ pub(crate) struct WorkerLink {
     pub(crate) spilled_bytes: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) instantiations: u64,
+    /// The components that it has, with or without metering.
+    pub(crate) modules: BTreeMap<Module, Loaded>,
     /// When it last said anything.
     heard: Instant,
     /// Set when it may go.
@@ -79,11 +85,14 @@ pub(crate) struct Actor {
     unread: Vec<(GraphIndex, TaskIndex, OutputFetch)>,
     /// Attempts whose tasks are being checked.
     pub(crate) delegating: BTreeSet<Attempt>,
+    checks: Checks,
+    /// Graphs that wait for components.
+    loads: Loads,
     is_stopping: Option<oneshot::Sender<()>>,
 }
 
 impl Actor {
-    pub(crate) fn new(settings: SchedulerSettings, inbox: mpsc::WeakSender<Input>) -> Actor {
+    pub(crate) fn new(settings: SchedulerSettings, inbox: mpsc::WeakSender<Input>, checks: Checks) -> Actor {
         let first_serial = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
         Actor {
             settings,
@@ -102,6 +111,8 @@ impl Actor {
             inbox,
             unread: Vec::new(),
             delegating: BTreeSet::new(),
+            checks,
+            loads: Loads::default(),
             is_stopping: None,
         }
     }
@@ -151,6 +162,7 @@ impl Actor {
             }
             Input::ClientGone { session } => self.on_client_gone(session),
             Input::Submitted { session, graph, prepared, accepted } => self.on_submitted(session, graph, prepared, accepted),
+            Input::Loading { session, components, loaded } => self.on_loading(session, &components, loaded),
             Input::Extending { graph, known } => self.on_extending(graph, known),
             Input::Extended { graph, extension, accepted } => self.on_extended(graph, *extension, accepted),
             Input::Delegated { report, checked, known } => self.on_delegation_checked(&report, *checked, known),
@@ -192,6 +204,7 @@ impl Actor {
 
     /// Lets go of what nobody came back for, cuts off who is silent, and looks at round trips.
     fn sweep(&mut self) {
+        self.loads.release(Instant::now());
         let retention = self.settings.retention.to_std();
         let is_held = |graph: &ShellGraph| !graph.followers.is_empty() || self.published.holds(graph.id);
         let unfollowed = self.graphs.iter().flatten().filter(|graph| !is_held(graph));

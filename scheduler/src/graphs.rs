@@ -10,7 +10,9 @@ use crate::submit::{Extension, Prepared, Tables};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+use wasm_tasks_judge::Asker;
 use wasm_tasks_protocol::error::TaskError;
 use wasm_tasks_protocol::graph::{PathStep, redirect};
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex, TenantId, WorkerId};
@@ -52,12 +54,16 @@ pub(crate) struct ShellGraph {
     pub(crate) summary: Option<GraphSummary>,
     pub(crate) finished: Option<Instant>,
     pub(crate) is_cancelled: bool,
+    /// In whose places for checks its delegations are checked.
+    pub(crate) asker: Asker,
+    /// Set when nothing that it still wants checked matters any more.
+    pub(crate) is_over: Arc<AtomicBool>,
     /// Whether something happened since the last progress message.
     pub(crate) is_changed: bool,
 }
 
 impl ShellGraph {
-    pub(crate) fn new(id: GraphId, index: GraphIndex, prepared: Box<Prepared>, session: SessionId) -> ShellGraph {
+    pub(crate) fn new(id: GraphId, index: GraphIndex, prepared: Box<Prepared>, session: SessionId, asker: Asker) -> ShellGraph {
         let Prepared { known, tables, outputs_by_task, plan: _ } = *prepared;
         ShellGraph {
             id,
@@ -78,6 +84,8 @@ impl ShellGraph {
             summary: None,
             finished: None,
             is_cancelled: false,
+            asker,
+            is_over: Arc::default(),
             is_changed: false,
         }
     }

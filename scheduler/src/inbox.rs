@@ -2,6 +2,7 @@
 
 use crate::delegation::Delegated;
 use crate::known::Known;
+use crate::loads::Module;
 use crate::submit::{Extension, Prepared};
 use std::sync::Arc;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, oneshot};
@@ -51,6 +52,12 @@ pub(crate) enum Input {
         graph: GraphId,
         prepared: Box<Prepared>,
         accepted: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// Components that tasks of a checked graph will need are to be loaded before it begins.
+    Loading {
+        session: SessionId,
+        components: Vec<Module>,
+        loaded: oneshot::Sender<()>,
     },
     /// Somebody wants to extend a graph: what is known of it, unless it cannot be extended.
     Extending {

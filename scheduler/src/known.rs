@@ -2,12 +2,13 @@
 //!
 //! All of it is bounded by the limits of a graph. Who takes it in turns is the shell's; whether a fragment is right, `extend`'s.
 
+use crate::components::StoredComponent;
 use crate::parts::Parts;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use wasm_tasks_interface::{Earlier, EarlierData, FoundTypes, FunctionSignature, Interface};
+use wasm_tasks_interface::{Earlier, EarlierData, FoundTypes, FunctionSignature};
 use wasm_tasks_protocol::Type;
 use wasm_tasks_protocol::graph::{Extent, Graph, Settings};
 use wasm_tasks_protocol::ids::TaskIndex;
@@ -16,8 +17,8 @@ use wasm_tasks_protocol::ids::TaskIndex;
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) parts: Parts,
-    /// The interfaces of components, by position.
-    pub(crate) interfaces: Vec<Arc<Interface>>,
+    /// Components, by position: they are kept as long as the graph is.
+    pub(crate) components: Vec<Arc<StoredComponent>>,
     signatures: Vec<FunctionSignature>,
     data_types: Vec<Vec<Type>>,
     pub(crate) settings: Vec<Settings>,
@@ -37,7 +38,7 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Addition {
     pub(crate) part: Arc<Graph>,
-    pub(crate) interfaces: Vec<Arc<Interface>>,
+    pub(crate) components: Vec<Arc<StoredComponent>>,
     pub(crate) types: FoundTypes,
     pub(crate) settings: Vec<Settings>,
     pub(crate) bytes: usize,
@@ -52,11 +53,11 @@ pub(crate) struct Addition {
 impl Known {
     /// Of a graph of its own.
     pub(crate) fn new(first: Addition) -> Known {
-        let Addition { part, interfaces, types, settings, bytes, writer: _, depth: _, written: _ } = first;
+        let Addition { part, components, types, settings, bytes, writer: _, depth: _, written: _ } = first;
         let edges = part.edge_count();
         Known {
             parts: Parts::new(part),
-            interfaces,
+            components,
             signatures: types.functions,
             data_types: types.data,
             settings,
@@ -71,7 +72,7 @@ impl Known {
 
     /// A fragment was accepted.
     pub(crate) fn take_in(&mut self, addition: Addition) {
-        let Addition { part, interfaces, types, settings, bytes, writer, depth, written } = addition;
+        let Addition { part, components, types, settings, bytes, writer, depth, written } = addition;
         if depth > 0 || !self.depths.is_empty() {
             self.depths.push((part.base().tasks, depth));
         }
@@ -80,7 +81,7 @@ impl Known {
         let keys = self.keys.get_or_insert_with(|| Keys::of(&self.parts));
         self.parts.push(Arc::clone(&part), writer);
         part.tasks().for_each(|task| keys.insert(task.key(), task.index(), &self.parts));
-        self.interfaces.extend(interfaces);
+        self.components.extend(components);
         self.signatures.extend(types.functions);
         self.data_types.extend(types.data);
         for (position, more) in types.earlier_data {

@@ -5,6 +5,7 @@
 
 mod actor;
 mod answers;
+mod checks;
 mod components;
 mod delegation;
 mod dense_hash;
@@ -12,6 +13,7 @@ mod graphs;
 mod inbox;
 mod known;
 mod links;
+mod loads;
 mod numbering;
 mod order;
 mod outbox;

@@ -1,25 +1,29 @@
 //! The handle of a running scheduler, and the tasks that read its links.
 
 use crate::actor::Actor;
+use crate::checks::Checks;
 use crate::components::Components;
 use crate::inbox::{Asker, Input, SessionId};
+use crate::loads::Module;
 use crate::submit::{self, NotExtended};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use wasm_tasks_judge::{Asker as Judged, Judge};
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::graph::Extent;
 use wasm_tasks_protocol::ids::{GraphId, WorkerId};
 use wasm_tasks_protocol::message::{FromClient, FromWorker, Refusal, ReplyHead, Request, ToClient, ToWorker};
 use wasm_tasks_protocol::msgpack::Writer;
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_transport::{ControlReceiver, Incoming, IncomingRequest, Link, Replier};
+use wasm_tasks_transport::{ControlReceiver, Incoming, IncomingRequest, Link, Peer, Replier};
 
 /// Inputs that may wait for the actor. Whoever has more waits: links stop reading, and their peers stop sending.
 const INBOX_MAX: usize = 8_192;
-/// Graphs that are checked at the same time; each may need a few times its size in memory.
-const CHECKS_MAX: usize = 2;
+/// Graphs and fragments that are checked at the same time; each may need a few times its size in memory. No client has all of
+/// these places.
+const CHECKS_MAX: usize = 3;
 
 /// How a scheduler behaves.
 #[derive(Clone, Debug)]
@@ -32,8 +36,10 @@ pub struct SchedulerSettings {
     pub retention: Duration,
     /// How many tasks the finished graphs have together that nobody follows; the oldest go first.
     pub retained_tasks_max: usize,
-    /// Bytes of components that are kept.
+    /// Bytes of components that are kept; those that no graph needs go first.
     pub components_bytes_max: usize,
+    /// Validates components and reads their types.
+    pub judge: Judge,
 }
 
 impl Default for SchedulerSettings {
@@ -44,6 +50,7 @@ impl Default for SchedulerSettings {
             retention: Duration::from_millis(600_000),
             retained_tasks_max: 1 << 20,
             components_bytes_max: 4 << 30,
+            judge: Judge::in_process(),
         }
     }
 }
@@ -58,7 +65,7 @@ pub struct Scheduler {
 struct Shared {
     inbox: mpsc::Sender<Input>,
     components: Components,
-    checks: tokio::sync::Semaphore,
+    checks: Checks,
     next_id: AtomicU64,
 }
 
@@ -69,9 +76,9 @@ impl Scheduler {
     /// Outside of a tokio runtime.
     pub fn start(settings: SchedulerSettings) -> Scheduler {
         let (inbox, inputs) = mpsc::channel(INBOX_MAX);
-        let components = Components::new(settings.components_bytes_max);
-        tokio::spawn(Actor::new(settings, inbox.downgrade()).run(inputs));
-        let checks = tokio::sync::Semaphore::new(CHECKS_MAX);
+        let components = Components::new(settings.components_bytes_max, settings.judge.clone());
+        let checks = Checks::new(CHECKS_MAX);
+        tokio::spawn(Actor::new(settings, inbox.downgrade(), checks.clone()).run(inputs));
         Scheduler { shared: Arc::new(Shared { inbox, components, checks, next_id: AtomicU64::new(1) }) }
     }
 
@@ -85,7 +92,8 @@ impl Scheduler {
             if shared.inbox.send(attached).await.is_err() {
                 return;
             }
-            tokio::spawn(serve(shared.clone(), Asker::Worker(worker), incoming));
+            let judged = Judged::new("workers", worker.0);
+            tokio::spawn(serve(shared.clone(), Asker::Worker(worker), judged, incoming));
             let reason = forward(&shared, receiver, |batch, permit| Input::WorkerSaid { worker, batch, permit }).await;
             drop(shared.inbox.send(Input::WorkerGone { worker, reason }).await);
         });
@@ -97,10 +105,11 @@ impl Scheduler {
         let Link { sender, receiver, peer, incoming } = link;
         let shared = self.shared.clone();
         tokio::spawn(async move {
+            let judged = judged(&peer, session);
             if shared.inbox.send(Input::ClientAttached { session, peer, sender }).await.is_err() {
                 return;
             }
-            tokio::spawn(serve(shared.clone(), Asker::Client(session), incoming));
+            tokio::spawn(serve(shared.clone(), Asker::Client(session), judged, incoming));
             forward(&shared, receiver, |batch, permit| Input::ClientSaid { session, batch, permit }).await;
             drop(shared.inbox.send(Input::ClientGone { session }).await);
         });
@@ -143,8 +152,37 @@ where
     }
 }
 
+/// For whom a client's components and graphs are checked.
+pub(crate) fn judged(peer: &Peer, session: SessionId) -> Judged {
+    let identity = peer.identity();
+    Judged::new(format!("{identity} of tenant {}", identity.tenant.0), session.0)
+}
+
+/// A client for whom something is checked, and whether it is still there.
+#[derive(Clone)]
+struct Checked {
+    judged: Judged,
+    is_gone: watch::Receiver<bool>,
+}
+
+impl Checked {
+    /// Waits for a check, unless its client goes: then it is dropped.
+    async fn unless_gone<T, E: From<Refusal>>(&self, check: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let mut is_gone = self.is_gone.clone();
+        tokio::select! {
+            checked = check => checked,
+            _ = is_gone.wait_for(|is_gone| *is_gone) => {
+                Err(Refusal::new(ErrorCode::Cancelled, "its client went while it was checked").into())
+            }
+        }
+    }
+}
+
 /// Serves the requests of one link. Those that take long run beside each other.
-async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
+async fn serve(shared: Arc<Shared>, asker: Asker, judged: Judged, mut incoming: Incoming) {
+    // Dropped when the link ends, which ends what is being checked for it.
+    let (_here, is_gone) = watch::channel(false);
+    let checked = Checked { judged, is_gone };
     while let Some(asked) = incoming.next().await {
         let shared = shared.clone();
         match (&asked.request, asker) {
@@ -155,10 +193,11 @@ async fn serve(shared: Arc<Shared>, asker: Asker, mut incoming: Incoming) {
                 | Request::ExtendGraph { .. },
                 Asker::Client(session),
             ) => {
-                tokio::spawn(async move { from_client(&shared, session, asked).await });
+                let checked = checked.clone();
+                tokio::spawn(async move { from_client(&shared, session, &checked, asked).await });
             }
             (Request::FetchComponent { digest }, Asker::Worker(_) | Asker::Client(_)) => {
-                let found = shared.components.find(digest).map(|stored| stored.bytes);
+                let found = shared.components.find(digest).map(|stored| stored.bytes.clone());
                 tokio::spawn(reply_found(asked.reply, found));
             }
             (Request::FetchData { .. }, Asker::Worker(_))
@@ -207,7 +246,7 @@ pub(crate) async fn reply_found(reply: Replier, found: Option<Bytes>) {
     drop(reply.send(head, body).await);
 }
 
-async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest) {
+async fn from_client(shared: &Shared, session: SessionId, checked: &Checked, asked: IncomingRequest) {
     let IncomingRequest { request, body, reply } = asked;
     let answer = match request {
         Request::MissingComponents { digests } => {
@@ -218,12 +257,11 @@ async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest
             return reply_found(reply, Some(out.into_bytes().into())).await;
         }
         Request::UploadComponent { digest } => {
-            let components = shared.components.clone();
-            in_background(shared, move || components.add(digest, body).map(drop)).await
+            checked.unless_gone(shared.components.add(&checked.judged, digest, body)).await.map(drop)
         }
-        Request::SubmitGraph { graph } => submit(shared, session, graph, body).await,
+        Request::SubmitGraph { graph } => submit(shared, session, checked, graph, body).await,
         Request::ExtendGraph { graph } => {
-            let (head, extent) = match extend(shared, graph, body).await {
+            let (head, extent) = match extend(shared, session, checked, graph, body).await {
                 Ok(extent) => (ReplyHead::Ok { total: 0 }, Some(extent)),
                 Err(NotExtended { refusal, extent }) => (ReplyHead::Refused(refusal), extent),
             };
@@ -251,9 +289,15 @@ async fn from_client(shared: &Shared, session: SessionId, asked: IncomingRequest
     drop(reply.send(head, Bytes::new()).await);
 }
 
-async fn submit(shared: &Shared, session: SessionId, graph: GraphId, file: Bytes) -> Result<(), Refusal> {
-    let components = shared.components.clone();
-    let prepared = in_background(shared, move || submit::prepare(file, &components)).await?;
+async fn submit(shared: &Shared, session: SessionId, checked: &Checked, graph: GraphId, file: Bytes) -> Result<(), Refusal> {
+    let prepared = checked.unless_gone(async {
+        let read = in_background(shared, checked, move || submit::read(file)).await?;
+        let components = shared.components.of(&read, &checked.judged).await?;
+        in_background(shared, checked, move || submit::prepare(read, components)).await
+    });
+    let prepared = prepared.await?;
+    let modules = submit::modules(&prepared.plan, Extent::default(), &[]);
+    checked.unless_gone(load(shared, session, modules)).await?;
     let (accepted, wait) = oneshot::channel();
     let input = Input::Submitted { session, graph, prepared: Box::new(prepared), accepted };
     let stopped = || Refusal::new(ErrorCode::Unreachable, "the scheduler is stopping");
@@ -261,20 +305,44 @@ async fn submit(shared: &Shared, session: SessionId, graph: GraphId, file: Bytes
     wait.await.map_err(|_| stopped())?
 }
 
+/// Has workers load what tasks will run from.
+async fn load(shared: &Shared, session: SessionId, components: Vec<Module>) -> Result<(), Refusal> {
+    let (loaded, wait) = oneshot::channel();
+    let stopped = || Refusal::new(ErrorCode::Unreachable, "the scheduler is stopping");
+    shared.inbox.send(Input::Loading { session, components, loaded }).await.map_err(|_| stopped())?;
+    wait.await.map_err(|_| stopped())
+}
+
 /// Adds a fragment. Gives how far the graph's tables go with it.
-async fn extend(shared: &Shared, graph: GraphId, file: Bytes) -> Result<Extent, NotExtended> {
+async fn extend(
+    shared: &Shared,
+    session: SessionId,
+    checked: &Checked,
+    graph: GraphId,
+    file: Bytes,
+) -> Result<Extent, NotExtended> {
     let stopped = || Refusal::new(ErrorCode::Unreachable, "the scheduler is stopping");
     let (known, wait) = oneshot::channel();
     shared.inbox.send(Input::Extending { graph, known }).await.map_err(|_| stopped())?;
     // Held until the fragment is in, so that those which come at the same time are checked against each other.
-    let mut known = wait.await.map_err(|_| stopped())??.lock_owned().await;
-    let components = shared.components.clone();
-    let (mut known, prepared) = in_background(shared, move || {
-        let prepared = submit::prepare_fragment(file, graph, &mut known, &components);
-        Ok((known, prepared))
-    })
-    .await?;
-    let (extension, addition) = prepared?;
+    let known = wait.await.map_err(|_| stopped())??.lock_owned().await;
+    let prepared = checked.unless_gone(async {
+        let reading = move || {
+            let read = submit::read_fragment(file, graph, &known);
+            Ok((known, read))
+        };
+        let (mut known, read) = in_background(shared, checked, reading).await?;
+        let read = read?;
+        let components = shared.components.of(&read, &checked.judged).await?;
+        let extending = move || {
+            let extended = submit::extension(read, None, &mut known, components)?;
+            Ok((known, extended))
+        };
+        Ok::<_, NotExtended>(in_background(shared, checked, extending).await?)
+    });
+    let (mut known, (extension, addition)) = prepared.await?;
+    let modules = submit::modules(&extension.plan, extension.part.base(), &known.settings);
+    checked.unless_gone(load(shared, session, modules)).await?;
     let (accepted, wait) = oneshot::channel();
     let input = Input::Extended { graph, extension: Box::new(extension), accepted };
     shared.inbox.send(input).await.map_err(|_| stopped())?;
@@ -286,10 +354,16 @@ async fn extend(shared: &Shared, graph: GraphId, file: Bytes) -> Result<Extent, 
 /// Runs a check on a thread of its own. A panic there is a bug, and the submitter's to know.
 async fn in_background<T: Send + 'static>(
     shared: &Shared,
+    checked: &Checked,
     check: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let _permit = shared.checks.acquire().await;
-    tokio::task::spawn_blocking(check).await.unwrap_or_else(|_| {
+    let permit = shared.checks.acquire(&checked.judged).await;
+    // The thread has the permit: it goes on when nobody waits for it any more.
+    let checking = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        check()
+    });
+    checking.await.unwrap_or_else(|_| {
         Err(Refusal::new(ErrorCode::WorkerFault, "the check failed for a reason of the scheduler's; its log says more"))
     })
 }

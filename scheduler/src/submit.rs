@@ -1,15 +1,14 @@
 //! Checks a submitted graph before anything of it runs, and reduces it to what the core needs. Fragments go the same way.
 
-use crate::components::Components;
+use crate::components::StoredComponent;
 use crate::dense_hash::DenseMap;
 use crate::known::{Addition, Known};
+use crate::loads::Module;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use wasm_tasks_interface::admission::{
-    Admitted, admit, check_data, graph_interfaces, not_uploaded, refused_graph, refused_types,
-};
-use wasm_tasks_interface::{Interface, check_fragment};
+use wasm_tasks_interface::admission::{check_data, refused_graph, refused_types};
+use wasm_tasks_interface::{check, check_fragment};
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::graph::{DataEntry, Extent, Fragment, Function, Graph, Options, Positions, Settings, Task};
 use wasm_tasks_protocol::ids::{ComponentDigest, GraphId, TaskIndex};
@@ -59,9 +58,15 @@ impl From<Refusal> for NotExtended {
     }
 }
 
-/// Everything that can be wrong with a graph is said here. Takes a while: not for an asynchronous thread.
-pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, Refusal> {
-    let Admitted { graph, interfaces, types } = admit(file, components)?.whole()?;
+/// Reads a submitted file. Takes a while: not for an asynchronous thread.
+pub(crate) fn read(file: Bytes) -> Result<Graph, Refusal> {
+    Graph::read(file).map_err(refused_graph)
+}
+
+/// Says what is wrong with a graph beside its components, which are here. Takes a while: not for an asynchronous thread.
+pub(crate) fn prepare(graph: Graph, components: Vec<Arc<StoredComponent>>) -> Result<Prepared, Refusal> {
+    check_data(&graph)?;
+    let checked = check(&graph, |component| &*components[component as usize].interface).map_err(refused_types)?;
     let mut outputs_by_task: Vec<(TaskIndex, u32)> = graph.outputs().iter().map(|output| output.task).zip(0..).collect();
     outputs_by_task.sort_unstable();
     let functions = function_specs(&graph, |component| graph.components()[component as usize].digest);
@@ -70,20 +75,15 @@ pub(crate) fn prepare(file: Bytes, components: &Components) -> Result<Prepared, 
     let settings = plan.settings.clone();
     let bytes = graph.file().len();
     let part = Arc::new(graph);
-    let types = types.into_types();
+    let types = checked.into_types();
     let (settings_known, written) = (settings.clone(), Vec::new());
-    let first = Addition { part, interfaces, types, settings: settings_known, bytes, writer: None, depth: 0, written };
+    let first = Addition { part, components, types, settings: settings_known, bytes, writer: None, depth: 0, written };
     let known = Known::new(first);
     Ok(Prepared { known, tables: Tables { functions, data, settings }, outputs_by_task, plan })
 }
 
-/// Everything that can be wrong with a fragment is said here. Takes time for the fragment, and not for the graph.
-pub(crate) fn prepare_fragment(
-    file: Bytes,
-    id: GraphId,
-    known: &mut Known,
-    components: &Components,
-) -> Result<(Extension, Addition), NotExtended> {
+/// Reads a fragment, and says what is wrong with it before its components are looked at.
+pub(crate) fn read_fragment(file: Bytes, id: GraphId, known: &Known) -> Result<Graph, NotExtended> {
     let fragment = Fragment::read(file).map_err(refused_graph)?;
     if fragment.append_to() != id {
         let message = format!("append-to: the fragment continues the graph `{}`, not `{id}`", fragment.append_to());
@@ -98,9 +98,7 @@ pub(crate) fn prepare_fragment(
     }
     let graph = placed(fragment, known)?;
     within_limits(&graph, known)?;
-    let interface = |(position, found): (usize, Option<_>)| found.ok_or_else(|| not_uploaded(&graph, position));
-    let interfaces = graph_interfaces(&graph, components)?.into_iter().enumerate().map(interface).collect::<Result<_, _>>()?;
-    Ok(extension(graph, None, known, interfaces)?)
+    Ok(graph)
 }
 
 /// The fragment's tables where the graph's end, with what tasks wrote.
@@ -127,7 +125,7 @@ pub(crate) fn extension(
     graph: Graph,
     writer: Option<TaskIndex>,
     known: &mut Known,
-    interfaces: Vec<Arc<Interface>>,
+    components: Vec<Arc<StoredComponent>>,
 ) -> Result<(Extension, Addition), Refusal> {
     let base = graph.base();
     for task in graph.tasks() {
@@ -138,8 +136,8 @@ pub(crate) fn extension(
     }
     check_data(&graph)?;
     let interface_of = |component: u32| match component.checked_sub(base.components) {
-        Some(own) => &*interfaces[own as usize],
-        None => &*known.interfaces[component as usize],
+        Some(own) => &*components[own as usize].interface,
+        None => &*known.components[component as usize].interface,
     };
     let checked = check_fragment(&graph, known, interface_of).map_err(refused_types)?;
     let functions = function_specs(&graph, |component| match component.checked_sub(base.components) {
@@ -153,8 +151,28 @@ pub(crate) fn extension(
     let part = Arc::new(graph);
     let (types, written) = (checked.into_types(), Vec::new());
     let (part_known, settings_known) = (Arc::clone(&part), settings.clone());
-    let addition = Addition { part: part_known, interfaces, types, settings: settings_known, bytes, writer, depth: 0, written };
+    let addition = Addition { part: part_known, components, types, settings: settings_known, bytes, writer, depth: 0, written };
     Ok((Extension { part, writer, tables: Tables { functions, data, settings }, plan }, addition))
+}
+
+/// The components that tasks run from, each with or without metering. Functions and settings that the graph had before are
+/// known to be loaded, or being loaded.
+pub(crate) fn modules(plan: &GraphPlan, base: Extent, known: &[Settings]) -> Vec<Module> {
+    let mut used = vec![[false; 2]; plan.components.len()];
+    for (function, settings) in plan.functions.iter().zip(&plan.task_settings) {
+        let Some(own) = function.checked_sub(base.functions) else { continue };
+        let settings = match (*settings as usize).checked_sub(known.len()) {
+            Some(new) => &plan.settings[new],
+            None => &known[*settings as usize],
+        };
+        used[own as usize][usize::from(settings.fuel.is_some())] = true;
+    }
+    let of = |(digest, used): (&ComponentDigest, &[bool; 2])| {
+        let digest = *digest;
+        [false, true].into_iter().zip(*used).filter(|(_, used)| *used).map(move |(is_metered, _)| (digest, is_metered))
+    };
+    let modules: BTreeSet<Module> = plan.components.iter().zip(&used).flat_map(of).collect();
+    modules.into_iter().collect()
 }
 
 /// What only graph and fragments together can break.

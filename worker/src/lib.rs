@@ -27,6 +27,6 @@ mod table;
 mod worker;
 
 pub use peers::PeerServer;
-pub use runner::{Call, CallOutcome, Inputs, Runner, STACK_BYTES};
+pub use runner::{Call, CallOutcome, ComponentWanted, Inputs, Runner, STACK_BYTES};
 pub use settings::WorkerSettings;
 pub use worker::{Worker, WorkerError, WorkerHandle};

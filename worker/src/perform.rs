@@ -3,7 +3,7 @@
 use crate::fetch::{self, Wanted};
 use crate::inbox::Message;
 use crate::job::Job;
-use crate::runner::Runner;
+use crate::runner::{ComponentWanted, Runner};
 use crate::shell::Shell;
 use crate::store::Value;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use wasm_tasks_protocol::message::AttemptFailed;
 use wasm_tasks_protocol::time::Duration;
-use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskError};
+use wasm_tasks_protocol::{ErrorCode, GraphId, TaskError};
 use wasm_tasks_worker_core::{Action, ComponentId, Ended, Event, GraphKey, InputValue, LaneId, Launch, Outcome};
 
 impl<R: Runner> Shell<R> {
@@ -29,7 +29,9 @@ impl<R: Runner> Shell<R> {
                 self.store.remove(result);
                 self.last_read.take_if(|(read, _)| *read == result);
             }
-            Action::LoadComponent { component, digest, is_metered } => self.load_component(component, digest, is_metered),
+            Action::LoadComponent { component, digest, is_metered, client } => {
+                self.load_component(component, ComponentWanted { digest, is_metered, client });
+            }
             Action::UnloadComponent(component) => {
                 if let Some(place) = self.modules.get_mut(component.index()) {
                     place.take_if(|(at, _)| *at == component);
@@ -106,19 +108,19 @@ impl<R: Runner> Shell<R> {
     }
 
     /// Compiling may take minutes, so it has a thread of its own and blocks neither tasks nor this loop.
-    fn load_component(&self, component: ComponentId, digest: ComponentDigest, is_metered: bool) {
+    fn load_component(&self, component: ComponentId, wanted: ComponentWanted) {
         let (runner, scheduler, inbox) = (Arc::clone(&self.runner), self.scheduler.clone(), self.inbox.clone());
         let (runtime, began) = (Handle::current(), Instant::now());
         tokio::task::spawn_blocking(move || {
             let mut unavailable = None;
-            let mut bytes = || match runtime.block_on(fetch::component(digest, &scheduler)) {
+            let mut bytes = || match runtime.block_on(fetch::component(wanted.digest, &scheduler)) {
                 Ok(bytes) => Some(bytes),
                 Err(error) => {
                     unavailable = Some(error);
                     None
                 }
             };
-            let loaded = runner.load(digest, is_metered, &mut bytes);
+            let loaded = runner.load(&wanted, &mut bytes);
             let result = loaded.map(Arc::new).map_err(|error| unavailable.unwrap_or(error));
             // Fails when the worker has ended.
             let _ = inbox.blocking_send(Message::ComponentLoaded { component, took: began.elapsed().into(), result });

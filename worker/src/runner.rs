@@ -26,12 +26,7 @@ pub trait Runner: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why tasks of it cannot run.
-    fn load(
-        &self,
-        digest: ComponentDigest,
-        is_metered: bool,
-        bytes: &mut dyn FnMut() -> Option<Bytes>,
-    ) -> Result<Self::Module, TaskError>;
+    fn load(&self, wanted: &ComponentWanted, bytes: &mut dyn FnMut() -> Option<Bytes>) -> Result<Self::Module, TaskError>;
 
     /// Prepares an export.
     ///
@@ -47,6 +42,17 @@ pub trait Runner: Send + Sync + 'static {
 
     /// Makes a call end soon, or not begin.
     fn cancel(cancel: &Self::Cancel);
+}
+
+/// A component that is to be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComponentWanted {
+    /// Which.
+    pub digest: ComponentDigest,
+    /// Whether its tasks are metered.
+    pub is_metered: bool,
+    /// For whom, as the scheduler counts clients; 0 where that is not known. Loads of one do not hold up those of others.
+    pub client: u64,
 }
 
 /// Bytes of stack of the threads that tasks run on: a task's own

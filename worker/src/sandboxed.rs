@@ -1,12 +1,12 @@
 //! Tasks in the real sandbox.
 
-use crate::runner::{Call, CallOutcome, Inputs, Runner};
+use crate::runner::{Call, CallOutcome, ComponentWanted, Inputs, Runner};
 use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_protocol::message::FunctionSpec;
 use wasm_tasks_protocol::msgpack::Reader;
 use wasm_tasks_protocol::value_type::Step;
-use wasm_tasks_protocol::{ComponentDigest, ErrorCode, TaskError, TaskIndex, Type};
+use wasm_tasks_protocol::{ErrorCode, TaskError, TaskIndex, Type};
 use wasm_tasks_sandbox as sandbox;
 
 /// A [`Runner`] over the sandbox's engine.
@@ -33,14 +33,10 @@ impl Runner for Sandboxed {
     type Function = Export;
     type Cancel = sandbox::CancelFlag;
 
-    fn load(
-        &self,
-        digest: ComponentDigest,
-        is_metered: bool,
-        bytes: &mut dyn FnMut() -> Option<Bytes>,
-    ) -> Result<Self::Module, TaskError> {
+    fn load(&self, wanted: &ComponentWanted, bytes: &mut dyn FnMut() -> Option<Bytes>) -> Result<Self::Module, TaskError> {
+        let ComponentWanted { digest, is_metered, client } = *wanted;
         let profile = if is_metered { sandbox::Profile::Metered } else { sandbox::Profile::Plain };
-        self.engine.load(digest, bytes, profile).map_err(|error| TaskError::new(error.code(), error.to_string()))
+        self.engine.load_for(client, digest, bytes, profile).map_err(|error| TaskError::new(error.code(), error.to_string()))
     }
 
     fn bind(&self, module: &Self::Module, function: &FunctionSpec) -> Result<Export, TaskError> {

@@ -1,6 +1,5 @@
 //! `wasm-tasks inspect`: what a component exports.
 
-use super::run::component_failure;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::format::bytes;
@@ -10,7 +9,7 @@ use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::PathBuf;
 use wasm_tasks::ComponentDigest;
-use wasm_tasks_interface::{Export, Interface, example};
+use wasm_tasks_interface::{Export, example};
 
 /// Bytes of an example that people still read.
 const EXAMPLE_MAX: usize = 120;
@@ -29,19 +28,19 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) fn run(self) -> Ended {
+    pub(crate) async fn run(self) -> Ended {
         let content = fs::read(&self.component).map_err(|error| Failure::unreadable(&self.component, &error))?;
-        let interface = Interface::read(&content).map_err(|error| component_failure(&self.component, &error))?;
-        let digest = ComponentDigest::of(&content);
+        let (digest, len) = (ComponentDigest::of(&content), content.len());
+        let interface = crate::judge::interface(&self.component, content.into()).await?;
         if self.json {
-            let mut json = json!({"digest": digest.to_string(), "bytes": content.len()});
+            let mut json = json!({"digest": digest.to_string(), "bytes": len});
             if let (Json::Object(json), Json::Object(interface)) = (&mut json, interface.to_json()) {
                 json.extend(interface);
             }
             print_json(&json)?;
             return Ok(Exit::Done);
         }
-        let mut text = format!("// {}, {digest}\n", bytes(content.len() as u64));
+        let mut text = format!("// {}, {digest}\n", bytes(len as u64));
         interface.imports().iter().for_each(|import| text.push_str(&format!("import {import};\n")));
         text.push_str(&interface.to_wit());
         let args = |export: &Export| -> String {

@@ -64,7 +64,7 @@ impl Run {
         let mut interrupts = Interrupts::listen()?;
         follow::check_file(self.output.as_deref())?;
         self.format.check(1, self.output.as_deref())?;
-        let graph = self.graph()?;
+        let graph = self.graph().await?;
         // Relative to here, so that this folder may have any name.
         let folder = std::env::current_dir().map_err(|error| Failure::unreadable(Path::new("."), &error))?;
         let bytes = graph.to_bytes_in(&folder).map_err(|error| Failure::bad_input(error.code, &error))?;
@@ -86,9 +86,9 @@ impl Run {
     }
 
     /// The graph of one task.
-    fn graph(&self) -> Result<Graph, Failure> {
+    async fn graph(&self) -> Result<Graph, Failure> {
         let bytes = fs::read(&self.component).map_err(|error| Failure::unreadable(&self.component, &error))?;
-        let interface = Interface::read(&bytes).map_err(|error| component_failure(&self.component, &error))?;
+        let interface = crate::judge::interface(&self.component, bytes.into()).await?;
         let export = find_export(&interface, &self.export).map_err(|error| component_failure(&self.component, &error))?;
         let arguments = self.arguments(export)?;
         let mut graph = Graph::new();

@@ -42,7 +42,8 @@ impl Scheduler {
         let credentials = Credentials::for_listener(&folder, self.listen).map_err(ClientError::from)?;
         let listener = Listener::bind(self.listen, &credentials, Role::Scheduler)
             .map_err(|error| Failure::from(ClientError::from(error)))?;
-        let scheduler = Running::start(SchedulerSettings::default());
+        let judge = crate::judge::judge(0)?;
+        let scheduler = Running::start(SchedulerSettings { judge, ..SchedulerSettings::default() });
         print_line(format!("scheduler {}", listener.local_address()))?;
         tracing::info!(address = %listener.local_address(), credentials = %folder.display(), "listening");
         loop {

@@ -129,6 +129,7 @@ impl Worker {
         let engine = EngineSettings {
             cache_dir: home.map(|home| home.modules()),
             slots: settings.lanes() as usize,
+            judge: crate::judge::judge(crate::judge::BESIDE_TASKS)?,
             ..EngineSettings::default()
         };
         let engine = tokio::task::spawn_blocking(|| Engine::new(engine)).await;

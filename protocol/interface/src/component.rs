@@ -228,3 +228,5 @@ impl ExportReader<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::component as component_of;

@@ -8,6 +8,7 @@ pub mod admission;
 pub mod argument;
 pub mod check;
 mod component;
+mod encoded;
 pub mod fits;
 mod interface;
 pub mod json;
@@ -23,6 +24,7 @@ pub use argument::{ArgumentError, example, parse_argument};
 pub use check::{
     CheckError, CheckErrors, CheckedGraph, Earlier, EarlierData, FoundTypes, FunctionSignature, check, check_fragment,
 };
+pub use encoded::BadInterface;
 pub use fits::{Mismatch, NoReferences, Resolver, fits};
 pub use interface::{Export, Interface, InterfaceError, UnsupportedExport};
 pub use text::signature_text;

@@ -112,6 +112,13 @@ pub enum ToWorker {
         /// More settings.
         settings: Vec<Settings>,
     },
+    /// Load these components before tasks need them; each is answered with `ComponentLoaded` or `ComponentUnloaded`.
+    LoadComponents {
+        /// For whom: loads of one client do not hold up those of others.
+        client: u64,
+        /// Which, and whether with metering.
+        components: Vec<(ComponentDigest, bool)>,
+    },
 }
 
 /// Where a worker can be reached by its peers.

@@ -152,6 +152,11 @@ impl SchedulerCore {
         }
     }
 
+    /// Whether a graph uses a component, or a worker has it that some graph used: of others nothing is noted.
+    pub fn knows_component(&self, digest: &ComponentDigest) -> bool {
+        self.modules.ids.contains_key(digest)
+    }
+
     /// What nobody uses is not asked about: a worker may be late, or lie.
     pub(crate) fn on_component_loaded(&mut self, worker: WorkerId, digest: &ComponentDigest, is_metered: bool, took: Duration) {
         let found = (self.worker_ids.get(&worker).copied(), self.modules.find(digest, is_metered));

@@ -10,6 +10,7 @@ use crate::known::Known;
 use crate::submit::{Extension, Prepared};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
@@ -41,7 +42,9 @@ impl Actor {
         // Accepted before anything of it is announced.
         let _ = accepted.send(Ok(()));
         self.arriving = Some((graph, prepared, session));
+        let components = plan.components.iter().copied().collect();
         self.event(Event::GraphSubmitted { graph, plan });
+        self.tell_loaded(&components);
     }
 
     /// Fragments of one graph are checked one after the other; whoever checks has what is known of the graph for so long.
@@ -59,10 +62,13 @@ impl Actor {
             Err(refusal) => drop(accepted.send(Err(refusal))),
             Ok(graph) => {
                 let plan = graph.extend(extension);
+                graph.is_over.store(false, Ordering::Relaxed);
                 let index = graph.index;
                 let _ = accepted.send(Ok(()));
                 self.note_change(index);
+                let components = plan.components.iter().copied().collect();
                 self.event(Event::GraphExtended { graph: id, plan });
+                self.tell_loaded(&components);
             }
         }
     }
@@ -110,7 +116,12 @@ impl Actor {
                     }
                 }
                 FromClient::Attach(graph) => self.on_attach(session, graph),
-                FromClient::Cancel(graph) => self.event(Event::GraphCancelled(graph)),
+                FromClient::Cancel(graph) => {
+                    if let Some(cancelled) = self.graph_by_id(graph) {
+                        cancelled.is_over.store(true, Ordering::Relaxed);
+                    }
+                    self.event(Event::GraphCancelled(graph));
+                }
                 FromClient::Release(graph) => self.on_release(session, graph),
                 FromClient::ReleaseOutputs { graph, outputs } => self.on_outputs_released(session, graph, &outputs),
                 FromClient::Bind(graph) => self.on_bind(session, graph),

@@ -1,13 +1,14 @@
 //! Attempts that end in tasks which they wrote: these are checked, and take the place of the task if they may run.
 //!
 //! Small ones are checked on the spot, which takes less time than to ask somebody else; others elsewhere, so that a large one
-//! holds up nobody. Those of one graph are checked one after the other.
+//! holds up nobody. Those of one graph are checked one after the other, in the places for checks that its client has.
 
 use super::Actor;
 use crate::delegation::{Delegated, bad_delegation, prepare_delegation};
 use crate::inbox::{DelegationReport, Input};
 use crate::known::Known;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::OwnedMutexGuard;
 use wasm_tasks_protocol::error::ErrorCode;
 use wasm_tasks_protocol::ids::WorkerId;
@@ -30,6 +31,7 @@ impl Actor {
         if has_logs {
             graph.note_log(id.task, worker);
         }
+        let (asker, is_over) = (graph.asker.clone(), Arc::clone(&graph.is_over));
         let (graph, known) = (graph.id, Arc::clone(&graph.known));
         if tasks.len() > DELEGATION_BYTES_MAX {
             let message = format!("{} bytes; at most {DELEGATION_BYTES_MAX} are allowed", tasks.len());
@@ -44,10 +46,19 @@ impl Actor {
         }
         let Some(inbox) = self.inbox.upgrade() else { return };
         self.delegating.insert(attempt);
+        let checks = self.checks.clone();
         tokio::spawn(async move {
             let again = Arc::clone(&known);
             let mut known = known.lock_owned().await;
+            if is_over.load(Ordering::Relaxed) {
+                // Nobody waits for the tasks any more; the attempt was stopped.
+                let over = Err(Refusal::new(ErrorCode::Cancelled, "its graph was stopped"));
+                drop(inbox.send(Input::Delegated { report, checked: Box::new(over), known }).await);
+                return;
+            }
+            let permit = checks.acquire(&asker).await;
             let checking = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
                 let checked = prepare_delegation(&tasks, graph, id.task, &mut known);
                 (checked, known)
             });

@@ -2,8 +2,11 @@
 
 use super::{Actor, WorkerLink};
 use crate::graphs::ShellGraph;
+use crate::scheduler::judged;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
+use wasm_tasks_judge::Asker;
 use wasm_tasks_protocol::error::{ErrorCode, TaskError};
 use wasm_tasks_protocol::ids::{Attempt, GraphId, TaskIndex, WorkerId};
 use wasm_tasks_protocol::message::{
@@ -31,7 +34,9 @@ impl Actor {
                     if self.graphs.len() <= slot {
                         self.graphs.resize_with(slot + 1, || None);
                     }
-                    self.graphs[slot] = Some(ShellGraph::new(graph, index, prepared, session));
+                    let asker = self.sessions.get(&session).map(|client| judged(client.outbox.peer(), session));
+                    let asker = asker.unwrap_or_else(|| Asker::new("clients that went", session.0));
+                    self.graphs[slot] = Some(ShellGraph::new(graph, index, prepared, session, asker));
                     self.note_change(index);
                 }
             }
@@ -81,6 +86,7 @@ impl Actor {
             }
             Action::GraphForgotten { graph, index, .. } => {
                 if let Some(forgotten) = self.graphs[index.slot()].take() {
+                    forgotten.is_over.store(true, Ordering::Relaxed);
                     for worker in forgotten.defined_at.into_keys() {
                         self.to_worker(worker, |_| Some(ToWorker::ForgetGraph(graph)));
                     }

@@ -1,7 +1,9 @@
 //! What workers say.
 
+use super::loading::Loaded;
 use super::{Actor, WorkerLink};
 use crate::outbox::Outbox;
+use std::collections::BTreeMap;
 use std::time::Instant;
 use tracing::{info, warn};
 use wasm_tasks_protocol::error::ErrorCode;
@@ -23,6 +25,7 @@ impl Actor {
                 spilled_bytes: 0,
                 resident_bytes: 0,
                 instantiations: 0,
+                modules: BTreeMap::new(),
                 heard: Instant::now(),
                 dismissed: None,
             },
@@ -65,9 +68,14 @@ impl Actor {
                 FromWorker::Draining { within } => self.event(Event::WorkerDraining { worker, within }),
                 FromWorker::ResultSpilled { graph, task, took } => self.event(Event::ResultSpilled { worker, graph, task, took }),
                 FromWorker::ComponentLoaded { digest, is_metered, took } => {
+                    let is_told = self.core.knows_component(&digest);
+                    link.modules.insert((digest, is_metered), Loaded { took, is_told });
+                    self.loads.answered(Instant::now(), worker, &(digest, is_metered));
                     self.event(Event::ComponentLoaded { worker, digest, is_metered, took })
                 }
                 FromWorker::ComponentUnloaded { digest, is_metered } => {
+                    link.modules.remove(&(digest, is_metered));
+                    self.loads.answered(Instant::now(), worker, &(digest, is_metered));
                     self.event(Event::ComponentUnloaded { worker, digest, is_metered })
                 }
                 FromWorker::BytesFetched { bytes, took } => self.event(Event::BytesFetched { worker, bytes, took }),
@@ -123,6 +131,7 @@ impl Actor {
         let farewell = self.farewell(worker);
         self.event(Event::WorkerLost(worker));
         self.workers.remove(&worker);
+        self.loads.worker_gone(Instant::now(), worker);
         self.answer_drains(worker, &farewell);
         self.workers.for_each_mut(|link| link.outbox.push(ToWorker::RemovePeer(worker)));
         for graph in self.graphs.iter_mut().flatten() {

@@ -145,6 +145,8 @@ impl Cluster {
             pid: 1,
         }))
         .await;
+        // Loads are no matter of the script.
+        self.say(FromWorker::ComponentLoaded { digest: calc_digest(), is_metered: false, took: Default::default() }).await;
     }
 
     pub(crate) async fn say(&mut self, message: FromWorker) {

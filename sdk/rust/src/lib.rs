@@ -35,6 +35,7 @@ pub use json::{from_json, msgpack_to_json, to_json};
 pub use report::{failure_to_json, progress_to_json, state_of, summary_to_json};
 pub use session::{Completed, FutureError, Session, TaskFuture, as_completed, gather};
 pub use upload::{Upload, UploadError, component_bytes, folder_of, read_graph_file};
+pub use wasm_tasks_judge::{Budgets, Judge, JudgeSettings, Program};
 pub use wasm_tasks_protocol::graph::{Alternative, Argument, Arguments, Grant, LabelRule, Options, Resource};
 pub use wasm_tasks_protocol::message::{GraphState, GraphSummary, OutputResult, Query, Refusal, TaskFailure};
 pub use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskError, Type, Value};

@@ -105,6 +105,10 @@ async fn answer(link: Link<FromWorker, ToWorker>, name: &str) -> Result<(), Link
                 ToWorker::AssignTasks { tasks, .. } => {
                     answers.push(FromWorker::AttemptsFinished(tasks.iter().map(|task| finished(task.attempt)).collect()));
                 }
+                ToWorker::LoadComponents { components, .. } => {
+                    let loaded = |(digest, is_metered)| FromWorker::ComponentLoaded { digest, is_metered, took: Duration::ZERO };
+                    answers.extend(components.into_iter().map(loaded));
+                }
                 // Whatever was assigned has ended.
                 ToWorker::RetractAttempts(asked) => answers.push(FromWorker::Retracted { asked, returned: Vec::new() }),
                 ToWorker::Shutdown => {

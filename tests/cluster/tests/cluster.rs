@@ -12,6 +12,7 @@ mod cluster {
     mod fleets;
     mod fragments;
     mod gangs;
+    mod judged;
     mod looking;
     mod misfits;
     mod outputs;

@@ -84,6 +84,8 @@ pub enum Action {
         digest: ComponentDigest,
         /// Whether it is loaded with fuel metering.
         is_metered: bool,
+        /// For whom, as the scheduler counts clients; 0 for tasks that are here already.
+        client: u64,
     },
     /// Let go of a loaded component.
     UnloadComponent(ComponentId),

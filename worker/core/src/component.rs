@@ -53,11 +53,51 @@ impl WorkerCore {
             self.components.idle.retain(|idle| *idle != id);
             return id;
         }
+        self.begin_loading(digest, is_metered, 1, 0, out)
+    }
+
+    fn begin_loading(
+        &mut self,
+        digest: ComponentDigest,
+        is_metered: bool,
+        users: u32,
+        client: u64,
+        out: &mut Actions,
+    ) -> ComponentId {
         let availability = Availability::Loading(Vec::new());
-        let id = self.components.slab.insert(Component { digest, is_metered, availability, users: 1 });
+        let id = self.components.slab.insert(Component { digest, is_metered, availability, users });
         self.components.ids.insert((digest, is_metered), id);
-        out.perform.push(Action::LoadComponent { component: id, digest, is_metered });
+        out.perform.push(Action::LoadComponent { component: id, digest, is_metered, client });
         id
+    }
+
+    /// Components that tasks will need: they are loaded as if they were idle, and so hold no slot meanwhile.
+    pub(crate) fn preload(&mut self, client: u64, components: Vec<(ComponentDigest, bool)>, out: &mut Actions) {
+        for (digest, is_metered) in components {
+            match self.components.ids.get(&(digest, is_metered)).map(|id| &self.components.slab[*id].availability) {
+                None => {
+                    let id = self.begin_loading(digest, is_metered, 0, client, out);
+                    self.components.idle.push_back(id);
+                }
+                // The report is on its way, or will be.
+                Some(Availability::Loading(_) | Availability::Loaded) => {}
+                Some(Availability::Failed(_)) => out.send.push(FromWorker::ComponentUnloaded { digest, is_metered }),
+            }
+        }
+    }
+
+    /// Lets go of those that nobody uses beyond what is kept; not of those that are being loaded.
+    fn trim_idle(&mut self, out: &mut Actions) {
+        while self.components.idle.len() > self.settings.idle_components_max as usize {
+            let slab = &self.components.slab;
+            let is_loading = |id: &ComponentId| {
+                slab.get(*id).is_some_and(|component| matches!(component.availability, Availability::Loading(_)))
+            };
+            let Some(oldest) = self.components.idle.iter().position(|id| !is_loading(id)) else { return };
+            if let Some(oldest) = self.components.idle.remove(oldest) {
+                self.remove_component(oldest, out);
+            }
+        }
     }
 
     /// A function that used the component is forgotten.
@@ -67,11 +107,7 @@ impl WorkerCore {
         if component.users == 0 {
             self.components.idle.push_back(id);
         }
-        while self.components.idle.len() > self.settings.idle_components_max as usize {
-            if let Some(oldest) = self.components.idle.pop_front() {
-                self.remove_component(oldest, out);
-            }
-        }
+        self.trim_idle(out);
     }
 
     /// Whether the attempt must wait for the component; it is told when it comes.
@@ -106,6 +142,7 @@ impl WorkerCore {
             }
             Err(error) => {
                 component.availability = Availability::Failed(error.clone());
+                let Component { digest, is_metered, .. } = *component;
                 // What may go better next time is forgotten, and so asked for again.
                 let is_passing = error.is_infrastructure();
                 for attempt in waiters {
@@ -113,9 +150,12 @@ impl WorkerCore {
                 }
                 if is_passing {
                     self.reload_next_time(id, out);
+                } else {
+                    out.send.push(FromWorker::ComponentUnloaded { digest, is_metered });
                 }
             }
         }
+        self.trim_idle(out);
     }
 
     fn reload_next_time(&mut self, id: ComponentId, out: &mut Actions) {

@@ -174,6 +174,7 @@ impl WorkerCore {
             }
             ToWorker::Drain => self.drain(out),
             ToWorker::LoadData { graph, data } => self.load_data(graph, &data, out),
+            ToWorker::LoadComponents { client, components } => self.preload(client, components, out),
             ToWorker::FetchReplicas { graph, results } => self.fetch_replicas(graph, results, out),
         }
     }

@@ -5,16 +5,15 @@
 
 mod entry;
 mod eviction;
-mod key;
 
 pub(crate) use entry::Entry;
 
 use crate::engine::{EngineError, Runtime};
-use key::Key;
-use std::fs::{self, DirBuilder};
+use eviction::Room;
+use std::fs;
 use std::hash::{Hash, Hasher};
-use std::io;
 use std::path::{Path, PathBuf};
+use wasm_tasks_judge::private::{Key, check_private, private_folder};
 use wasm_tasks_protocol::ComponentDigest;
 
 /// The folder inside the cache folder; a change of the files' form gets another name.
@@ -25,7 +24,7 @@ const FOLDER: &str = "compiled-1";
 pub(crate) struct DiskCache {
     folder: PathBuf,
     key: Key,
-    bytes_max: u64,
+    room: Room,
 }
 
 impl DiskCache {
@@ -36,12 +35,12 @@ impl DiskCache {
         private_folder(&folder).map_err(|error| failed(error.to_string()))?;
         check_private(&fs::symlink_metadata(&folder).map_err(|error| failed(error.to_string()))?, true).map_err(failed)?;
         let key = Key::open(&folder.join("key")).map_err(|error| failed(error.to_string()))?;
-        Ok(DiskCache { folder, key, bytes_max })
+        Ok(DiskCache { folder, key, room: Room::new(bytes_max) })
     }
 
-    /// Makes room after an entry was written, but not by removing that one.
-    pub(crate) fn make_room(&self, written: &Entry<'_>) {
-        eviction::make_room(&self.folder, self.bytes_max, written.code_path());
+    /// Makes room after an entry of so many bytes was written, but not by removing that one.
+    pub(crate) fn make_room(&self, written: &Entry<'_>, bytes: u64) {
+        self.room.after(&self.folder, bytes, written.code_path());
     }
 
     /// The entry of a component for an engine.
@@ -67,53 +66,4 @@ impl Hasher for DigestHasher {
         let digest = self.0.finalize();
         u64::from_le_bytes(*digest.as_bytes().first_chunk().unwrap_or(&[0; 8]))
     }
-}
-
-#[cfg(unix)]
-fn private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).create(folder)
-}
-
-/// Says why something is not this user's alone.
-#[cfg(unix)]
-fn check_private(metadata: &fs::Metadata, folder: bool) -> Result<(), String> {
-    use std::os::unix::fs::MetadataExt;
-    let me = rustix::process::geteuid().as_raw();
-    if metadata.is_symlink() || metadata.is_dir() != folder {
-        return Err(format!("it is not a {}", if folder { "folder" } else { "file" }));
-    }
-    if metadata.uid() != me {
-        return Err(format!("it belongs to user {}, not to user {me} who runs this", metadata.uid()));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(format!(
-            "its mode is {:o}; others must not have access, so make it {}",
-            metadata.mode() & 0o777,
-            if folder { "700" } else { "600" }
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_private(_: &fs::Metadata, _: bool) -> Result<(), String> {
-    Ok(())
-}
-
-/// Opens a new file that only this user can read.
-fn create_private(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }

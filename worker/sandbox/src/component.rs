@@ -186,14 +186,19 @@ pub(crate) fn exports(linked: &Linked) -> Vec<String> {
     names
 }
 
-/// Judges a component's bytes before they are compiled, as the scheduler and `check` do.
-pub(crate) fn check_bytes(digest: ComponentDigest, bytes: &[u8]) -> Result<(), LoadError> {
+/// Checks that bytes are those of a digest, before they are given to a compiler.
+pub(crate) fn check_digest(digest: ComponentDigest, bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() <= COMPONENT_BYTES_MAX && ComponentDigest::of(bytes) != digest {
         return Err(LoadError::component(
             ErrorCode::DigestMismatch,
             format!("the component's bytes do not have the digest {digest}"),
         ));
     }
+    Ok(())
+}
+
+/// Judges a component's bytes before they are compiled, as the scheduler and `check` do.
+pub(crate) fn check_bytes(bytes: &[u8]) -> Result<(), LoadError> {
     Interface::judge(bytes).map(drop).map_err(|error| {
         let hint = error.hint().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
         LoadError::component(error.code(), format!("{error}{hint}"))

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ticker::Ticker;
+use wasm_tasks_judge::{Asker, Judge};
 use wasm_tasks_protocol::ComponentDigest;
 
 /// How an engine is set up.
@@ -30,12 +31,14 @@ pub struct EngineSettings {
     pub slots: usize,
     /// How many components stay loaded.
     pub components_max: usize,
+    /// Compiles what is not in the cache.
+    pub judge: Judge,
 }
 
 impl Default for EngineSettings {
     fn default() -> EngineSettings {
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
-        EngineSettings { cache_dir: None, cache_bytes_max: 8 << 30, slots, components_max: 256 }
+        EngineSettings { cache_dir: None, cache_bytes_max: 8 << 30, slots, components_max: 256, judge: Judge::in_process() }
     }
 }
 
@@ -155,7 +158,7 @@ impl Engine {
         let ticker = Arc::new(Ticker::start()?);
         let plain = Arc::new(Runtime::new(&settings, Profile::Plain, &ticker)?);
         let disk = settings.cache_dir.as_deref().map(|dir| DiskCache::open(dir, settings.cache_bytes_max)).transpose()?;
-        let loading = Loading::new(disk, settings.components_max);
+        let loading = Loading::new(disk, settings.judge.clone(), settings.components_max);
         Ok(Engine(Arc::new(Inner { plain, metered: Mutex::new(None), settings, ticker, loading, counters: Counters::default() })))
     }
 
@@ -172,8 +175,24 @@ impl Engine {
         bytes: impl FnOnce() -> Option<Bytes>,
         profile: Profile,
     ) -> Result<Arc<Component>, LoadError> {
+        self.load_for(0, digest, bytes, profile)
+    }
+
+    /// Loads a component as [`Engine::load`] does, for a client: where the judge has processes, they are shared fairly between
+    /// clients. Client 0 is nobody: its components are each for themselves.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn load_for(
+        &self,
+        client: u64,
+        digest: ComponentDigest,
+        bytes: impl FnOnce() -> Option<Bytes>,
+        profile: Profile,
+    ) -> Result<Arc<Component>, LoadError> {
         let runtime = self.runtime(profile).map_err(|error| LoadError::Engine(error.to_string()))?;
-        let (component, origin) = self.0.loading.load(&runtime, digest, profile, bytes)?;
+        let asker = Asker::new("tasks", if client == 0 { start_of(digest) } else { client });
+        let (component, origin) = self.0.loading.load(&runtime, &asker, digest, bytes)?;
         let counters = &self.0.counters;
         match origin {
             Origin::Memory => counters.hits.fetch_add(1, Ordering::Relaxed),
@@ -216,4 +235,8 @@ impl Engine {
         *metered = Some(Arc::clone(&runtime));
         Ok(runtime)
     }
+}
+
+fn start_of(digest: ComponentDigest) -> u64 {
+    digest.0.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
 }

@@ -37,4 +37,5 @@ pub use canonical::canonical;
 pub use component::{BindError, Component, LoadError};
 pub use engine::{Engine, EngineError, EngineSettings, EngineStats, Profile};
 pub use function::Function;
+pub use loading::compile_here;
 pub use resolve::{Element, Resolve, ResolveError, Resolved, follow};

@@ -1,8 +1,8 @@
-//! The components that are loaded: each once, whoever asks, and failures remembered.
+//! The components that are loaded: each once, whoever asks, and failures remembered. What must be compiled is given to the judge.
 
 use crate::abi::compiled;
 use crate::cache::{DiskCache, Entry};
-use crate::component::{Component, LoadError, check_bytes, compile_error};
+use crate::component::{Component, LoadError, check_bytes, check_digest, compile_error};
 use crate::engine::{Profile, Runtime};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use wasm_tasks_judge::{Asker, Judge};
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode};
 
 /// Where a component came from.
@@ -32,30 +33,31 @@ struct Slot {
 pub(crate) struct Loading {
     slots: Mutex<HashMap<Key, Arc<Slot>>>,
     disk: Option<DiskCache>,
+    judge: Judge,
     components_max: usize,
     /// Counts loads; the order of use.
     clock: AtomicU64,
 }
 
 impl Loading {
-    pub(crate) fn new(disk: Option<DiskCache>, components_max: usize) -> Loading {
-        Loading { slots: Mutex::default(), disk, components_max: components_max.max(1), clock: AtomicU64::new(0) }
+    pub(crate) fn new(disk: Option<DiskCache>, judge: Judge, components_max: usize) -> Loading {
+        Loading { slots: Mutex::default(), disk, judge, components_max: components_max.max(1), clock: AtomicU64::new(0) }
     }
 
     /// Loads a component.
     pub(crate) fn load(
         &self,
         runtime: &Arc<Runtime>,
+        asker: &Asker,
         digest: ComponentDigest,
-        profile: Profile,
         bytes: impl FnOnce() -> Option<Bytes>,
     ) -> Result<(Arc<Component>, Origin), LoadError> {
-        let slot = self.slot((digest, profile));
+        let slot = self.slot((digest, runtime.profile()));
         let mut state = slot.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*state {
             return known.clone().map(|component| (component, Origin::Memory));
         }
-        let loaded = self.load_anew(runtime, digest, bytes);
+        let loaded = self.load_anew(runtime, asker, digest, bytes);
         match &loaded {
             Ok((component, _)) => *state = Some(Ok(Arc::clone(component))),
             // Another try would end the same way, perhaps after seconds of compiling.
@@ -82,11 +84,12 @@ impl Loading {
     fn load_anew(
         &self,
         runtime: &Arc<Runtime>,
+        asker: &Asker,
         digest: ComponentDigest,
         bytes: impl FnOnce() -> Option<Bytes>,
     ) -> Result<(Arc<Component>, Origin), LoadError> {
         let Some(disk) = &self.disk else {
-            let (code, time) = compile(runtime, digest, bytes)?;
+            let (code, time) = self.compile(runtime, asker, digest, bytes)?;
             let loaded = compiled::from_bytes(runtime.engine(), &code).map_err(engine_error)?;
             return linked(runtime, digest, loaded, Origin::Compiled(time));
         };
@@ -99,10 +102,35 @@ impl Loading {
         if let Some(loaded) = entry.load(runtime.engine()) {
             return linked(runtime, digest, loaded, Origin::Disk);
         }
-        let (code, time) = compile(runtime, digest, bytes)?;
+        let (code, time) = self.compile(runtime, asker, digest, bytes)?;
         let loaded = store(&entry, runtime, &code)?;
-        disk.make_room(&entry);
+        disk.make_room(&entry, code.len() as u64);
         linked(runtime, digest, loaded, Origin::Compiled(time))
+    }
+
+    fn compile(
+        &self,
+        runtime: &Runtime,
+        asker: &Asker,
+        digest: ComponentDigest,
+        bytes: impl FnOnce() -> Option<Bytes>,
+    ) -> Result<(Bytes, Duration), LoadError> {
+        let bytes = bytes().ok_or(LoadError::NotAvailable(digest))?;
+        check_digest(digest, &bytes)?;
+        let start = Instant::now();
+        let code = match self.judge.code_blocking(asker, digest, runtime.profile() == Profile::Metered, bytes.clone()) {
+            Some(Ok(code)) => code,
+            Some(Err(failure)) if failure.is_lasting() => return Err(LoadError::component(failure.code(), failure.to_string())),
+            Some(Err(failure)) => return Err(LoadError::Engine(failure.to_string())),
+            None => {
+                // wasmtime does not promise that its compiler never panics on hostile input.
+                let compiled = catch_unwind(AssertUnwindSafe(|| compile_with(runtime.engine(), &bytes)))
+                    .map_err(|_| LoadError::component(ErrorCode::CompileFailed, "the compiler failed on this component"))?;
+                compiled?.into()
+            }
+        };
+        tracing::info!(%digest, profile = runtime.profile().as_str(), seconds = start.elapsed().as_secs_f64(), "compiled a component");
+        Ok((code, start.elapsed()))
     }
 }
 
@@ -132,20 +160,18 @@ fn linked(
     Ok((Arc::new(Component::link(runtime, digest, loaded, time)?), origin))
 }
 
-fn compile(
-    runtime: &Runtime,
-    digest: ComponentDigest,
-    bytes: impl FnOnce() -> Option<Bytes>,
-) -> Result<(Vec<u8>, Duration), LoadError> {
-    let bytes = bytes().ok_or(LoadError::NotAvailable(digest))?;
-    check_bytes(digest, &bytes)?;
-    let start = Instant::now();
-    // wasmtime does not promise that its compiler never panics on hostile input.
-    let compiled = catch_unwind(AssertUnwindSafe(|| runtime.engine().precompile_component(&bytes)))
-        .map_err(|_| LoadError::component(ErrorCode::CompileFailed, "the compiler failed on this component"))?;
-    let code = compiled.map_err(|error| compile_error(&error))?;
-    tracing::info!(%digest, profile = runtime.profile().as_str(), seconds = start.elapsed().as_secs_f64(), "compiled a component");
-    Ok((code, start.elapsed()))
+/// Compiles a component in this process, with nothing but the compiler: for a process that judges, which has given up the rest.
+///
+/// # Errors
+/// The code and the message under which people see why it has no code.
+pub fn compile_here(component: &[u8], profile: Profile) -> Result<Vec<u8>, (ErrorCode, String)> {
+    let engine = Runtime::compiler(profile).map_err(|error| (ErrorCode::WorkerFault, error.to_string()))?;
+    compile_with(&engine, component).map_err(|error| (error.code(), error.to_string()))
+}
+
+fn compile_with(engine: &wasmtime::Engine, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+    check_bytes(component)?;
+    engine.precompile_component(component).map_err(|error| compile_error(&error))
 }
 
 fn engine_error(error: wasmtime::Error) -> LoadError {

@@ -61,7 +61,7 @@ impl Runner for Scripted {
     type Function = Export;
     type Cancel = Cancel;
 
-    fn load(&self, _: ComponentDigest, _: bool, bytes: &mut dyn FnMut() -> Option<Bytes>) -> Result<(), TaskError> {
+    fn load(&self, _: &ComponentWanted, bytes: &mut dyn FnMut() -> Option<Bytes>) -> Result<(), TaskError> {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
         match bytes() {
             Some(bytes) if bytes == "component" => Ok(()),

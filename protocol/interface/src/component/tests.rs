@@ -11,6 +11,7 @@ pub(crate) fn component(body: &str) -> Vec<u8> {
                 (func (export "none"))
                 (func (export "ii-i") (param i64 i64) (result i64) unreachable)
                 (func (export "l-i") (param i32 i32) (result i32) unreachable)
+                (func (export "many") (param i32 i32 i32 i32 i32) (result i32) unreachable)
                 (func (export "i-i") (param i32) (result i32) unreachable)
             )
             (core instance $i (instantiate $m))

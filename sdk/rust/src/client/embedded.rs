@@ -6,6 +6,7 @@ use crate::home::Home;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use wasm_tasks_judge::Judge;
 use wasm_tasks_protocol::message::{FromClient, ToClient};
 use wasm_tasks_sandbox::{Engine, EngineSettings};
 use wasm_tasks_scheduler::{Scheduler, SchedulerSettings};
@@ -24,6 +25,8 @@ pub struct EmbeddedSettings {
     pub memory_bytes: Option<u64>,
     /// Folder of compiled modules, which are reused by later runs; default: that of [`Home`].
     pub modules: Option<PathBuf>,
+    /// Validates and compiles components; default: in this process, without limits of its own.
+    pub judge: Judge,
 }
 
 /// The parts of a running embedded cluster.
@@ -44,6 +47,7 @@ impl Embedded {
         let engine = EngineSettings {
             cache_dir: settings.modules.or_else(|| home.map(|home| home.modules())),
             slots: worker.lanes() as usize,
+            judge: settings.judge.clone(),
             ..EngineSettings::default()
         };
         let engine = tokio::task::spawn_blocking(|| Engine::new(engine)).await;
@@ -51,7 +55,7 @@ impl Embedded {
             .map_err(|error| ClientError::Start(error.to_string()))?
             .map_err(|error| ClientError::Start(error.to_string()))?;
 
-        let scheduler = Scheduler::start(SchedulerSettings::default());
+        let scheduler = Scheduler::start(SchedulerSettings { judge: settings.judge, ..SchedulerSettings::default() });
         let (to_worker, to_scheduler) = memory_link_between(Identity::of(Role::Scheduler), Identity::of(Role::Worker));
         scheduler.attach_worker(to_worker);
         let worker = Worker::start(worker, engine, to_scheduler, None);

@@ -4,23 +4,28 @@ use std::collections::BTreeSet;
 use wasm_tasks_tidy::{Package, Packages, Repository};
 
 /// Every package of the workspace, and what of the workspace it may name (tests included).
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("wasm-tasks-protocol", &[]),
     ("wasm-tasks-interface", &["wasm-tasks-protocol"]),
     ("wasm-tasks-transport", &["wasm-tasks-protocol"]),
     ("wasm-tasks-scheduler-core", &["wasm-tasks-protocol"]),
     ("wasm-tasks-worker-core", &["wasm-tasks-protocol"]),
-    ("wasm-tasks-sandbox", &["wasm-tasks-protocol", "wasm-tasks-interface"]),
+    ("wasm-tasks-judge", &["wasm-tasks-protocol", "wasm-tasks-interface"]),
+    ("wasm-tasks-sandbox", &["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-judge"]),
     (
         "wasm-tasks-scheduler",
-        &["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-transport", "wasm-tasks-scheduler-core"],
+        &["wasm-tasks-protocol", "wasm-tasks-interface", "wasm-tasks-judge", "wasm-tasks-transport", "wasm-tasks-scheduler-core"],
     ),
-    ("wasm-tasks-worker", &["wasm-tasks-protocol", "wasm-tasks-transport", "wasm-tasks-worker-core", "wasm-tasks-sandbox"]),
+    (
+        "wasm-tasks-worker",
+        &["wasm-tasks-protocol", "wasm-tasks-judge", "wasm-tasks-transport", "wasm-tasks-worker-core", "wasm-tasks-sandbox"],
+    ),
     (
         "wasm-tasks",
         &[
             "wasm-tasks-protocol",
             "wasm-tasks-interface",
+            "wasm-tasks-judge",
             "wasm-tasks-transport",
             "wasm-tasks-scheduler",
             "wasm-tasks-worker",
@@ -34,6 +39,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "wasm-tasks-allocator",
             "wasm-tasks-protocol",
             "wasm-tasks-interface",
+            "wasm-tasks-judge",
             "wasm-tasks-transport",
             "wasm-tasks-scheduler",
             "wasm-tasks-worker",
@@ -64,7 +70,9 @@ const EDGES: [(&str, &[&str]); 16] = [
 ];
 
 /// Third-party packages that only one of ours may name, so that they can be replaced and audited in one place.
-const OWNERS: [(&str, &str); 6] = [
+const OWNERS: [(&str, &str); 8] = [
+    ("seccompiler", "wasm-tasks-judge"),
+    ("close_fds", "wasm-tasks-judge"),
     ("wasmtime", "wasm-tasks-sandbox"),
     ("quinn", "wasm-tasks-transport"),
     ("rustls", "wasm-tasks-transport"),
@@ -138,7 +146,8 @@ fn pure_packages_reach_nothing_that_sees_the_machine() {
 #[test]
 fn the_simulator_and_the_tools_build_without_the_engine() {
     let packages = packages();
-    for name in ["wasm-tasks-sim", "wasm-tasks-tidy", "wasm-tasks-scheduler", "wasm-tasks-transport", "xtask"] {
+    for name in ["wasm-tasks-sim", "wasm-tasks-tidy", "wasm-tasks-judge", "wasm-tasks-scheduler", "wasm-tasks-transport", "xtask"]
+    {
         assert!(!packages.closure(packages.member(name)).contains("wasmtime"), "`{name}` must build without wasmtime");
     }
     // Otherwise the test above would pass because it finds nothing anywhere.

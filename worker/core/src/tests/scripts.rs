@@ -91,6 +91,10 @@ impl Script {
             "shutdown" => ToWorker::Shutdown,
             "be-drained" => ToWorker::Drain,
             "load" => ToWorker::LoadData { graph, data: numbers(1).map(|number| number as u32).collect() },
+            "preload" => {
+                let digest = |number: u64| (wasm_tasks_protocol::ComponentDigest([number as u8; 32]), false);
+                ToWorker::LoadComponents { client: 7, components: numbers(1).map(digest).collect() }
+            }
             "replicate" => {
                 let results = words[1..].iter().map(|word| parse_input(word)).collect();
                 ToWorker::FetchReplicas { graph, results }
@@ -217,7 +221,7 @@ impl Script {
                 writeln!(text, "lane {} stops {attempt}", lane.0).unwrap();
             }
             Action::Recall(lane) => writeln!(text, "lane {} gives back what it has not begun", lane.0).unwrap(),
-            Action::LoadComponent { component, digest, is_metered } => {
+            Action::LoadComponent { component, digest, is_metered, client: _ } => {
                 self.components.push(component);
                 writeln!(text, "load component {}{}", digest.0[0], if is_metered { " metered" } else { "" }).unwrap();
             }

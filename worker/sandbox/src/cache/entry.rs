@@ -1,11 +1,10 @@
 //! The compiled code of one component for one engine: a file, its authenticator, and a lock.
 
-use super::key::Key;
-use super::{check_private, create_private};
 use crate::abi::compiled;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use wasm_tasks_judge::private::{Key, check_private, write_whole};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -67,20 +66,51 @@ impl<'c> Entry<'c> {
         write_whole(&self.authenticator, &authenticator)
     }
 
-    /// Waits until no other process compiles this component. Held until the file is dropped; none where files cannot be
-    /// locked, which costs a second compilation and nothing else.
-    pub(crate) fn lock(&self) -> Option<File> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
+    /// Waits until no other process compiles this component. None where files cannot be locked, which costs a second
+    /// compilation and nothing else.
+    pub(crate) fn lock(&self) -> Option<Lock> {
+        loop {
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create(true).truncate(false);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(&self.lock).ok()?;
+            file.lock().ok()?;
+            // Whoever held it before has removed the file: others lock another one by now.
+            if is_at(&file, &self.lock) {
+                return Some(Lock { _file: file, path: self.lock.clone() });
+            }
         }
-        let file = options.open(&self.lock).ok()?;
-        file.lock().ok()?;
-        Some(file)
     }
+}
+
+/// Held while a component is compiled. The file goes with it.
+pub(crate) struct Lock {
+    _file: File,
+    path: PathBuf,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Removed while it is locked: see `Entry::lock`. Elsewhere an open file cannot be told from another; there it stays.
+        #[cfg(unix)]
+        let _ = fs::remove_file(&self.path);
+        #[cfg(not(unix))]
+        let _ = &self.path;
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let (file, path) = (place(file.metadata()), place(fs::symlink_metadata(path)));
+    file.is_some() && file == path
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// A path to the very file that is open, so that what was checked is what is mapped.
@@ -96,16 +126,4 @@ fn open_path(file: &File, path: &Path) -> PathBuf {
         let _ = file;
         path.to_owned()
     }
-}
-
-/// Replaces a file as a whole.
-fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
-    let _ = fs::remove_file(&aside);
-    let mut file = create_private(&aside)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&aside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
-    }
-    written
 }

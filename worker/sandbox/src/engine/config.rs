@@ -49,6 +49,11 @@ impl Runtime {
         Ok(Runtime { engine, profile, ticker: Arc::clone(ticker), instantiations: AtomicU64::new(0), description })
     }
 
+    /// An engine that only compiles: its code is loaded by the others, so its configuration is theirs but for the pool.
+    pub(crate) fn compiler(profile: Profile) -> Result<wasmtime::Engine, EngineError> {
+        wasmtime::Engine::new(&config(profile, None).map_err(engine_error)?).map_err(engine_error)
+    }
+
     pub(crate) fn engine(&self) -> &wasmtime::Engine {
         &self.engine
     }
