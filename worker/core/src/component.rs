@@ -86,17 +86,15 @@ impl WorkerCore {
         }
     }
 
-    /// Lets go of those that nobody uses beyond what is kept; not of those that are being loaded.
+    /// Lets go of those that nobody uses beyond what is kept. Those that are being loaded do not count.
     fn trim_idle(&mut self, out: &mut Actions) {
-        while self.components.idle.len() > self.settings.idle_components_max as usize {
-            let slab = &self.components.slab;
-            let is_loading = |id: &ComponentId| {
-                slab.get(*id).is_some_and(|component| matches!(component.availability, Availability::Loading(_)))
-            };
-            let Some(oldest) = self.components.idle.iter().position(|id| !is_loading(id)) else { return };
-            if let Some(oldest) = self.components.idle.remove(oldest) {
-                self.remove_component(oldest, out);
-            }
+        let Components { slab, idle, .. } = &self.components;
+        let is_loading =
+            |id: &ComponentId| slab.get(*id).is_some_and(|component| matches!(component.availability, Availability::Loading(_)));
+        let here: Vec<ComponentId> = idle.iter().copied().filter(|id| !is_loading(id)).collect();
+        let beyond = here.len().saturating_sub(self.settings.idle_components_max as usize);
+        for oldest in here.into_iter().take(beyond) {
+            self.remove_component(oldest, out);
         }
     }
 

@@ -11,7 +11,7 @@ use wasm_tasks_protocol::codec::encode;
 use wasm_tasks_protocol::message::{FromWorker, ToWorker};
 
 pub(super) const HELLO: &[u8] = &[1, 0, 0, 0, 0];
-pub(super) const ALPN: &str = "wasm-tasks/3";
+pub(super) const ALPN: &str = "wasm-tasks/4";
 
 /// Connects, and does nothing else.
 pub(super) async fn connect(
