@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
-use wasm_tasks::{ClientError, ErrorCode};
+use wasm_tasks::{ClientError, ErrorCode, OutputError};
 
 /// Exit codes, as the README lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,29 @@ impl Failure {
         Failure::bad_input(ErrorCode::BadArguments, message)
     }
 
+    /// An output without a value, however it came to it; none where a failed task says why.
+    pub(crate) fn of_output(name: &str, error: &OutputError) -> Option<Failure> {
+        let place = |what: &dyn fmt::Display| format!("output `{name}`: {what}");
+        match error {
+            OutputError::Failed => None,
+            OutputError::NoPart(refusal) => {
+                let failure = Failure::new(Exit::TaskFailed, refusal.code, place(error));
+                Some(failure.hint(Some("the path of an output must lead into the result; check it in a task where it may not")))
+            }
+            OutputError::Client(error) => {
+                let exit = if error.is_connection() { Exit::NoConnection } else { Exit::TaskFailed };
+                Some(Failure::new(exit, error.code(), place(error)).hint(error.hint()))
+            }
+        }
+    }
+
     /// A file that cannot be read.
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
+        if error.kind() == io::ErrorKind::IsADirectory {
+            let failure =
+                Failure::bad_input(ErrorCode::SourceUnreadable, format!("`{}` is a folder, not a file", path.display()));
+            return failure.hint(Some("name the file that is in it"));
+        }
         Failure::bad_input(ErrorCode::SourceUnreadable, format!("cannot read `{}`: {error}", path.display()))
     }
 
@@ -101,5 +122,30 @@ impl From<wasm_tasks::UploadError> for Failure {
 impl From<wasm_tasks::NoHome> for Failure {
     fn from(error: wasm_tasks::NoHome) -> Failure {
         Failure::bad_arguments(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Failure};
+    use wasm_tasks::{ClientError, ErrorCode, GraphId, OutputError, Refusal};
+
+    /// What each way for an output to have no value ends a command with.
+    #[test]
+    fn outputs_without_a_value_have_exit_codes() {
+        let refusal = || Refusal::new(ErrorCode::TypeMismatch, "the output's path: index 9 is beyond the end of a list of 3");
+        let start = ClientError::Start("the scheduler stopped".to_owned());
+        for (error, exit) in [
+            (OutputError::Failed, None),
+            (OutputError::NoPart(refusal()), Some(Exit::TaskFailed)),
+            (OutputError::Client(ClientError::OutputGone(3)), Some(Exit::TaskFailed)),
+            (OutputError::Client(ClientError::UnknownGraph(GraphId([1; 16]))), Some(Exit::TaskFailed)),
+            (OutputError::Client(start), Some(Exit::TaskFailed)),
+            (OutputError::Client(ClientError::Answer("it is no list")), Some(Exit::NoConnection)),
+        ] {
+            assert_eq!(Failure::of_output("rows[9]", &error).map(|failure| failure.exit), exit, "{error}");
+        }
+        let failure = Failure::of_output("rows[9]", &OutputError::NoPart(refusal())).expect("a failure");
+        assert!(failure.message.starts_with("output `rows[9]`: the output's path"), "{}", failure.message);
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wasm_tasks::{ClientError, Outcome, Output, OutputError, Submission, Upload};
+use wasm_tasks::{ClientError, Outcome, Submission, Upload};
 
 /// How long nothing moves before the scheduler is asked whether anything can.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -130,7 +130,9 @@ pub(crate) fn finish(
         write(&ready, sink).map_err(|failure| failure.hint(Some(hint)))?;
     }
     report::summary(voice, &outcome.summary);
-    if let Some(failure) = outcome.outputs.iter().find_map(unavailable) {
+    if let Some(failure) =
+        outcome.outputs.iter().find_map(|output| Failure::of_output(&output.name, output.value.as_ref().err()?))
+    {
         return Err(failure);
     }
     Ok(match (is_interrupted, outcome.summary.is_cancelled, outcome.is_success()) {
@@ -148,17 +150,6 @@ pub(crate) fn write(ready: &[(String, Bytes)], sink: &Sink) -> Result<(), Failur
         _ => sink.format.encode(ready)?,
     };
     write_to(sink.file.as_deref(), &bytes)
-}
-
-/// An output that was computed and cannot be had.
-fn unavailable(output: &Output) -> Option<Failure> {
-    match &output.value {
-        Err(OutputError::Client(error)) => {
-            let failure = Failure::new(Exit::NoConnection, error.code(), format!("output `{}`: {error}", output.name));
-            Some(failure.hint(error.hint()))
-        }
-        Err(OutputError::Failed) | Ok(_) => None,
-    }
 }
 
 /// The file of `-o`, refused early where it cannot become one.

@@ -1,6 +1,6 @@
 //! Outputs as people and programs want them: JSON, MessagePack or raw bytes.
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use bytes::Bytes;
 use clap::ValueEnum;
 use serde_json::{Map, Value as Json};
@@ -75,7 +75,7 @@ impl Format {
 /// An output as JSON.
 pub(crate) fn to_json(name: &str, bytes: &[u8]) -> Result<Json, Failure> {
     msgpack_to_json(bytes)
-        .map_err(|error| Failure::bad_input(ErrorCode::BadResult, format!("output `{name}` is no value: {error}")))
+        .map_err(|error| Failure::new(Exit::TaskFailed, ErrorCode::BadResult, format!("output `{name}` is no value: {error}")))
 }
 
 fn json_text(json: &Json) -> Vec<u8> {

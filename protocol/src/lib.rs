@@ -9,6 +9,7 @@ pub mod graph;
 
 pub mod ids;
 pub mod limits;
+pub mod looks;
 pub mod message;
 
 pub mod msgpack;

@@ -43,6 +43,7 @@ impl Append {
         bar.phase("running");
         let mut ready: Vec<(String, Bytes)> = Vec::new();
         let mut has_failed = false;
+        let mut lacking = None;
         for position in extended.outputs {
             let value = tokio::select! {
                 value = submission.output(position) => value,
@@ -55,7 +56,9 @@ impl Append {
             match value {
                 Ok(bytes) => ready.push((submission.output_names()[position].clone(), bytes)),
                 Err(OutputError::Failed) => has_failed = true,
-                Err(OutputError::Client(error)) => return Err(error.into()),
+                Err(error @ (OutputError::NoPart(_) | OutputError::Client(_))) => {
+                    lacking = lacking.or_else(|| Failure::of_output(&submission.output_names()[position], &error));
+                }
             }
         }
         // What failed was told before the output that failed with it.
@@ -66,6 +69,9 @@ impl Append {
         }
         if !has_failed || !ready.is_empty() {
             write(&ready, sink)?;
+        }
+        if let Some(failure) = lacking {
+            return Err(failure);
         }
         Ok(if has_failed { Exit::TaskFailed } else { Exit::Done })
     }

@@ -1,5 +1,6 @@
 //! `wasm-tasks check`: everything that can be found wrong with a graph without running it.
 
+use super::submit::check_names;
 use crate::Ended;
 use crate::failure::{Exit, Failure};
 use crate::format::counted;
@@ -15,7 +16,8 @@ use wasm_tasks::{CheckFailure, Checked, Upload, check_upload};
   wasm-tasks check graph.msgpack
   wasm-tasks check graph.msgpack --json
 
-Reads the components and data files that the graph names. Components that were uploaded apart are not here,
+Reads the components and data files that the graph names, and refuses with the same words as `submit` whatever can be
+known without running. Whether a cluster has room for the tasks, and what compiling tells, is not known here. Components that were uploaded apart are not here,
 so the types of their functions are left to the scheduler.")]
 pub(crate) struct Check {
     /// The graph file, `-` for standard input
@@ -27,44 +29,40 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self) -> Ended {
-        match self.check() {
-            Ok((upload, checked)) => {
-                let graph = &upload.graph;
-                let missing = match checked {
-                    Checked::Whole(_) => Vec::new(),
-                    Checked::Without(missing) => missing,
-                };
-                if self.json {
-                    print_json(&json!({
-                        "ok": true, "tasks": graph.len(), "functions": graph.functions().len(),
-                        "components": graph.components().len(), "outputs": graph.outputs().len(), "unchecked": missing,
-                    }))?;
-                } else {
-                    let (tasks, functions) =
-                        (counted(graph.len() as u64, "task"), counted(graph.functions().len() as u64, "function"));
-                    print_line(format!("ok: {tasks}, {functions}, {}", counted(graph.outputs().len() as u64, "output")))?;
-                    if !missing.is_empty() {
-                        note(format!("note: types were not checked; not on this machine: {}", missing.join(", ")));
-                    }
-                }
-                Ok(Exit::Done)
-            }
-            Err(error) => {
-                if self.json {
-                    let messages: Vec<String> = match &error {
-                        CheckFailure::Refused(refusal) => refusal.messages.clone(),
-                        CheckFailure::Upload(_) => vec![error.to_string()],
-                    };
-                    print_json(&json!({"ok": false, "code": error.code().as_str(), "messages": messages}))?;
-                }
-                Err(Failure::bad_input(error.code(), &error).hint(error.hint()))
-            }
+        let upload = match Upload::from_file(&self.graph) {
+            Ok(upload) => upload,
+            Err(error) => return self.refused(&error.into()),
+        };
+        check_names(&upload)?;
+        let missing = match check_upload(&upload) {
+            Ok(Checked::Whole(_)) => Vec::new(),
+            Ok(Checked::Without(missing)) => missing,
+            Err(refusal) => return self.refused(&refusal.into()),
+        };
+        let graph = &upload.graph;
+        if self.json {
+            print_json(&json!({
+                "ok": true, "tasks": graph.len(), "functions": graph.functions().len(),
+                "components": graph.components().len(), "outputs": graph.outputs().len(), "unchecked": missing,
+            }))?;
+            return Ok(Exit::Done);
         }
+        let (tasks, functions) = (counted(graph.len() as u64, "task"), counted(graph.functions().len() as u64, "function"));
+        print_line(format!("ok: {tasks}, {functions}, {}", counted(graph.outputs().len() as u64, "output")))?;
+        if !missing.is_empty() {
+            note(format!("note: types were not checked; not on this machine: {}", missing.join(", ")));
+        }
+        Ok(Exit::Done)
     }
 
-    fn check(&self) -> Result<(Upload, Checked), CheckFailure> {
-        let upload = Upload::from_file(&self.graph)?;
-        let checked = check_upload(&upload)?;
-        Ok((upload, checked))
+    fn refused(&self, error: &CheckFailure) -> Ended {
+        if self.json {
+            let messages = match error {
+                CheckFailure::Refused(refusal) => refusal.messages.clone(),
+                CheckFailure::Upload(_) => vec![error.to_string()],
+            };
+            print_json(&json!({"ok": false, "code": error.code().as_str(), "messages": messages}))?;
+        }
+        Err(Failure::bad_input(error.code(), error).hint(error.hint()))
     }
 }

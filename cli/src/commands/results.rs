@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clap::Args;
 use std::path::PathBuf;
 use wasm_tasks::runs::{Run, Runs};
-use wasm_tasks::{ErrorCode, GraphId, Home};
+use wasm_tasks::{ErrorCode, GraphId, Home, OutputError};
 
 /// Prints the finished outputs of a graph, of a fleet or of an earlier embedded run
 #[derive(Args)]
@@ -73,6 +73,7 @@ impl Results {
         let mut outputs = Vec::new();
         for (position, name) in submission.output_names().iter().enumerate() {
             let value = match submission.try_output(position).await {
+                Some(Err(OutputError::Client(error))) if error.is_connection() => return Err(error.into()),
                 Some(value) => value.ok(),
                 None => None,
             };

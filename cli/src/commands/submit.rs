@@ -105,7 +105,7 @@ impl Submit {
 }
 
 /// Outputs are handed over by name, so two different ones cannot have the same: a key may imitate a path.
-fn check_names(upload: &Upload) -> Result<(), Failure> {
+pub(super) fn check_names(upload: &Upload) -> Result<(), Failure> {
     let mut known: HashMap<String, &Reference> = HashMap::new();
     for output in upload.graph.outputs() {
         let name = upload.graph.output_name(output);

@@ -158,9 +158,11 @@ impl InterfaceError {
             InterfaceError::UnsupportedExport { .. } => {
                 Some("parameters and results of tasks are plain values: see docs/values.md")
             }
+            InterfaceError::NotAComponent(_) => {
+                Some("a component is a `.wasm` file, such as `cargo build --target wasm32-wasip2` makes; see docs/tutorial.md")
+            }
             InterfaceError::TooLarge { .. }
             | InterfaceError::TooManyExports
-            | InterfaceError::NotAComponent(_)
             | InterfaceError::Invalid(_)
             | InterfaceError::Precompiled(_) => None,
         }

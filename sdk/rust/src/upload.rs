@@ -83,7 +83,9 @@ impl UploadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             UploadError::Graph(_) => None,
-            UploadError::Unreadable { place, .. } if place == "graph" => None,
+            UploadError::Unreadable { place, error, .. } if place == "graph" => {
+                (error.kind() == std::io::ErrorKind::IsADirectory).then_some("name the graph file that is in it")
+            }
             UploadError::Unreadable { .. } => Some("paths in a graph are relative to the folder of the graph file"),
             UploadError::Range { .. } => Some("the file became shorter since the graph was made; make the graph again"),
             UploadError::Digest { .. } => {

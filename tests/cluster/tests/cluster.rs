@@ -6,6 +6,7 @@
 mod cluster {
     mod bad_components;
     mod bad_graphs;
+    mod check_agrees;
     mod clients;
     mod delegations;
     mod failures;

@@ -1,6 +1,7 @@
-//! Says what bytes look like that are no component, so that a message can tell people what they have in their hands.
+//! What is said of bytes that are no component.
 
 use crate::interface::InterfaceError;
+use wasm_tasks_protocol::looks::Looks;
 
 /// Passes what has the header of a component.
 pub(super) fn refuse_what_is_no_component(bytes: &[u8]) -> Result<(), InterfaceError> {
@@ -17,51 +18,25 @@ pub(super) fn refuse_what_is_no_component(bytes: &[u8]) -> Result<(), InterfaceE
 }
 
 fn what_it_is(bytes: &[u8]) -> InterfaceError {
-    let starts = |prefix: &[u8]| bytes.starts_with(prefix);
-    if starts(b"\x7fELF") {
-        // wasmtime's compiled components are ELF files as well.
-        return InterfaceError::Precompiled("an ELF file, such as a `.cwasm`");
-    }
-    if starts(b"MZ") || starts(b"\xcf\xfa\xed\xfe") || starts(b"\xca\xfe\xba\xbe") {
-        return InterfaceError::Precompiled("a program of another system");
-    }
-    InterfaceError::NotAComponent(if bytes.is_empty() {
-        "it is empty"
-    } else if starts(b"\x1f\x8b") {
-        "it is compressed with gzip; unpack it first"
-    } else if starts(b"\x28\xb5\x2f\xfd") {
-        "it is compressed with zstd; unpack it first"
-    } else if starts(b"PK\x03\x04") {
-        "it is a zip archive"
-    } else if bytes.windows(11).take(16).any(|window| window == b"\xaawasm-tasks") {
-        "it is a graph; `wasm-tasks submit` runs it"
-    } else if b"\0asm\x0d\0\x01\0".starts_with(bytes) {
-        "it ends after a few bytes"
-    } else {
-        text(bytes)
+    InterfaceError::NotAComponent(match Looks::of(bytes) {
+        // wasmtime's compiled components are ELF files.
+        Looks::MachineCode if bytes.starts_with(b"\x7fELF") => {
+            return InterfaceError::Precompiled("an ELF file, such as a `.cwasm`");
+        }
+        Looks::MachineCode => return InterfaceError::Precompiled("a program of another system"),
+        Looks::Empty => "it is empty",
+        Looks::Compressed("gzip") => "it is compressed with gzip; unpack it first",
+        Looks::Compressed("zstd") => "it is compressed with zstd; unpack it first",
+        Looks::Compressed(_) => "it is compressed; unpack it first",
+        Looks::Zip => "it is a zip archive; unpack it first",
+        Looks::Graph => "it is a graph; `wasm-tasks submit` runs it",
+        Looks::Component | Looks::CoreModule | Looks::WasmHead => "it ends after a few bytes",
+        Looks::Pickle => "it is a pickle of Python",
+        Looks::Json => "it is JSON text",
+        Looks::Markup => "it is text that begins like a web page",
+        Looks::WasmText => "it is WebAssembly text; make it binary with `wasm-tools parse`",
+        Looks::WitText => "it is WIT text, which has no code",
+        Looks::Text => "it is text",
+        Looks::Binary => "it is binary data of an unknown kind",
     })
-}
-
-fn text(bytes: &[u8]) -> &'static str {
-    let head = &bytes[..bytes.len().min(512)];
-    // A character may be cut at the end of the head.
-    let is_text = |head: &str| head.chars().all(|c| !c.is_control() || c.is_whitespace());
-    let head = match std::str::from_utf8(head) {
-        Ok(head) => head,
-        Err(error) if error.error_len().is_none() => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default(),
-        Err(_) => return "it is binary data of an unknown kind",
-    };
-    if !is_text(head) {
-        return "it is binary data of an unknown kind";
-    }
-    match head.trim_start() {
-        head if head.starts_with("(component") || head.starts_with("(module") || head.starts_with(";;") => {
-            "it is WebAssembly text; make it binary with `wasm-tools parse`"
-        }
-        head if head.starts_with("package ") || head.starts_with("world ") || head.starts_with("interface ") => {
-            "it is WIT text, which has no code"
-        }
-        head if head.starts_with('<') => "it is text that begins like a web page",
-        _ => "it is text",
-    }
 }

@@ -3,7 +3,8 @@
 use super::{GraphError, Place, limited, shorten};
 use crate::ErrorCode;
 use crate::limits::NAME_BYTES_MAX;
-use crate::msgpack::{InvalidValue, Kind, Reader, References, validate};
+use crate::looks::Looks;
+use crate::msgpack::{InvalidValue, Kind, ReadError, Reader, References, validate};
 
 /// The fields that a map may have.
 pub(in crate::graph) struct Known {
@@ -41,7 +42,7 @@ impl<'a> Field<'a> {
         GraphError::new(ErrorCode::BadField, self.place(), message)
     }
 
-    fn read<T>(&self, result: Result<T, crate::msgpack::ReadError>) -> Result<T, GraphError> {
+    fn read<T>(&self, result: Result<T, ReadError>) -> Result<T, GraphError> {
         result.map_err(|error| GraphError::read(self.place(), error))
     }
 
@@ -138,6 +139,16 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// Bytes that do not begin as a map are something else: the message says what, and what to do.
+fn no_graph(file: &[u8], error: ReadError) -> GraphError {
+    let mut refused = GraphError::read(Place::graph(), error);
+    let looks = Looks::of(file);
+    if !matches!(looks, Looks::Graph | Looks::Binary) {
+        refused.message = format!("this is {}, not a graph file\n  hint: {}", looks.as_str(), looks.hint_for_graphs());
+    }
+    refused
+}
+
 /// The fields of one map, each seen once.
 pub(in crate::graph) struct Fields<'a> {
     place: Place,
@@ -160,10 +171,13 @@ impl<'a> Fields<'a> {
     pub(in crate::graph) fn whole(file: &'a [u8], known: &Known) -> Result<Fields<'a>, GraphError> {
         let field = Field { reader: Reader::new(file), parent: Place::graph(), name: "" };
         let mut reader = Reader::new(file);
-        reader.map().map_err(|error| GraphError::read(Place::graph(), error))?;
+        reader.map().map_err(|error| no_graph(file, error))?;
         let mut reader = Reader::new(file);
         reader.skip().map_err(|error| GraphError::read(Place::graph(), error))?;
         if !reader.is_empty() {
+            if Looks::of(file) == Looks::Pickle {
+                return Err(no_graph(file, ReadError::Kind { expected: Kind::Map, found: Kind::Ext }));
+            }
             let message = format!("{} bytes after the graph", reader.rest().len());
             return Err(GraphError::new(ErrorCode::TrailingBytes, Place::graph(), message));
         }

@@ -4,7 +4,7 @@ use crate::decode::{DecodeError, decode};
 use crate::error::ClientError;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use wasm_tasks_protocol::message::{GraphSummary, TaskFailure};
+use wasm_tasks_protocol::message::{GraphSummary, Refusal, TaskFailure};
 
 /// All that is left of a graph that ended.
 #[derive(Clone, Debug)]
@@ -34,6 +34,9 @@ pub enum OutputError {
     /// Its task failed, or what it depends on did, or the graph was cancelled.
     #[error("it was not computed; see the failures")]
     Failed,
+    /// Its task has a result, in which the output's path leads nowhere.
+    #[error("{}", .0.messages.join("\n"))]
+    NoPart(Refusal),
     /// It was computed and cannot be had.
     #[error(transparent)]
     Client(ClientError),

@@ -275,6 +275,7 @@ impl Client {
         for (task, output) in missing.iter().zip(outcome.outputs) {
             let bytes = output.value.map_err(|error| match error {
                 OutputError::Client(error) => ReplayFailure::Client(error),
+                OutputError::NoPart(refusal) => ReplayFailure::Client(ClientError::Refused(refusal)),
                 OutputError::Failed => ReplayFailure::NoInput {
                     key: key.to_owned(),
                     input: output.name,

@@ -210,7 +210,8 @@ impl Submission {
     /// Waits for the output at a position: its typed encoding ([`decode`](crate::decode) makes Rust of it).
     ///
     /// # Errors
-    /// [`OutputError::Failed`] when the task failed or was cancelled, [`OutputError::Client`] when it cannot be had.
+    /// [`OutputError::Failed`] when the task failed or was cancelled, [`OutputError::NoPart`] when the output's path leads nowhere in
+    /// its result, [`OutputError::Client`] when it cannot be had.
     ///
     /// # Panics
     /// When the graph has fewer outputs.
@@ -226,7 +227,10 @@ impl Submission {
         match self.inner.followed.until(ready).await.map_err(OutputError::Client)? {
             OutputResult::Inline(bytes) => Ok(bytes),
             OutputResult::Stored { .. } => {
-                self.inner.client.fetch_output(self.inner.id, position as u32).await.map_err(OutputError::Client)
+                self.inner.client.fetch_output(self.inner.id, position as u32).await.map_err(|error| match error {
+                    ClientError::Refused(refusal) => OutputError::NoPart(refusal),
+                    error => OutputError::Client(error),
+                })
             }
             OutputResult::Failed => Err(OutputError::Failed),
             OutputResult::Released => Err(OutputError::Client(ClientError::OutputGone(position as u32))),
