@@ -22,6 +22,7 @@ pub use delegation::{DELEGATE_INTERFACE, Delegated, Delegator};
 pub use exchange::join;
 pub use fragment::{Append, Extent, Fragment, GraphFile, readdress};
 pub use options::{Alternative, Grant, LabelRule, Options, Resource, Settings};
+pub use read::tables::FieldTable;
 pub use read::{GraphError, Place};
 pub use redirect::redirect;
 pub use reference::{PathStep, Reference};

@@ -64,6 +64,11 @@ pub const COMPILE_CPU_MS: u64 = 30_000;
 pub const COMPILE_CPU_MS_PER_MIB: u64 = 10_000;
 /// Wall time of judging, in units of its CPU time: processes share a busy machine.
 pub const JUDGE_WALL_PER_CPU: u64 = 4;
+/// Instances of a component times the exports of its largest inner component, beside a quarter of its bytes. The validator
+/// copies the exports for each instance.
+pub const COMPONENT_COPIES_MAX: usize = 16_384;
+/// Core modules and components in a component. The validator's work grows with their square; CPython's has about 30.
+pub const COMPONENT_PARTS_MAX: u32 = 512;
 /// Parts of one type, written out: fields, cases and what they hold. Comparing two types walks them.
 pub const TYPE_PARTS_MAX: usize = 4_096;
 /// Parts of all types of a function together. Whoever prepares a call walks them.
@@ -244,6 +249,16 @@ pub const TABLE: &[Limit] = &[
         name: "judge_wall_per_cpu",
         value: JUDGE_WALL_PER_CPU,
         reason: "wall time of these processes is so many times their CPU time, because a machine may be busy",
+    },
+    Limit {
+        name: "component_copies_max",
+        value: COMPONENT_COPIES_MAX as u64,
+        reason: "instances times exports of the largest inner component, and a quarter of the bytes: exports are copied for each instance",
+    },
+    Limit {
+        name: "component_parts_max",
+        value: COMPONENT_PARTS_MAX as u64,
+        reason: "core modules and components in a component: the validator's work grows with their square",
     },
     Limit {
         name: "type_parts_max",

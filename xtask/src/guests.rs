@@ -13,7 +13,7 @@ use crate::stamp::Stamp;
 use crate::tools::{self, GUEST_TARGET};
 
 /// The guests in Rust: one cargo workspace.
-const RUST: [&str; 5] = ["calc", "everything", "flights", "hostile", "recursion"];
+const RUST: [&str; 6] = ["calc", "everything", "flights", "hostile", "readers", "recursion"];
 
 /// The languages that guests are written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +93,11 @@ fn rust() -> Result<(), Failure> {
         guests_of("Cargo.lock"),
         guests_of("rust"),
         guests_of("hostile"),
+        guests_of("readers"),
+        // What `readers` is made of.
+        tools::root().join("protocol/src"),
+        tools::root().join("protocol/interface/src"),
+        wit.join("readers"),
         wit.join("task"),
         wit.join("recursion"),
     ];

@@ -3,7 +3,7 @@
 //! Owns the order of the questions and the places in the answers. Where components come from is the caller's.
 
 use crate::{CheckErrors, CheckedGraph, Interface, check};
-use bytes::Bytes;
+pub use bytes::Bytes;
 use std::sync::Arc;
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::graph::{Component, DataEntry, Graph, GraphError, Source};

@@ -35,7 +35,6 @@ struct Validated {
     types: Types,
     imports: Vec<String>,
     exports: Vec<String>,
-    size: size::Size,
 }
 
 /// Whether the bodies of functions are looked at.
@@ -49,11 +48,9 @@ fn validate(component: &[u8], features: WasmFeatures, bodies: Bodies) -> Result<
     let mut validator = Validator::new_with_features(features);
     let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0_usize);
     let mut types = None;
-    let mut size = size::Size::default();
     let mut allocations = FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload?;
-        size.count(&payload)?;
         match validator.payload(&payload)? {
             ValidPayload::Func(function, body) if bodies == Bodies::Checked => {
                 let mut validator = function.into_validator(allocations);
@@ -79,7 +76,7 @@ fn validate(component: &[u8], features: WasmFeatures, bodies: Bodies) -> Result<
         }
     }
     let types = types.expect("the parser gives an end, or an error before it");
-    Ok(Validated { types, imports, exports, size })
+    Ok(Validated { types, imports, exports })
 }
 
 impl Interface {
@@ -106,6 +103,7 @@ fn interface(component: &[u8], bodies: Bodies) -> Result<Interface, InterfaceErr
         return Err(InterfaceError::TooLarge { bytes: component.len(), max: COMPONENT_BYTES_MAX });
     }
     looks::refuse_what_is_no_component(component)?;
+    size::refuse_too_large(component)?;
     let validated = match validate(component, sandbox_features(), bodies) {
         Ok(validated) => validated,
         Err(error) => return Err(why_invalid(component, bodies, &error)),
@@ -162,7 +160,6 @@ impl Validated {
                 ComponentEntityType::Module(_) | ComponentEntityType::Value(_) | ComponentEntityType::Component(_) => {}
             }
         }
-        self.size.finish()?;
         let (exports, unsupported, named) = (reader.exports, reader.unsupported, reader.named);
         if holds_wit && exports.is_empty() && unsupported.is_empty() {
             return Err(InterfaceError::NotAComponent("it is a WIT package in binary form, which has no code"));

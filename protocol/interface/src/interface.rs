@@ -70,6 +70,16 @@ pub enum InterfaceError {
     /// More exports than a component may have.
     #[error("the component has more than {COMPONENT_EXPORTS_MAX} exports")]
     TooManyExports,
+    /// Instances whose exports together are more than a component of its size may have.
+    #[error(
+        "the component has {instances} instances of components with up to {exports} exports each, which are copied for each instance"
+    )]
+    TooManyCopies {
+        /// How many instances.
+        instances: usize,
+        /// The exports of the largest.
+        exports: usize,
+    },
     /// Something else than a component.
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(&'static str),
@@ -126,7 +136,9 @@ impl InterfaceError {
     /// The code under which people see it.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            InterfaceError::TooLarge { .. } | InterfaceError::TooManyExports => ErrorCode::LimitExceeded,
+            InterfaceError::TooLarge { .. } | InterfaceError::TooManyExports | InterfaceError::TooManyCopies { .. } => {
+                ErrorCode::LimitExceeded
+            }
             InterfaceError::NotAComponent(_) | InterfaceError::Invalid(_) | InterfaceError::Precompiled(_) => {
                 ErrorCode::NotAComponent
             }
@@ -163,6 +175,7 @@ impl InterfaceError {
             }
             InterfaceError::TooLarge { .. }
             | InterfaceError::TooManyExports
+            | InterfaceError::TooManyCopies { .. }
             | InterfaceError::Invalid(_)
             | InterfaceError::Precompiled(_) => None,
         }

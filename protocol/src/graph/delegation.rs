@@ -3,8 +3,9 @@
 //! Owns the rules of `docs/graph-format.md` for delegations. The fragment that comes out is read and checked like any other, so
 //! that nothing need be checked here but what is changed on the way.
 
-use super::read::fields::{Field, Fields, Known};
+use super::read::fields::{Field, Fields};
 use super::read::options::Level;
+use super::read::tables::FieldTable;
 use super::read::{GraphError, Place};
 use super::write::write_options;
 use super::{Append, GraphBuilder, Options, Reference, read};
@@ -12,10 +13,6 @@ use crate::ErrorCode;
 use crate::ids::{ComponentDigest, TaskIndex};
 use crate::limits::{DELEGATED_BYTES_MAX, DELEGATION_BYTES_MAX, VALUE_DEPTH_MAX};
 use crate::msgpack::{EXT_ARGUMENT, EXT_DATA, EXT_TASK, Kind, ReadError, Reader, Writer};
-
-const DELEGATION_FIELDS: Known =
-    Known::new(&["wasm-tasks", "components", "functions", "data", "tasks", "outputs", "options"], &[]);
-const COMPONENT_FIELDS: Known = Known::new(&["digest", "name"], &[]);
 
 /// The interface with which a task delegates, as components import it.
 pub const DELEGATE_INTERFACE: &str = "wasm-tasks:task/delegate@0.1.0";
@@ -67,7 +64,7 @@ impl Delegator<'_> {
             let message = format!("{} bytes; at most {DELEGATION_BYTES_MAX} are allowed", file.len());
             return Err(GraphError::new(ErrorCode::LimitExceeded, Place::graph(), message));
         }
-        let fields = Fields::whole(file, &DELEGATION_FIELDS)?;
+        let fields = Fields::whole(file, FieldTable::Delegation)?;
         let version = fields.required("wasm-tasks")?;
         if version.uint()? != 1 {
             return Err(GraphError::new(ErrorCode::UnsupportedVersion, version.place(), "this program reads version 1"));
@@ -78,7 +75,7 @@ impl Delegator<'_> {
         let mut builder = GraphBuilder::fragment(self.append);
         // What is read is passed on at once: a list of entries would be many times as large as their bytes.
         fields.optional_table("data", max, |_, entry| {
-            Fields::read(&entry, &read::DATA_FIELDS)?;
+            Fields::read(&entry, FieldTable::Data)?;
             let bytes = { entry.reader() }.skip().map_err(|error| GraphError::read(entry.place(), error))?;
             rewrite.spend(bytes.len(), &|| entry.place())?;
             builder.data_raw(bytes);
@@ -124,7 +121,7 @@ impl Delegator<'_> {
     }
 
     fn component(&self, entry: &Field<'_>) -> Result<u32, GraphError> {
-        let fields = Fields::read(entry, &COMPONENT_FIELDS)?;
+        let fields = Fields::read(entry, FieldTable::DelegatedComponent)?;
         let digest = fields.required("digest")?;
         let parsed =
             digest.str()?.parse().map_err(|_| digest.bad("a component's digest is `sha256:` and 64 hexadecimal digits"))?;
@@ -171,7 +168,7 @@ struct Rewrite<'a> {
 
 impl Rewrite<'_> {
     fn function(&mut self, entry: &Field<'_>, components: &[u32]) -> Result<Vec<u8>, GraphError> {
-        let fields = Fields::read(entry, &read::FUNCTION_FIELDS)?;
+        let fields = Fields::read(entry, FieldTable::Function)?;
         let component = fields.required("component")?;
         let position = match component.uint()? {
             0 => self.delegator.component,

@@ -3,7 +3,8 @@
 //! Owns the fields `append-to` and `base`. Everything else of the file is a graph's, read by the same code; only
 //! positions begin where the graph ended.
 
-use super::read::fields::{Field, Fields, Known};
+use super::read::fields::{Field, Fields};
+use super::read::tables::FieldTable;
 use super::read::{GraphError, Place};
 use super::{Component, DataEntry, Graph, GraphBuilder};
 use crate::ErrorCode;
@@ -56,8 +57,6 @@ impl Append {
     }
 }
 
-const EXTENT_FIELDS: Known = Known::new(&["components", "functions", "data", "tasks", "outputs"], &[]);
-
 impl Extent {
     /// The tables with those of `more` after them.
     #[must_use]
@@ -100,7 +99,7 @@ impl Extent {
     }
 
     fn read(field: &Field<'_>) -> Result<Extent, GraphError> {
-        let fields = Fields::read(field, &EXTENT_FIELDS)?;
+        let fields = Fields::read(field, FieldTable::Base)?;
         let count = |name: &str, max: usize| {
             let field = fields.required(name)?;
             let count = field.uint()?;

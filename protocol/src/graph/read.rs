@@ -3,9 +3,11 @@
 pub(super) mod fields;
 mod gangs;
 pub(super) mod options;
+pub(super) mod tables;
 
-use self::fields::{Fields, Known};
+use self::fields::Fields;
 use self::options::Level;
+use self::tables::FieldTable;
 use super::{
     Append, Component, DataEncoding, DataEntry, Dynamic, Extent, Function, Graph, NO_OPTIONS, Options, Reference, Source,
     TaskEntry, order,
@@ -102,13 +104,6 @@ fn limited(len: usize, max: usize, place: Place, what: &str) -> Result<usize, Gr
 /// Bytes of the shortest task: the array, a key of one byte, the function, no arguments.
 const TASK_BYTES_MIN: usize = 5;
 
-const GRAPH_FIELDS: Known =
-    Known::new(&["wasm-tasks", "append-to", "base", "components", "functions", "data", "tasks", "outputs", "options"], &[]);
-const COMPONENT_FIELDS: Known = Known::new(&["digest", "name", "bytes", "source"], &["links", "requires"]);
-pub(super) const FUNCTION_FIELDS: Known = Known::new(&["component", "export", "bind", "dynamic", "group", "options"], &[]);
-const DYNAMIC_FIELDS: Known = Known::new(&["params", "result"], &[]);
-pub(super) const DATA_FIELDS: Known = Known::new(&["digest", "bytes", "source", "offset", "len", "encoding", "type"], &[]);
-
 impl Graph {
     /// Reads and checks a graph file.
     ///
@@ -131,7 +126,7 @@ impl Graph {
     pub(super) fn read_either(file: Bytes) -> Result<(Graph, Option<Append>), GraphError> {
         limited(file.len(), GRAPH_BYTES_MAX, Place::graph(), "bytes")?;
         let bytes = file.clone();
-        let fields = Fields::whole(&bytes, &GRAPH_FIELDS)?;
+        let fields = Fields::whole(&bytes, FieldTable::Graph)?;
         match fields.required("wasm-tasks")?.uint()? {
             1 => {}
             version => {
@@ -435,7 +430,7 @@ fn source(fields: &Fields<'_>, oci: bool) -> Result<Option<Source>, GraphError> 
 }
 
 fn component(file: &[u8], _at: usize, field: fields::Field<'_>) -> Result<Component, GraphError> {
-    let fields = Fields::read(&field, &COMPONENT_FIELDS)?;
+    let fields = Fields::read(&field, FieldTable::Component)?;
     let digest = fields.required("digest")?;
     let component = Component {
         digest: digest
@@ -461,7 +456,7 @@ fn range_in(file: &[u8], part: &[u8]) -> Range<usize> {
 }
 
 fn function(file: &[u8], _at: usize, field: fields::Field<'_>, components: usize, data: usize) -> Result<Function, GraphError> {
-    let fields = Fields::read(&field, &FUNCTION_FIELDS)?;
+    let fields = Fields::read(&field, FieldTable::Function)?;
     let component = fields.required("component")?;
     let position = component.uint()?;
     if position >= components as u64 {
@@ -495,7 +490,7 @@ fn function(file: &[u8], _at: usize, field: fields::Field<'_>, components: usize
 }
 
 fn dynamic(field: &fields::Field<'_>) -> Result<Dynamic, GraphError> {
-    let fields = Fields::read(field, &DYNAMIC_FIELDS)?;
+    let fields = Fields::read(field, FieldTable::Dynamic)?;
     let params = match fields.optional("params") {
         None => None,
         Some(params) => {
@@ -511,7 +506,7 @@ fn ty(field: &fields::Field<'_>) -> Result<Type, GraphError> {
 }
 
 fn data_entry(file: &[u8], _at: usize, field: fields::Field<'_>) -> Result<DataEntry, GraphError> {
-    let fields = Fields::read(&field, &DATA_FIELDS)?;
+    let fields = Fields::read(&field, FieldTable::Data)?;
     let encoding = fields.required("encoding")?;
     let entry = DataEntry {
         digest: match fields.optional("digest") {

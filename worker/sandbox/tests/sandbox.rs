@@ -20,6 +20,8 @@ mod hostile;
 mod languages;
 #[path = "sandbox/loading.rs"]
 mod loading;
+#[path = "sandbox/readers.rs"]
+mod readers;
 #[path = "sandbox/speed.rs"]
 mod speed;
 #[path = "sandbox/support.rs"]

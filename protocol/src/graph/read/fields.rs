@@ -1,22 +1,11 @@
 //! Maps with known fields: what the tables of the format are made of.
 
+use super::tables::FieldTable;
 use super::{GraphError, Place, limited, shorten};
 use crate::ErrorCode;
 use crate::limits::NAME_BYTES_MAX;
 use crate::looks::Looks;
 use crate::msgpack::{InvalidValue, Kind, ReadError, Reader, References, validate};
-
-/// The fields that a map may have.
-pub(in crate::graph) struct Known {
-    names: &'static [&'static str],
-    reserved: &'static [&'static str],
-}
-
-impl Known {
-    pub(in crate::graph) const fn new(names: &'static [&'static str], reserved: &'static [&'static str]) -> Known {
-        Known { names, reserved }
-    }
-}
 
 /// A value of a field, and how to say where it is.
 pub(in crate::graph) struct Field<'a> {
@@ -168,7 +157,7 @@ impl References for AnyReference {
 
 impl<'a> Fields<'a> {
     /// The graph's own map, which must fill the file.
-    pub(in crate::graph) fn whole(file: &'a [u8], known: &Known) -> Result<Fields<'a>, GraphError> {
+    pub(in crate::graph) fn whole(file: &'a [u8], table: FieldTable) -> Result<Fields<'a>, GraphError> {
         let field = Field { reader: Reader::new(file), parent: Place::graph(), name: "" };
         let mut reader = Reader::new(file);
         reader.map().map_err(|error| no_graph(file, error))?;
@@ -181,24 +170,24 @@ impl<'a> Fields<'a> {
             let message = format!("{} bytes after the graph", reader.rest().len());
             return Err(GraphError::new(ErrorCode::TrailingBytes, Place::graph(), message));
         }
-        Fields::read(&field, known)
+        Fields::read(&field, table)
     }
 
     /// Reads a map with known fields. The first key that is reserved, unknown or there already ends the reading, so a map
     /// costs no more than its known fields, however many keys it has.
-    pub(in crate::graph) fn read(field: &Field<'a>, known: &Known) -> Result<Fields<'a>, GraphError> {
+    pub(in crate::graph) fn read(field: &Field<'a>, table: FieldTable) -> Result<Fields<'a>, GraphError> {
         let place = field.place();
         let mut reader = field.reader;
         let count = field.read(reader.map())?;
-        let mut pairs: Vec<(&str, Field<'_>)> = Vec::with_capacity(count.min(known.names.len()));
+        let mut pairs: Vec<(&str, Field<'_>)> = Vec::with_capacity(count.min(table.fields().len()));
         for _ in 0..count {
             let name = field.read(reader.str())?;
-            if known.reserved.contains(&name) {
+            if table.reserved().contains(&name) {
                 let message = format!("the field `{name}` is reserved");
                 return Err(GraphError::new(ErrorCode::ReservedField, place, message));
             }
-            if !known.names.contains(&name) {
-                let message = format!("unknown field `{}`; known are {}", shorten(name), known.names.join(", "));
+            if !table.fields().contains(&name) {
+                let message = format!("unknown field `{}`; known are {}", shorten(name), table.fields().join(", "));
                 return Err(GraphError::new(ErrorCode::UnknownField, place, message));
             }
             if pairs.iter().any(|(known, _)| *known == name) {

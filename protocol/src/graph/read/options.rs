@@ -1,40 +1,13 @@
 //! Reads the `options` of the three levels.
 
-use super::fields::{Field, Fields, Known};
+use super::fields::{Field, Fields};
+use super::tables::FieldTable;
 use super::{GraphError, NAME_BYTES_MAX, Place, limited};
 use crate::graph::{Alternative, Grant, LabelRule, Options, Resource};
 use crate::limits::{
     ALTERNATIVES_MAX, GANG_MEMBERS_MAX, GRANTS_MAX, LABEL_RULES_MAX, RESOURCES_MAX, RESULT_BYTES_MAX, RETRIES_MAX,
     TASK_MEMORY_BYTES_MAX, TIMEOUT_MS_MAX,
 };
-
-const FIELDS: Known = Known::new(
-    &[
-        "any-of",
-        "backoff-ms",
-        "cache",
-        "deadline-ms",
-        "expected-ms",
-        "expected-result-bytes",
-        "fuel",
-        "gang",
-        "grants",
-        "labels",
-        "name",
-        "prefer",
-        "priority",
-        "resources",
-        "result-bytes-max",
-        "retries",
-        "seed",
-        "speculate",
-        "time-request-ms",
-        "timeout-ms",
-    ],
-    &[],
-);
-
-const ALTERNATIVE_FIELDS: Known = Known::new(&["labels", "resources"], &[]);
 
 /// Whose options are read: each level has some that the others have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +23,7 @@ pub(in crate::graph) enum Level {
 }
 
 pub(in crate::graph) fn read(field: &Field<'_>, level: Level) -> Result<Options, GraphError> {
-    let fields = Fields::read(field, &FIELDS)?;
+    let fields = Fields::read(field, FieldTable::Options)?;
     let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
         let Some(field) = fields.optional(name) else { return Ok(None) };
         let value = field.uint()?;
@@ -150,7 +123,7 @@ fn rules(field: &Field<'_>) -> Result<Vec<LabelRule>, GraphError> {
 }
 
 fn alternative(field: &Field<'_>) -> Result<Alternative, GraphError> {
-    let fields = Fields::read(field, &ALTERNATIVE_FIELDS)?;
+    let fields = Fields::read(field, FieldTable::Alternative)?;
     let labels = fields.optional("labels").map(|labels| rules(&labels)).transpose()?;
     let amounts = fields.optional("resources").map(|resources| amounts(&resources)).transpose()?.unwrap_or_default();
     Ok(Alternative { labels, ..amounts })

@@ -45,7 +45,7 @@ fn every_folder_of_a_guest_is_in_the_table() {
         .filter_map(|path| path.strip_prefix("guest-examples/"))
         .filter_map(|path| match path.split('/').collect::<Vec<_>>()[..] {
             [language @ ("rust" | "python" | "js" | "c"), guest, _, ..] => Some(format!("{language}/{guest}")),
-            ["hostile", ..] => Some("hostile".to_owned()),
+            [folder @ ("hostile" | "readers"), ..] => Some(folder.to_owned()),
             _ => None,
         })
         .collect();
