@@ -24,7 +24,13 @@ pub(crate) struct Delegated {
 }
 
 /// Everything that can be wrong with what a task wrote is said here. Takes time for the tasks, and not for the graph.
-pub(crate) fn prepare_delegation(written: &[u8], id: GraphId, task: TaskIndex, known: &mut Known) -> Result<Delegated, Refusal> {
+pub(crate) fn prepare_delegation(
+    written: &[u8],
+    id: GraphId,
+    task: TaskIndex,
+    known: &mut Known,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Delegated, Refusal> {
     let depth = known.depth_of(task) + 1;
     if depth as usize > DELEGATION_DEPTH_MAX {
         let message = format!("tasks were written by tasks {depth} times over; at most {DELEGATION_DEPTH_MAX} are allowed");
@@ -44,7 +50,7 @@ pub(crate) fn prepare_delegation(written: &[u8], id: GraphId, task: TaskIndex, k
         return Err(Refusal::new(ErrorCode::LimitExceeded, message));
     }
     within_limits(&graph, known)?;
-    let (extension, mut addition) = extension(graph, Some(task), known, Vec::new())?;
+    let (extension, mut addition) = extension(graph, Some(task), known, Vec::new(), is_wanted)?;
     check_type(&extension.part, known, &addition, task, made.output)?;
     check_grants(&extension, known, &settings)?;
     addition.depth = depth;

@@ -293,7 +293,9 @@ async fn submit(shared: &Shared, session: SessionId, checked: &Checked, graph: G
     let prepared = checked.unless_gone(async {
         let read = in_background(shared, checked, move || submit::read(file)).await?;
         let components = shared.components.of(&read, &checked.judged).await?;
-        in_background(shared, checked, move || submit::prepare(read, components)).await
+        let is_gone = checked.is_gone.clone();
+        let checking = move || submit::prepare(read, components, &|| is_gone.has_changed().is_ok());
+        in_background(shared, checked, checking).await
     });
     let prepared = prepared.await?;
     let modules = submit::modules(&prepared.plan, Extent::default(), &[]);
@@ -334,8 +336,10 @@ async fn extend(
         let (mut known, read) = in_background(shared, checked, reading).await?;
         let read = read?;
         let components = shared.components.of(&read, &checked.judged).await?;
+        let is_gone = checked.is_gone.clone();
         let extending = move || {
-            let extended = submit::extension(read, None, &mut known, components)?;
+            let is_wanted = || is_gone.has_changed().is_ok();
+            let extended = submit::extension(read, None, &mut known, components, &is_wanted)?;
             Ok((known, extended))
         };
         Ok::<_, NotExtended>(in_background(shared, checked, extending).await?)

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wasm_tasks_interface::admission::{check_data, refused_graph, refused_types};
-use wasm_tasks_interface::{check, check_fragment};
+use wasm_tasks_interface::check_while;
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::graph::{DataEntry, Extent, Fragment, Function, Graph, Options, Positions, Settings, Task};
 use wasm_tasks_protocol::ids::{ComponentDigest, GraphId, TaskIndex};
@@ -64,9 +64,14 @@ pub(crate) fn read(file: Bytes) -> Result<Graph, Refusal> {
 }
 
 /// Says what is wrong with a graph beside its components, which are here. Takes a while: not for an asynchronous thread.
-pub(crate) fn prepare(graph: Graph, components: Vec<Arc<StoredComponent>>) -> Result<Prepared, Refusal> {
+pub(crate) fn prepare(
+    graph: Graph,
+    components: Vec<Arc<StoredComponent>>,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Prepared, Refusal> {
     check_data(&graph)?;
-    let checked = check(&graph, |component| &*components[component as usize].interface).map_err(refused_types)?;
+    let interface_of = |component: u32| &*components[component as usize].interface;
+    let checked = check_while(&graph, None, interface_of, is_wanted).map_err(refused_types)?;
     let mut outputs_by_task: Vec<(TaskIndex, u32)> = graph.outputs().iter().map(|output| output.task).zip(0..).collect();
     outputs_by_task.sort_unstable();
     let functions = function_specs(&graph, |component| graph.components()[component as usize].digest);
@@ -126,6 +131,7 @@ pub(crate) fn extension(
     writer: Option<TaskIndex>,
     known: &mut Known,
     components: Vec<Arc<StoredComponent>>,
+    is_wanted: &dyn Fn() -> bool,
 ) -> Result<(Extension, Addition), Refusal> {
     let base = graph.base();
     for task in graph.tasks() {
@@ -139,7 +145,7 @@ pub(crate) fn extension(
         Some(own) => &*components[own as usize].interface,
         None => &*known.components[component as usize].interface,
     };
-    let checked = check_fragment(&graph, known, interface_of).map_err(refused_types)?;
+    let checked = check_while(&graph, Some(known), interface_of, is_wanted).map_err(refused_types)?;
     let functions = function_specs(&graph, |component| match component.checked_sub(base.components) {
         Some(own) => graph.components()[own as usize].digest,
         None => known.parts.component(component).digest,

@@ -79,7 +79,7 @@ impl CheckedGraph {
 /// # Errors
 /// Everything that is wrong, up to 20 places.
 pub fn check<'i>(graph: &Graph, interface_of: impl Fn(u32) -> &'i Interface) -> Result<CheckedGraph, CheckErrors> {
-    check_fragment(graph, &Nothing, interface_of)
+    check_while(graph, None, interface_of, &|| true)
 }
 
 /// Checks a fragment's tables against the graph that they continue. Takes time for the fragment, not for the graph.
@@ -92,6 +92,21 @@ pub fn check_fragment<'i>(
     earlier: &dyn Earlier,
     interface_of: impl Fn(u32) -> &'i Interface,
 ) -> Result<CheckedGraph, CheckErrors> {
+    check_while(graph, Some(earlier), interface_of, &|| true)
+}
+
+/// Checks a graph, or a fragment when there is an earlier graph, for as long as somebody wants to know: `is_wanted` is asked
+/// before each task.
+///
+/// # Errors
+/// As [`check`]; `cancelled` when it is not wanted any more.
+pub fn check_while<'i>(
+    graph: &Graph,
+    earlier: Option<&dyn Earlier>,
+    interface_of: impl Fn(u32) -> &'i Interface,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<CheckedGraph, CheckErrors> {
+    let earlier = earlier.unwrap_or(&Nothing);
     let mut errors = Errors::default();
     let own = functions::signatures(graph, interface_of, &mut errors);
     let signatures = Signatures::new(graph, &own, earlier);
@@ -101,6 +116,10 @@ pub fn check_fragment<'i>(
     functions::check_bound(graph, &own, &mut walk, &mut errors);
     for task in graph.tasks() {
         if errors.is_enough() {
+            break;
+        }
+        if !is_wanted() {
+            errors.push(CheckError::new(ErrorCode::Cancelled, task.place(), "nobody waits for the check any more"));
             break;
         }
         if let Some(signature) = signatures.of(task.function_index()) {

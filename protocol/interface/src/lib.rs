@@ -23,6 +23,7 @@ mod wit;
 pub use argument::{ArgumentError, example, parse_argument};
 pub use check::{
     CheckError, CheckErrors, CheckedGraph, Earlier, EarlierData, FoundTypes, FunctionSignature, check, check_fragment,
+    check_while,
 };
 pub use encoded::BadInterface;
 pub use fits::{Mismatch, NoReferences, Resolver, fits};

@@ -41,7 +41,7 @@ impl Actor {
             && let Ok(mut known) = Arc::clone(&known).try_lock_owned()
             && known.is_indexed()
         {
-            let checked = prepare_delegation(&tasks, graph, id.task, &mut known);
+            let checked = prepare_delegation(&tasks, graph, id.task, &mut known, &|| true);
             return self.on_delegation_checked(&report, checked, known);
         }
         let Some(inbox) = self.inbox.upgrade() else { return };
@@ -59,7 +59,7 @@ impl Actor {
             let permit = checks.acquire(&asker).await;
             let checking = tokio::task::spawn_blocking(move || {
                 let _permit = permit;
-                let checked = prepare_delegation(&tasks, graph, id.task, &mut known);
+                let checked = prepare_delegation(&tasks, graph, id.task, &mut known, &|| !is_over.load(Ordering::Relaxed));
                 (checked, known)
             });
             let (checked, known) = match checking.await {

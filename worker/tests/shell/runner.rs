@@ -7,8 +7,8 @@ use std::time::Duration;
 use wasm_tasks_protocol::graph::Reference;
 use wasm_tasks_protocol::message::FunctionSpec;
 use wasm_tasks_protocol::msgpack::{Kind, Reader, Writer};
-use wasm_tasks_protocol::{ComponentDigest, ErrorCode, TaskError};
-use wasm_tasks_worker::{Call, CallOutcome, Runner};
+use wasm_tasks_protocol::{ErrorCode, TaskError};
+use wasm_tasks_worker::{Call, CallOutcome, ComponentWanted, Runner};
 
 /// Counts and gates that tests look at.
 #[derive(Debug, Default)]

@@ -294,3 +294,18 @@ fn many_errors_are_counted() {
     let errors = case.check().expect_err("all are wrong");
     assert!(errors.is_cut && errors.to_string().ends_with("\nand at least 80 more"));
 }
+
+/// A check whose client went stops before the next task, however much is left.
+#[test]
+fn a_check_that_nobody_waits_for_stops() {
+    let mut case = Case::new(&[ADD]);
+    for _ in 0..1_000 {
+        case.task(0, vec![int(1), int(2)]);
+    }
+    case.output(0, Vec::new());
+    let graph = Graph::read(case.builder.to_bytes().into()).expect("a graph");
+    let asked = std::cell::Cell::new(0);
+    let is_wanted = || asked.replace(asked.get() + 1) < 10;
+    let errors = check_while(&graph, None, |_| &case.interface, &is_wanted).expect_err("nobody waits");
+    assert_eq!((errors.code(), asked.get()), (ErrorCode::Cancelled, 11));
+}
