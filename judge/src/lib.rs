@@ -25,4 +25,5 @@ pub use ask::{Judge, JudgeSettings};
 pub use budget::{Budget, Budgets, Work};
 pub use failure::{Cost, Failure};
 pub use fair::Asker;
+pub use lock_down::enter as lock_down;
 pub use process::Program;

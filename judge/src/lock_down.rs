@@ -7,8 +7,12 @@ use crate::budget::Budget;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io;
 
-/// Gives up what is not needed.
-pub(crate) fn enter(budget: &Budget) -> io::Result<()> {
+/// Gives up for this process, and for the calling thread and those that it starts, whatever judging does not need. There is no
+/// way back.
+///
+/// # Errors
+/// Those of the system: then the process must not judge.
+pub fn enter(budget: &Budget) -> io::Result<()> {
     let (address_space, data) = used_bytes();
     limit(Resource::Core, 0, 0)?;
     limit(Resource::Fsize, 0, 0)?;

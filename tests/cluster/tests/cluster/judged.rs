@@ -1,6 +1,6 @@
 //! Components that are small and cost much: refused by the process that judges them, and no neighbour notices.
 
-use super::support::{Fleet, GraphFile, Home, guest, int};
+use super::support::{Fleet, GraphFile, Home, guest, int, is_running};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,26 +15,11 @@ fn leb(mut number: usize) -> Vec<u8> {
     out
 }
 
-fn section(id: u8, body: &[u8]) -> Vec<u8> {
-    [&[id][..], &leb(body.len()), body].concat()
-}
-
-fn items(items: &[Vec<u8>]) -> Vec<u8> {
-    [leb(items.len()), items.concat()].concat()
-}
-
-const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-
-/// A component in a component, with that many exports, in a thousand instances.
-fn instances(home: &Home, exports: usize) -> PathBuf {
-    let export = |at: usize| {
-        let name = format!("a{at}");
-        [&[0], &leb(name.len())[..], name.as_bytes(), &[3, 0, 0]].concat()
-    };
-    let exported: Vec<Vec<u8>> = (0..exports).map(export).collect();
-    let inner = [COMPONENT, &section(7, &items(&[vec![0x73]])), &section(11, &items(&exported))].concat();
-    let bomb = [COMPONENT, &section(4, &inner), &section(5, &items(&vec![vec![0, 0, 0]; 1_000]))].concat();
-    home.write(&format!("instances-{exports}.wasm"), bomb)
+/// That many types of two bytes, each of which is hundreds in the validator.
+fn types(home: &Home, count: usize) -> PathBuf {
+    let body = [leb(count), b"\x70\x7d".repeat(count)].concat();
+    let bomb = [b"\0asm\x0d\0\x01\0\x07", &leb(body.len())[..], &body].concat();
+    home.write(&format!("types-{count}.wasm"), bomb)
 }
 
 /// `f(u32) -> u32`, beside other functions of its module.
@@ -69,7 +54,7 @@ fn a_component_that_unfolds_costs_the_scheduler_nothing() {
     let harmless = one_call(home, &with_functions(home, "harmless.wasm", ""), "f");
     fleet.run_on("submit", &harmless, &["--quiet"]).expect(0);
     let before = peak_bytes(fleet.pid("scheduler"));
-    let bombs = [10_000, 10_001, 10_002].map(|exports| one_call(home, &instances(home, exports), "f"));
+    let bombs = [950_000, 950_001, 950_002].map(|count| one_call(home, &types(home, count), "f"));
     let flood = bombs.each_ref().map(|bomb| fleet.start(&["submit", bomb.to_str().expect("a path")]));
     let neighbour = one_call(home, &with_functions(home, "neighbour.wasm", "(func)"), "f");
     fleet.run_on("submit", &neighbour, &["--quiet"]).expect(0);
@@ -79,8 +64,30 @@ fn a_component_that_unfolds_costs_the_scheduler_nothing() {
     let grown = peak_bytes(fleet.pid("scheduler")) - before;
     assert!(grown < 64 << 20, "the scheduler's peak grew by {} MiB", grown >> 20);
     home.run_on("submit", &bombs[0], &[]).refuses("component-too-costly", &["components[0]"]);
-    let file = home.file("instances-10000.wasm");
-    home.run(&["inspect", file.to_str().expect("a path")]).refuses("component-too-costly", &["instances-10000"]);
+    let file = home.file("types-950000.wasm");
+    home.run(&["inspect", file.to_str().expect("a path")]).refuses("component-too-costly", &["types-950000"]);
+}
+
+/// Components that are being compiled hold no slots: a neighbour whose component is loaded has all of them.
+#[test]
+fn a_neighbour_runs_while_components_compile() {
+    let fleet = Fleet::up(&["--workers", "1", "--slots", "2"]);
+    let home = &fleet.home;
+    let loaded = one_call(home, &with_functions(home, "loaded.wasm", "(func) (func)"), "f");
+    fleet.run_on("submit", &loaded, &["--quiet"]).expect(0);
+    // Each takes seconds, and no other run of the tests has compiled it.
+    let stamp = std::process::id();
+    let dear = |number: u32| {
+        let functions = format!("(func (result i64) (i64.const {}))", u64::from(stamp) << 8 | u64::from(number));
+        one_call(home, &with_functions(home, &format!("dear-{number}.wasm"), &functions.repeat(60_000)), "f")
+    };
+    let dear: Vec<PathBuf> = (0..4).map(dear).collect();
+    let flood: Vec<_> = dear.iter().map(|graph| fleet.start(&["submit", graph.to_str().expect("a path"), "--quiet"])).collect();
+    for _ in 0..5 {
+        fleet.run_on("submit", &loaded, &["--quiet"]).expect(0);
+    }
+    assert!(flood.iter().any(|one| is_running(one.pid())), "the neighbour did not wait for all of them");
+    flood.into_iter().for_each(|one| drop(one.end().expect(0)));
 }
 
 /// Whatever is dear to compile is stopped by the limit that it hits, lowered here so that this takes a moment.

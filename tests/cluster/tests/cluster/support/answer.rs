@@ -171,7 +171,7 @@ impl Running {
         });
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it has not ended").id()
     }
 
