@@ -87,7 +87,9 @@ fn a_neighbour_runs_while_components_compile() {
         fleet.run_on("submit", &loaded, &["--quiet"]).expect(0);
     }
     assert!(flood.iter().any(|one| is_running(one.pid())), "the neighbour did not wait for all of them");
-    flood.into_iter().for_each(|one| drop(one.end().expect(0)));
+    for one in flood {
+        one.end().expect(0);
+    }
 }
 
 /// Whatever is dear to compile is stopped by the limit that it hits, lowered here so that this takes a moment.
@@ -113,7 +115,7 @@ fn components_that_are_dear_to_compile_are_refused() {
     home.run_on("submit", &graph, &["--quiet"]).expect(0);
 }
 
-/// A process that judges has nothing of the one that started it, and ends when nobody waits for it.
+/// What was judged once is known to later runs, whatever the limits are then.
 #[test]
 fn judged_components_are_not_judged_again() {
     let home = Home::with_own_modules();
