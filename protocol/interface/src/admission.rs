@@ -22,17 +22,20 @@ pub trait Components {
 /// The judgement of a component's bytes, as everybody who is asked to run it gives it.
 ///
 /// # Errors
-/// `digest-mismatch`, or the code of [`Interface::judge`]'s error.
+/// `digest-mismatch`, the code of [`Interface::judge`]'s error, or `limit-exceeded` for more names and types than are kept.
 pub fn judge_component(digest: &ComponentDigest, bytes: &[u8]) -> Result<Interface, Refusal> {
     let found = ComponentDigest::of(bytes);
     if found != *digest {
         let message = format!("the component's digest is `{found}`, not `{digest}` as was said");
         return Err(Refusal::new(ErrorCode::DigestMismatch, message));
     }
-    Interface::judge(bytes).map_err(|error| {
+    let interface = Interface::judge(bytes).map_err(|error| {
         let hint = error.hint().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
         Refusal::new(error.code(), format!("{error}{hint}"))
-    })
+    })?;
+    // A scheduler gets the interface from another process, so it has as many bytes as may be handed over.
+    interface.encode().map_err(|error| Refusal::new(ErrorCode::LimitExceeded, error.to_string()))?;
+    Ok(interface)
 }
 
 /// How refusals name a component: by position, and by name where it has one.

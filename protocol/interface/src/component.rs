@@ -10,6 +10,7 @@ mod looks;
 mod size;
 mod types;
 
+pub use self::host::host_functions;
 use self::types::TypeReader;
 use crate::interface::{Export, Interface, InterfaceError, NamedType, UnsupportedExport};
 use wasm_tasks_protocol::Type;

@@ -25,6 +25,7 @@ pub use check::{
     CheckError, CheckErrors, CheckedGraph, Earlier, EarlierData, FoundTypes, FunctionSignature, check, check_fragment,
     check_while,
 };
+pub use component::host_functions;
 pub use encoded::BadInterface;
 pub use fits::{Mismatch, NoReferences, Resolver, fits};
 pub use interface::{Export, Interface, InterfaceError, UnsupportedExport};

@@ -14,6 +14,8 @@ mod differential;
 mod dynamic;
 #[path = "sandbox/generate.rs"]
 mod generate;
+#[path = "sandbox/host_functions.rs"]
+mod host_functions;
 #[path = "sandbox/hostile.rs"]
 mod hostile;
 #[path = "sandbox/languages.rs"]

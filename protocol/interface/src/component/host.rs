@@ -96,3 +96,10 @@ pub(super) fn type_of(interface: &str, name: &str) -> Option<&'static str> {
 pub(super) fn resource_name(name: &str) -> &'static str {
     RESOURCES.into_iter().find(|known| *known == name).unwrap_or("denied")
 }
+
+/// The functions that the sandbox provides itself: interface without version, name, type. For tests of the sandbox.
+pub fn host_functions() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let of =
+        |function: &'static HostFunction| function.interfaces.iter().map(|interface| (*interface, function.name, function.ty));
+    FUNCTIONS.iter().flat_map(of)
+}
