@@ -13,6 +13,7 @@ pub mod looks;
 pub mod message;
 
 pub mod msgpack;
+pub mod thousandths;
 pub mod time;
 pub mod value;
 pub mod value_type;

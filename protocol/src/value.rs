@@ -1,6 +1,6 @@
 //! A value as a tree, for people and tools: SDKs, the command line, JSON. The data path works on bytes.
 
-use crate::msgpack::{InvalidValue, Kind, Reader, Writer, validate};
+use crate::msgpack::{EXT_ARGUMENT, EXT_DATA, EXT_TASK, InvalidValue, Kind, Reader, Writer, validate};
 
 /// A MessagePack value of the profile, without knowledge of its type.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +88,7 @@ impl Value {
         out.into_bytes()
     }
 
-    /// The file encoding: floats as float 64, maps sorted by key.
+    /// The file encoding: floats as float 64, maps sorted by key, references in their shortest form.
     #[must_use]
     pub fn to_file_encoding(self) -> Value {
         match self {
@@ -98,6 +98,10 @@ impl Value {
                 let mut pairs: Vec<_> = pairs.into_iter().map(|(key, value)| (key, value.to_file_encoding())).collect();
                 pairs.sort_by(|a, b| a.0.cmp(&b.0));
                 Value::Map(pairs)
+            }
+            Value::Ext(code @ (EXT_TASK | EXT_DATA | EXT_ARGUMENT), payload) => {
+                let shortest = read(&mut Reader::new(&payload)).map(|value| value.to_msgpack());
+                Value::Ext(code, shortest.unwrap_or(payload))
             }
             other => other,
         }

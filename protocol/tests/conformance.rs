@@ -83,6 +83,30 @@ fn first_difference(a: &[u8], b: &[u8]) -> String {
     format!("at byte {at}: \"{}\" instead of \"{}\"", around(a), around(b))
 }
 
+/// What the JSON describes is the canonical form of what the file has in another.
+#[test]
+fn what_is_not_canonical_is_read_and_written_canonically() {
+    let folder = folder().join("read");
+    let names = pairs(&folder);
+    assert!(names.len() > 5, "no vectors");
+    let mut wrong = Vec::new();
+    for name in &names {
+        let bytes = std::fs::read(folder.join(name).with_extension("msgpack")).expect("a vector");
+        let canonical = describe::build(&read_json(&folder.join(name).with_extension("json")));
+        if bytes == canonical {
+            wrong.push(format!("{name}: is canonical already"));
+        }
+        match Graph::read(bytes.into()).map(|graph| graph.rewrite(|_| (), |_| None)) {
+            Err(error) => wrong.push(format!("{name}: refused: {error}")),
+            Ok(written) if written != canonical => {
+                wrong.push(format!("{name}: written otherwise: {}", first_difference(&written, &canonical)));
+            }
+            Ok(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} vectors:\n{}", wrong.len(), names.len(), wrong.join("\n"));
+}
+
 #[test]
 fn what_is_no_graph_is_refused_with_its_code_and_place() {
     refused(&folder().join("bad"), &|bytes| Graph::read(bytes.into()).map(drop));
@@ -112,6 +136,29 @@ fn refused(folder: &Path, read: &dyn Fn(Vec<u8>) -> Result<(), GraphError>) {
         }
     }
     assert!(wrong.is_empty(), "{} of {} vectors:\n{}", wrong.len(), names.len(), wrong.join("\n"));
+}
+
+/// `docs/refusals.md` ends with a table of all vectors of refusals, which `UPDATE_DOCS=1` writes.
+#[test]
+fn the_page_of_refusals_lists_every_vector() {
+    const MARK: &str = "<!-- generated from sdk/conformance: UPDATE_DOCS=1 -->\n";
+    let page = folder().join("../../docs/refusals.md");
+    let text = std::fs::read_to_string(&page).expect("the page");
+    let (prose, table) = text.split_once(MARK).expect("the mark of the table");
+    let mut rows = String::from("\n| vector | code | place |\n|---|---|---|\n");
+    for part in ["bad", "fragments/bad"] {
+        for name in pairs(&folder().join(part)) {
+            let refusal = read_json(&folder().join(part).join(&name).with_extension("json"));
+            let code = refusal["error"].as_str().expect("a code");
+            let place = refusal["where"].as_str().map_or_else(String::new, |place| format!("`{place}`"));
+            rows.push_str(&format!("| `{part}/{name}` | [`{code}`](errors/{code}.md) | {place} |\n"));
+        }
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&page, format!("{prose}{MARK}{rows}")).expect("the page is written");
+    } else {
+        assert_eq!(table, rows, "docs/refusals.md is old: UPDATE_DOCS=1 cargo test -p wasm-tasks-protocol --test conformance");
+    }
 }
 
 /// A place as a path from the root of the file: without the task's key, which is for people.

@@ -18,6 +18,8 @@ use wasm_tasks_protocol::{ComponentDigest, ErrorCode, TaskIndex};
 
 /// Frames that may wait to be worked on.
 const FRAMES_MAX: usize = 64;
+/// Version of the frames of `docs/session.md`.
+const FRAMES_VERSION: u64 = 1;
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
 
@@ -65,9 +67,10 @@ impl Session {
         // Never joined: it may wait for ever for a program that has nothing more to say.
         std::thread::spawn(move || read_frames(&orders));
         say(&out, |frame| {
-            frame.array(2);
+            frame.array(3);
             frame.str("ready");
             frame.str(&growing.id().to_string());
+            frame.uint(FRAMES_VERSION);
         });
         let ended = loop {
             tokio::select! {

@@ -502,7 +502,10 @@ fn dynamic(field: &fields::Field<'_>) -> Result<Dynamic, GraphError> {
 }
 
 fn ty(field: &fields::Field<'_>) -> Result<Type, GraphError> {
-    Type::from_str(field.str()?).map_err(|error| field.bad(error.to_string()))
+    Type::from_str(field.str()?).map_err(|error| {
+        let code = if error.is_limit { ErrorCode::LimitExceeded } else { ErrorCode::BadField };
+        GraphError::new(code, field.place(), error.to_string())
+    })
 }
 
 fn data_entry(file: &[u8], _at: usize, field: fields::Field<'_>) -> Result<DataEntry, GraphError> {
@@ -531,6 +534,10 @@ fn data_entry(file: &[u8], _at: usize, field: fields::Field<'_>) -> Result<DataE
     };
     match (&entry.bytes, &entry.source) {
         (Some(bytes), None) => {
+            let range = fields.optional("offset").filter(|_| entry.offset > 0).or_else(|| fields.optional("len"));
+            if let Some(range) = range {
+                return Err(range.bad("it belongs to a `source`; `bytes` are taken whole"));
+            }
             if entry.encoding == DataEncoding::Value {
                 let mut reader = Reader::new(&file[bytes.clone()]);
                 validate(&mut reader, &mut ()).map_err(|error| GraphError::invalid(field.place(), &error))?;

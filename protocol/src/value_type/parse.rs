@@ -1,7 +1,7 @@
 //! Reads types from text.
 
 use super::Type;
-use crate::limits::{NAME_BYTES_MAX, VALUE_DEPTH_MAX};
+use crate::limits::{NAME_BYTES_MAX, TYPE_PARTS_MAX, VALUE_DEPTH_MAX};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -13,14 +13,16 @@ pub struct BadType {
     pub at: usize,
     /// What was expected.
     pub what: &'static str,
+    /// Whether it could be a type, but is larger or deeper than types may be.
+    pub is_limit: bool,
 }
 
 impl FromStr for Type {
     type Err = BadType;
     fn from_str(text: &str) -> Result<Type, BadType> {
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser { text, at: 0, parts: 0 };
         if text.len() > 16 * NAME_BYTES_MAX {
-            return Err(parser.bad("the type is too long"));
+            return Err(parser.beyond("at most 65,536 bytes are allowed"));
         }
         let ty = parser.ty(0)?;
         parser.space();
@@ -31,16 +33,27 @@ impl FromStr for Type {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Types, cases and flags so far.
+    parts: usize,
 }
 
 impl<'a> Parser<'a> {
     fn bad(&self, what: &'static str) -> BadType {
-        BadType { at: self.at, what }
+        BadType { at: self.at, what, is_limit: false }
+    }
+
+    fn beyond(&self, what: &'static str) -> BadType {
+        BadType { is_limit: true, ..self.bad(what) }
+    }
+
+    fn part(&mut self) -> Result<(), BadType> {
+        self.parts += 1;
+        if self.parts > TYPE_PARTS_MAX { Err(self.beyond("at most 4,096 parts are allowed")) } else { Ok(()) }
     }
 
     fn space(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start().len();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n']).len();
     }
 
     fn take(&mut self, symbol: char) -> bool {
@@ -82,9 +95,14 @@ impl<'a> Parser<'a> {
 
     fn ty(&mut self, depth: usize) -> Result<Type, BadType> {
         if depth > VALUE_DEPTH_MAX {
-            return Err(self.bad("a type that nests less"));
+            return Err(self.beyond("a type that nests at most 64 deep"));
         }
+        self.part()?;
         let inner = |parser: &mut Self| parser.ty(depth + 1);
+        let case = |parser: &mut Self| {
+            parser.part()?;
+            parser.name().map(str::to_owned)
+        };
         Ok(match self.name()? {
             "bool" => Type::Bool,
             "u8" => Type::U8,
@@ -129,7 +147,7 @@ impl<'a> Parser<'a> {
             "variant" => {
                 self.need('{', "`{`")?;
                 Type::Variant(self.items('}', |parser| {
-                    let name = parser.name()?.to_owned();
+                    let name = case(parser)?;
                     let payload = if parser.take('(') {
                         let payload = inner(parser)?;
                         parser.need(')', "`)`")?;
@@ -142,11 +160,11 @@ impl<'a> Parser<'a> {
             }
             "enum" => {
                 self.need('{', "`{`")?;
-                Type::Enum(self.items('}', |parser| parser.name().map(str::to_owned))?)
+                Type::Enum(self.items('}', case)?)
             }
             "flags" => {
                 self.need('{', "`{`")?;
-                Type::Flags(self.items('}', |parser| parser.name().map(str::to_owned))?)
+                Type::Flags(self.items('}', case)?)
             }
             name => {
                 self.at -= name.len();

@@ -9,6 +9,7 @@ use wasm_tasks_protocol::graph::{
 };
 use wasm_tasks_protocol::ids::{GraphId, TaskIndex};
 use wasm_tasks_protocol::msgpack::Packed;
+use wasm_tasks_protocol::thousandths;
 use wasm_tasks_protocol::{Type, Value};
 
 /// The bytes of the described graph.
@@ -174,7 +175,7 @@ fn packed(json: &Json) -> Value {
 
 /// An amount in thousandths.
 fn milli(json: &Json) -> u64 {
-    if json.is_f64() { (float(json) * 1000.0).round() as u64 } else { uint(json) * 1000 }
+    if json.is_f64() { thousandths::of_float(float(json)).expect("an amount") } else { uint(json) * 1000 }
 }
 
 /// Slots, memory and pools.

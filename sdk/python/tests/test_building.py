@@ -208,7 +208,7 @@ def test_options():
         ({"name": "x"}, "bad-field", "only a graph"),
         ({"priority": 1.0}, "bad-field", "integer"),
         ({"retries": True}, "bad-field", "integer"),
-        ({"retries": 101}, "bad-field", "0 to 100"),
+        ({"retries": 101}, "limit-exceeded", "at most 100"),
         ({"grants": ["all"]}, "bad-field", "entropy"),
         ({"grants": "clock"}, "bad-field", "entropy"),
         ({"labels": ["gpu"]}, "bad-field", "key=value"),

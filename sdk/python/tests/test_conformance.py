@@ -12,6 +12,7 @@ from wasm_tasks.node import Part
 from wasm_tasks.source import Source
 
 GOOD = sorted([*CONFORMANCE.glob("*.json"), *(CONFORMANCE / "run").glob("*.json")])
+READ = sorted((CONFORMANCE / "read").glob("*.json"))
 BAD = sorted((CONFORMANCE / "bad").glob("*.json"))
 
 
@@ -20,8 +21,8 @@ def name(path):
 
 
 def test_no_vector_is_missing():
-    assert len(GOOD) >= 25 and len(BAD) >= 20
-    for folder in (CONFORMANCE, CONFORMANCE / "bad", CONFORMANCE / "run"):
+    assert len(GOOD) >= 25 and len(BAD) >= 20 and len(READ) >= 5
+    for folder in (CONFORMANCE, CONFORMANCE / "read", CONFORMANCE / "bad", CONFORMANCE / "run"):
         assert {p.stem for p in folder.glob("*.json")} == {p.stem for p in folder.glob("*.msgpack")}
 
 
@@ -103,6 +104,14 @@ def test_json_to_the_same_bytes(path, tmp_path):
 def test_bytes_to_the_same_bytes(path, tmp_path):
     content = path.with_suffix(".msgpack").read_bytes()
     assert Graph.from_bytes(content, tmp_path).to_bytes(tmp_path) == content
+
+
+@pytest.mark.parametrize("path", READ, ids=name)
+def test_what_is_not_canonical_is_written_canonically(path, tmp_path):
+    content = path.with_suffix(".msgpack").read_bytes()
+    canonical = Builder(json.loads(path.read_text(encoding="utf-8")), tmp_path).graph.to_bytes(tmp_path)
+    assert content != canonical
+    assert Graph.from_bytes(content, tmp_path).to_bytes(tmp_path) == canonical
 
 
 @pytest.mark.parametrize("path", BAD, ids=name)

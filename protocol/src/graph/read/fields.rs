@@ -6,6 +6,7 @@ use crate::ErrorCode;
 use crate::limits::NAME_BYTES_MAX;
 use crate::looks::Looks;
 use crate::msgpack::{InvalidValue, Kind, ReadError, Reader, References, validate};
+use crate::thousandths;
 
 /// A value of a field, and how to say where it is.
 pub(in crate::graph) struct Field<'a> {
@@ -47,15 +48,18 @@ impl<'a> Field<'a> {
     /// Any number, in thousandths.
     pub(in crate::graph) fn milli(&self) -> Result<u64, GraphError> {
         let mut reader = self.reader;
-        let number = match self.read(reader.kind())? {
-            Kind::Float => self.read(reader.float())?,
-            _ => self.read(reader.int())? as f64,
+        let (milli, found) = match self.read(reader.kind())? {
+            Kind::Float => {
+                let number = self.read(reader.float())?;
+                (thousandths::of_float(number), number.to_string())
+            }
+            _ => {
+                let number = self.read(reader.int())?;
+                let amount = u64::try_from(number).ok().filter(|amount| *amount <= thousandths::AMOUNT_MAX);
+                (amount.map(|amount| amount * 1000), number.to_string())
+            }
         };
-        if (0.0..=1e15).contains(&number) {
-            Ok((number * 1000.0).round() as u64)
-        } else {
-            Err(self.bad(format!("expected an amount of 0 to 1e15, found {number}")))
-        }
+        milli.ok_or_else(|| self.bad(format!("expected an amount of 0 to 1e15, found {found}")))
     }
 
     pub(in crate::graph) fn str(&self) -> Result<&'a str, GraphError> {
@@ -138,6 +142,27 @@ fn no_graph(file: &[u8], error: ReadError) -> GraphError {
     refused
 }
 
+/// A later version may have other fields, so the version is looked at before any field is refused.
+fn refuse_other_version(file: &[u8]) -> Result<(), GraphError> {
+    let mut reader = Reader::new(file);
+    let unreadable = |error| GraphError::read(Place::graph(), error);
+    for _ in 0..reader.map().map_err(unreadable)? {
+        let is_version = reader.kind() == Ok(Kind::Str) && { reader }.str() == Ok("wasm-tasks");
+        reader.skip().map_err(unreadable)?;
+        if is_version {
+            return match { reader }.int() {
+                Ok(1) | Err(_) => Ok(()),
+                Ok(version) => {
+                    let message = format!("the file has version {version} of the format; this program reads version 1");
+                    Err(GraphError::new(ErrorCode::UnsupportedVersion, Place::named("wasm-tasks"), message))
+                }
+            };
+        }
+        reader.skip().map_err(unreadable)?;
+    }
+    Ok(())
+}
+
 /// The fields of one map, each seen once.
 pub(in crate::graph) struct Fields<'a> {
     place: Place,
@@ -170,6 +195,7 @@ impl<'a> Fields<'a> {
             let message = format!("{} bytes after the graph", reader.rest().len());
             return Err(GraphError::new(ErrorCode::TrailingBytes, Place::graph(), message));
         }
+        refuse_other_version(file)?;
         Fields::read(&field, table)
     }
 

@@ -3,6 +3,7 @@
 use super::fields::{Field, Fields};
 use super::tables::FieldTable;
 use super::{GraphError, NAME_BYTES_MAX, Place, limited};
+use crate::ErrorCode;
 use crate::graph::{Alternative, Grant, LabelRule, Options, Resource};
 use crate::limits::{
     ALTERNATIVES_MAX, GANG_MEMBERS_MAX, GRANTS_MAX, LABEL_RULES_MAX, RESOURCES_MAX, RESULT_BYTES_MAX, RETRIES_MAX,
@@ -27,11 +28,11 @@ pub(in crate::graph) fn read(field: &Field<'_>, level: Level) -> Result<Options,
     let number = |name: &str, min: u64, max: u64| -> Result<Option<u64>, GraphError> {
         let Some(field) = fields.optional(name) else { return Ok(None) };
         let value = field.uint()?;
-        if (min..=max).contains(&value) {
-            Ok(Some(value))
-        } else {
-            Err(field.bad(format!("{value} is not within {min} to {max}")))
+        if value < min {
+            return Err(field.bad(format!("{value} is not within {min} to {max}")));
         }
+        within(value, max, &field)?;
+        Ok(Some(value))
     };
     let mut options = Options {
         backoff_ms: number("backoff-ms", 0, TIMEOUT_MS_MAX)?,
@@ -50,7 +51,8 @@ pub(in crate::graph) fn read(field: &Field<'_>, level: Level) -> Result<Options,
     if let Some(expected) = fields.optional("expected-ms") {
         let micros = expected.milli()?;
         if micros > TIMEOUT_MS_MAX * 1_000 {
-            return Err(expected.bad(format!("it is not within 0 to {TIMEOUT_MS_MAX}")));
+            let message = format!("it is not within 0 to {TIMEOUT_MS_MAX}");
+            return Err(GraphError::new(ErrorCode::LimitExceeded, expected.place(), message));
         }
         options.expected_us = Some(micros);
     }
@@ -104,6 +106,15 @@ pub(in crate::graph) fn read(field: &Field<'_>, level: Level) -> Result<Options,
     Ok(options)
 }
 
+/// A number against its limit of `docs/limits.md`.
+fn within(value: u64, max: u64, field: &Field<'_>) -> Result<(), GraphError> {
+    if value <= max {
+        return Ok(());
+    }
+    let message = format!("{value}; at most {max} is allowed");
+    Err(GraphError::new(ErrorCode::LimitExceeded, field.place(), message))
+}
+
 fn auto_or_never(fields: &Fields<'_>, name: &str) -> Result<Option<bool>, GraphError> {
     let Some(field) = fields.optional(name) else { return Ok(None) };
     match field.str()? {
@@ -139,9 +150,7 @@ fn amounts(field: &Field<'_>) -> Result<Alternative, GraphError> {
             "slots" => amounts.slots_milli = Some(amount.milli()?),
             "memory" => {
                 let bytes = amount.uint()?;
-                if bytes > TASK_MEMORY_BYTES_MAX {
-                    return Err(amount.bad(format!("{bytes} bytes; a task can have at most {TASK_MEMORY_BYTES_MAX}")));
-                }
+                within(bytes, TASK_MEMORY_BYTES_MAX, &amount)?;
                 amounts.memory_bytes = Some(bytes);
             }
             name => pools.push(Resource { name: name.to_owned(), milli: amount.milli()? }),

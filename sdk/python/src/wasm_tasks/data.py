@@ -48,6 +48,8 @@ class Data(Reference):
             self.type = None if type is None else canonical_type(type)
         except GraphError as error:
             raise error.inside(".type") from None
+        if encoding == "raw" and self.type not in (None, "list<u8>"):
+            raise GraphError("bad-field", "raw data has the type `list<u8>`; leave it out", ".type")
         self.digest = digest
 
     def _encode(self, resolver: Resolver) -> msgpack.ExtType:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from .errors import GraphError
@@ -19,6 +19,7 @@ _MEMORY_BYTES_MAX = 4 << 30
 _AMOUNT_MAX = 10**15
 _ALTERNATIVES_MAX = 8
 _RULES_MAX = 64
+_NAME_BYTES_MAX = 4096
 GANG_MEMBERS_MAX = 1024
 _WORD = r"\s*[\w.:/-]+\s*"
 _RULE = re.compile(rf"{_WORD}(!=|=){_WORD}|{_WORD} in \({_WORD}(,{_WORD})*\)\s*")
@@ -91,6 +92,19 @@ _CHECKS: Dict[str, Callable[[Any], Optional[str]]] = {
 }
 
 
+#: What docs/limits.md bounds. A value above is `limit-exceeded`, any other out of its range `bad-field`.
+_LIMITS = {
+    "backoff-ms": _MS_MAX,
+    "deadline-ms": _MS_MAX,
+    "expected-ms": _MS_MAX,
+    "expected-result-bytes": _RESULT_BYTES_MAX,
+    "result-bytes-max": _RESULT_BYTES_MAX,
+    "retries": 100,
+    "time-request-ms": _MS_MAX,
+    "timeout-ms": _MS_MAX,
+}
+
+
 def checked(options: Mapping[str, Any], *, of_graph: bool = False, of_task: bool = False) -> Dict[str, Any]:
     """The options as they are written: names in kebab-case (`timeout_ms` is taken too), sorted, values checked.
 
@@ -121,11 +135,28 @@ def checked(options: Mapping[str, Any], *, of_graph: bool = False, of_task: bool
             value = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
         if name in ("labels", "prefer") and isinstance(value, list) and len(value) > _RULES_MAX:
             raise GraphError("limit-exceeded", f"has {len(value)} rules; at most {_RULES_MAX} are allowed", f".{name}")
+        if name == "name" and isinstance(value, str) and len(value.encode("utf-8")) > _NAME_BYTES_MAX:
+            raise GraphError("limit-exceeded", f"has more than {_NAME_BYTES_MAX} bytes", ".name")
+        limit = _LIMITS.get(name)
+        if limit is not None and is_number(value) and value > limit:
+            raise GraphError("limit-exceeded", f"{value}; at most {limit} is allowed", f".{name}")
         expected = check(value)
         if expected is not None:
             raise GraphError("bad-field", f"must be {expected}, not {value!r}", f".{name}")
+        if name in ("labels", "prefer"):
+            value = [_canonical_rule(rule) for rule in value]
         out[name] = _thousandths(value) if name == "expected-ms" else value
     return {name: out[name] for name in sorted(out)}
+
+
+def _canonical_rule(rule: str) -> str:
+    """A rule that was checked, with the spaces that are written."""
+    for sign in ("!=", "="):
+        if sign in rule:
+            key, _, value = rule.partition(sign)
+            return f"{key.strip()}{sign}{value.strip()}"
+    key, _, values = rule.partition(" in ")
+    return f"{key.strip()} in ({', '.join(word.strip() for word in values.strip()[1:-1].split(','))})"
 
 
 def _hint(name: str) -> str:
@@ -165,6 +196,8 @@ def _resources(value: Any) -> Dict[str, Any]:
             out[name] = _thousandths(amount)
         elif isinstance(amount, int) and amount <= _MEMORY_BYTES_MAX:
             out[name] = amount
+        elif isinstance(amount, int):
+            raise GraphError("limit-exceeded", f"{amount}; at most {_MEMORY_BYTES_MAX} is allowed", ".resources.memory")
         else:
             raise GraphError("bad-field", f"must be an integer number of bytes up to {_MEMORY_BYTES_MAX}", ".resources.memory")
     return out
@@ -172,5 +205,5 @@ def _resources(value: Any) -> Dict[str, Any]:
 
 def _thousandths(amount: Union[int, float]) -> Union[int, float]:
     """Amounts are kept in thousandths, so that they add up exactly; whole ones are integers."""
-    milli = math.floor(amount * 1000 + 0.5)
+    milli = int((Decimal(repr(amount)) * 1000).to_integral_value(ROUND_HALF_EVEN))
     return milli // 1000 if milli % 1000 == 0 else milli / 1000

@@ -25,12 +25,15 @@ _RESERVED = {"links", "requires"}
 
 def read(content: bytes, base: str) -> Graph:
     """The graph of a file's bytes. Paths in it are relative to the folder `base`."""
-    root = _fields(unpack(content), "", ("wasm-tasks", "components", "functions", "tasks", "outputs"), ("data", "options"))
+    value = unpack(content)
+    # A later version may have other fields, so the version is looked at before any field is refused.
+    version = value.get("wasm-tasks", 1) if isinstance(value, dict) else 1
+    if type(version) is int and version != 1:
+        raise GraphError("unsupported-version", f"this is version {version}; version 1 can be read", "wasm-tasks")
+    root = _fields(value, "", ("wasm-tasks", "components", "functions", "tasks", "outputs"), ("data", "options"))
     version = root["wasm-tasks"]
     if type(version) is not int:
         raise _bad("wasm-tasks", "an integer", version)
-    if version != 1:
-        raise GraphError("unsupported-version", f"this is version {version}; version 1 can be read", "wasm-tasks")
     graph = Graph()
     graph._options = _options(root, "", of_graph=True)
     return _Reader(graph, base).read(root)
@@ -90,6 +93,10 @@ class _Reader:
         source = self.source(entry, place, ("path", "url"))
         if (content is None) == (source is None):
             raise GraphError("bad-field", "a data entry has either `bytes` or a `source`", place)
+        if content is not None:
+            for name in ("offset", "len"):
+                if name in entry and (name == "len" or entry[name] != 0):
+                    raise GraphError("bad-field", "belongs to a `source`; `bytes` are taken whole", f"{place}.{name}")
         digest = _optional(entry, "digest", str, place, "a string")
         if digest is not None and not _BLAKE3.match(digest):
             raise _bad(f"{place}.digest", "`blake3:` and 64 lower-case hex digits", digest)

@@ -65,7 +65,7 @@ def task_payload(payload: bytes) -> Tuple[int, Tuple[Any, ...]]:
         raise bad from None
     if type(value) is int and value >= 0:
         return value, ()
-    if not isinstance(value, list) or not 2 <= len(value) <= PATH_STEPS_MAX + 1:
+    if not isinstance(value, list) or len(value) < 2:
         raise bad
     position, path = value[0], tuple(value[1:])
     if type(position) is not int or position < 0:
@@ -73,6 +73,8 @@ def task_payload(payload: bytes) -> Tuple[int, Tuple[Any, ...]]:
     for step in path:
         if not (type(step) is str or (type(step) is int and 0 <= step <= _STEP_MAX)):
             raise GraphError("bad-value", f"a step of a path is a position or a field's name, not {step!r}")
+    if len(path) > PATH_STEPS_MAX:
+        raise GraphError("limit-exceeded", f"a path of {len(path)} steps; at most {PATH_STEPS_MAX} are allowed")
     return position, path
 
 

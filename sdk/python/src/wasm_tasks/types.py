@@ -10,6 +10,9 @@ from .errors import GraphError
 _PLAIN = frozenset("bool u8 u16 u32 u64 s8 s16 s32 s64 f32 f64 char string any unit".split())
 _NAME = re.compile(r"[0-9A-Za-z-]+")
 _DEPTH_MAX = 64
+#: Types, cases and flags of one type, and the bytes of its text.
+_PARTS_MAX = 4096
+_BYTES_MAX = 65536
 
 
 def canonical_type(text: str) -> str:
@@ -17,6 +20,8 @@ def canonical_type(text: str) -> str:
     if not isinstance(text, str):
         raise GraphError("bad-field", f"a type is text such as `list<f64>`, not {text!r}")
     parser = _Parser(text)
+    if len(text.encode("utf-8")) > _BYTES_MAX:
+        raise parser.beyond(f"it has more than {_BYTES_MAX} bytes")
     printed = parser.type(0)
     parser.space()
     if parser.at != len(text):
@@ -28,6 +33,10 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.parts = 0
+
+    def beyond(self, what: str) -> GraphError:
+        return GraphError("limit-exceeded", f"`{self.text[:80]}` is no type: {what} at character {self.at}")
 
     def bad(self, expected: str) -> GraphError:
         return GraphError("bad-field", f"`{self.text}` is no type: expected {expected} at character {self.at}")
@@ -45,6 +54,15 @@ class _Parser:
     def need(self, symbol: str) -> None:
         if not self.take(symbol):
             raise self.bad(f"`{symbol}`")
+
+    def part(self) -> None:
+        self.parts += 1
+        if self.parts > _PARTS_MAX:
+            raise self.beyond(f"it has more than {_PARTS_MAX} parts")
+
+    def named_part(self) -> str:
+        self.part()
+        return self.name()
 
     def name(self) -> str:
         self.space()
@@ -68,7 +86,9 @@ class _Parser:
 
     def type(self, depth: int) -> str:
         if depth > _DEPTH_MAX:
-            raise self.bad("a type that nests less")
+            raise self.beyond(f"it nests more than {_DEPTH_MAX} deep")
+
+        self.part()
 
         def inner() -> str:
             return self.type(depth + 1)
@@ -93,7 +113,7 @@ class _Parser:
         if word == "variant":
             return self.braces(word, lambda: self.case(inner))
         if word in ("enum", "flags"):
-            return self.braces(word, self.name)
+            return self.braces(word, self.named_part)
         self.at = start
         raise self.bad("a type such as `u32`, `list<string>` or `record { a: f64 }`")
 
@@ -108,7 +128,7 @@ class _Parser:
         return f"{name}: {inner()}"
 
     def case(self, inner: Callable[[], str]) -> str:
-        name = self.name()
+        name = self.named_part()
         if not self.take("("):
             return name
         payload = inner()
