@@ -10,6 +10,10 @@ use std::time::Instant;
 use wasm_tasks_protocol::time::Duration;
 use wasm_tasks_worker_core::{Event, ResultId};
 
+/// Time from a failed write to the next try: short beside the time in which a disk is cleared, long
+/// beside the write of a result.
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The spilling of a worker.
 #[derive(Debug)]
 pub(crate) struct Spiller {
@@ -19,12 +23,14 @@ pub(crate) struct Spiller {
     folder: Option<PathBuf>,
     above_bytes: u64,
     is_busy: bool,
+    /// Writing failed; the next try is not before this.
+    retry_at: Option<Instant>,
     next: u64,
 }
 
 impl Spiller {
     pub(crate) const fn new(base: Option<PathBuf>, above_bytes: u64) -> Spiller {
-        Spiller { base, folder: None, above_bytes, is_busy: false, next: 0 }
+        Spiller { base, folder: None, above_bytes, is_busy: false, retry_at: None, next: 0 }
     }
 
     /// The folder, made when it is first needed.
@@ -66,13 +72,14 @@ impl Drop for Spiller {
 impl<R: Runner> Shell<R> {
     /// Writes the next result to disk when too much is in memory and none is being written.
     pub(crate) fn spill_some(&mut self) {
-        if self.spiller.is_busy || self.store.memory_bytes() <= self.spiller.above_bytes {
+        let must_wait = self.spiller.retry_at.is_some_and(|at| Instant::now() < at);
+        if must_wait || self.spiller.is_busy || self.store.memory_bytes() <= self.spiller.above_bytes {
             return;
         }
         let folder = match self.spiller.folder() {
             Ok(Some(folder)) => folder,
             Ok(None) => return,
-            Err(error) => return self.stop_spilling(&error),
+            Err(error) => return self.pause_spilling(&error),
         };
         let Some((result, bytes)) = self.store.next_to_spill() else { return };
         self.spiller.is_busy = true;
@@ -91,18 +98,22 @@ impl<R: Runner> Shell<R> {
         self.spiller.is_busy = false;
         match file {
             Ok(file) => {
+                if self.spiller.retry_at.take().is_some() {
+                    tracing::info!("results are spilled again");
+                }
                 self.store.spilled(result, file);
                 self.feed(Event::Spilled { result, took });
                 self.spill_some();
             }
-            Err(error) => self.stop_spilling(&error),
+            Err(error) => self.pause_spilling(&error),
         }
     }
 
-    /// A full or broken disk costs memory, not results.
-    fn stop_spilling(&mut self, error: &io::Error) {
-        tracing::error!(%error, "results cannot be spilled; from now on they stay in memory");
-        self.spiller.base = None;
-        self.spiller.above_bytes = u64::MAX;
+    /// A full or broken disk costs memory, not results, until it takes them again. Says so once.
+    fn pause_spilling(&mut self, error: &io::Error) {
+        if self.spiller.retry_at.is_none() {
+            tracing::error!(%error, "results cannot be spilled; they stay in memory until they can");
+        }
+        self.spiller.retry_at = Some(Instant::now() + RETRY_AFTER);
     }
 }

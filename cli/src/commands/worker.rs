@@ -129,6 +129,7 @@ impl Worker {
         let engine = EngineSettings {
             cache_dir: home.map(|home| home.modules()),
             slots: settings.lanes() as usize,
+            memory_bytes: settings.memory_bytes,
             judge: crate::judge::judge(crate::judge::BESIDE_TASKS)?,
             ..EngineSettings::default()
         };

@@ -1,12 +1,13 @@
 //! Finds a call's arguments: bound ones first, then an array or a map by parameter name.
 
+use crate::budget::Bounded;
 use crate::call::Arguments;
 use crate::canonical::{self, ended};
 use crate::fault::Fault;
 use crate::reading;
 use crate::shape::{Field, Fields};
 use wasm_tasks_protocol::ErrorCode;
-use wasm_tasks_protocol::msgpack::{Kind, Reader, Writer};
+use wasm_tasks_protocol::msgpack::{Kind, Reader};
 
 /// Calls `each` for every parameter in order, with a reader at its argument, or none for an absent `option` in a map.
 pub(crate) fn each<E: From<Fault>>(
@@ -30,7 +31,7 @@ pub(crate) fn each<E: From<Fault>>(
     let mut rest = Reader::new(arguments.bytes);
     if rest.kind().map_err(Fault::from)? == Kind::Map {
         let len = rest.map().map_err(Fault::from)?;
-        let values = reading::by_name(&fields[next..], &mut rest, 0, len)?;
+        let values = reading::by_name(params, next, &mut rest, 0, len)?;
         for (index, value) in (next..).zip(values) {
             match value {
                 Some(mut value) => each(index, &fields[index], Some(&mut value))?,
@@ -57,19 +58,18 @@ pub(crate) fn place(index: usize, field: &Field) -> String {
     format!("argument {} ({})", index + 1, field.name)
 }
 
-/// All arguments as one array in the typed encoding.
-pub(crate) fn canonical_array(params: &Fields, arguments: &Arguments<'_>) -> Result<Vec<u8>, Fault> {
-    let mut out = Writer::new();
+/// Writes all arguments as one array in the typed encoding.
+pub(crate) fn canonical_array(params: &Fields, arguments: &Arguments<'_>, mut out: Bounded<'_>) -> Result<Vec<u8>, Fault> {
     out.array(params.fields.len());
     each(params, arguments, |index, field, value| match value {
         Some(value) => canonical::write(&field.shape, value, Some(arguments.resolve), &mut out)
             .map_err(|fault: Fault| fault.in_place(place(index, field))),
         None => {
             out.nil();
-            Ok(())
+            out.step()
         }
     })?;
-    Ok(out.into_bytes())
+    out.finish()
 }
 
 fn arity(expected: usize, found: usize) -> Fault {

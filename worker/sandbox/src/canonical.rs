@@ -2,6 +2,7 @@
 //!
 //! Owns the way from file encoding to typed encoding. Knows no engine.
 
+use crate::budget::Bounded;
 use crate::fault::{Fault, Part};
 use crate::reading::{self, Payload};
 use crate::resolve::{Resolve, Resolved, resolve_next};
@@ -15,9 +16,10 @@ use wasm_tasks_protocol::{ErrorCode, TaskError, Type};
 /// A [`TaskError`] that names the place in the value and what is wrong there.
 pub fn canonical(ty: &Type, reader: &mut Reader<'_>, resolve: &dyn Resolve) -> Result<Vec<u8>, TaskError> {
     let shape = Shape::new(ty).map_err(|unsupported| TaskError::new(ErrorCode::UnsupportedExport, unsupported.0))?;
-    let mut out = Writer::new();
-    write(&shape, reader, Some(resolve), &mut out).map_err(|fault| TaskError::new(fault.code(), fault.to_string()))?;
-    Ok(out.into_bytes())
+    let mut out = Bounded::new(u64::MAX, None);
+    write(&shape, reader, Some(resolve), &mut out)
+        .and_then(|()| out.finish())
+        .map_err(|fault| TaskError::new(fault.code(), fault.to_string()))
 }
 
 /// As [`canonical`], for a prepared type. `resolve` is none where references may not stand.
@@ -25,8 +27,9 @@ pub(crate) fn write(
     shape: &Shape,
     reader: &mut Reader<'_>,
     resolve: Option<&dyn Resolve>,
-    out: &mut Writer,
+    out: &mut Bounded<'_>,
 ) -> Result<(), Fault> {
+    out.step()?;
     if reading::is_reference(reader) {
         let Some(resolve) = resolve else {
             return Err(Fault::new(ErrorCode::BadValue, "a reference inside a value that a reference led to"));
@@ -63,7 +66,7 @@ pub(crate) fn write(
 }
 
 /// Writes what a reference led to.
-pub(crate) fn write_resolved(shape: &Shape, resolved: Resolved<'_>, out: &mut Writer) -> Result<(), Fault> {
+pub(crate) fn write_resolved(shape: &Shape, resolved: Resolved<'_>, out: &mut Bounded<'_>) -> Result<(), Fault> {
     let mut inner = match &resolved {
         Resolved::Raw(bytes) => {
             return match shape.form {
@@ -134,7 +137,7 @@ fn number(element: &Shape, reader: &mut Reader<'_>, resolve: Option<&dyn Resolve
     if !reading::is_reference(reader) {
         return Ok(reading::scalar(element, scalar, reader)?.to_le_bytes());
     }
-    let mut one = Writer::new();
+    let mut one = Bounded::new(u64::MAX, None);
     write(element, reader, resolve, &mut one)?;
     Ok(reading::scalar(element, scalar, &mut Reader::new(one.as_bytes()))?.to_le_bytes())
 }
@@ -144,7 +147,7 @@ fn write_bytes(
     element: &Shape,
     reader: &mut Reader<'_>,
     resolve: Option<&dyn Resolve>,
-    out: &mut Writer,
+    out: &mut Bounded<'_>,
 ) -> Result<(), Fault> {
     if reader.kind()? == Kind::Bin {
         out.bin(reader.bin()?);
@@ -153,6 +156,7 @@ fn write_bytes(
     let len = array(shape, reader)?;
     let mut bytes = Vec::with_capacity(len);
     for index in 0..len {
+        out.step()?;
         bytes.push(number(element, reader, resolve).map_err(|fault| fault.at(Part::Index(index)))?[0]);
     }
     out.bin(&bytes);
@@ -165,7 +169,7 @@ fn write_numbers(
     element: &Shape,
     reader: &mut Reader<'_>,
     resolve: Option<&dyn Resolve>,
-    out: &mut Writer,
+    out: &mut Bounded<'_>,
 ) -> Result<(), Fault> {
     if reader.kind()? == Kind::Ext {
         out.packed(packed, packed_payload(shape, packed, reader)?);
@@ -174,6 +178,7 @@ fn write_numbers(
     let len = array(shape, reader)?;
     let mut payload = Vec::with_capacity(len * packed.width());
     for index in 0..len {
+        out.step()?;
         let bytes = number(element, reader, resolve).map_err(|fault| fault.at(Part::Index(index)))?;
         payload.extend_from_slice(&bytes[..packed.width()]);
     }
@@ -199,7 +204,7 @@ fn write_record(
     fields: &Fields,
     reader: &mut Reader<'_>,
     resolve: Option<&dyn Resolve>,
-    out: &mut Writer,
+    out: &mut Bounded<'_>,
 ) -> Result<(), Fault> {
     out.map(fields.fields.len());
     reading::record(shape, fields, reader, |_, field, value| {
@@ -208,7 +213,7 @@ fn write_record(
             Some(value) => write(&field.shape, value, resolve, out).map_err(|fault| fault.at(Part::Field(field.name.clone()))),
             None => {
                 out.nil();
-                Ok(())
+                out.step()
             }
         }
     })
@@ -219,7 +224,7 @@ fn write_case(
     cases: &Cases,
     reader: &mut Reader<'_>,
     resolve: Option<&dyn Resolve>,
-    out: &mut Writer,
+    out: &mut Bounded<'_>,
 ) -> Result<(), Fault> {
     let (index, payload) = reading::case(shape, cases, reader)?;
     let case = &cases.cases[index];

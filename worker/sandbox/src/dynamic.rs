@@ -2,6 +2,7 @@
 //!
 //! Owns putting references in place where no type is known. Knows no engine.
 
+use crate::budget::{Bounded, Watch};
 use crate::call::{Arguments, Call, Outcome};
 use crate::canonical;
 use crate::failure;
@@ -10,6 +11,7 @@ use crate::function::Function;
 use crate::reading::is_reference;
 use crate::resolve::{Resolve, Resolved, resolve_next};
 use crate::run;
+use crate::shape::Shape;
 use std::time::Instant;
 use wasm_tasks_protocol::limits::VALUE_DEPTH_MAX;
 use wasm_tasks_protocol::msgpack::{Kind, Reader, Writer, validate};
@@ -18,7 +20,8 @@ use wasm_tasks_protocol::{ErrorCode, TaskError, Type};
 /// Calls a dynamic function.
 pub(crate) fn call(function: &Function, call: &Call<'_>, declared: Option<&Type>) -> Outcome {
     let start = Instant::now();
-    let message = match message(&call.args, call.limits.memory_bytes) {
+    let watch = Watch::new(call, start);
+    let message = match message(&call.args, call.limits.memory_bytes, &watch) {
         Ok(message) => message,
         Err(fault) => return run::refused(TaskError::new(fault.code(), fault.to_string()), start),
     };
@@ -27,7 +30,8 @@ pub(crate) fn call(function: &Function, call: &Call<'_>, declared: Option<&Type>
     if let Ok(bytes) = &outcome.result
         && !outcome.is_delegation
     {
-        outcome.result = unwrap(bytes, declared).map_err(|fault| {
+        let out = Bounded::new(call.limits.result_bytes_max, Some(&watch));
+        outcome.result = unwrap(bytes, declared, out).map_err(|fault| {
             let error = TaskError::new(fault.code(), fault.to_string());
             failure::complete(error, function, None, &outcome.stderr, outcome.memory_peak_bytes, outcome.fuel_used)
         });
@@ -36,12 +40,12 @@ pub(crate) fn call(function: &Function, call: &Call<'_>, declared: Option<&Type>
 }
 
 /// The arguments with their references replaced, as the one argument after the bound ones.
-fn message(arguments: &Arguments<'_>, bytes_max: u64) -> Result<Vec<u8>, Fault> {
+fn message(arguments: &Arguments<'_>, bytes_max: u64, watch: &Watch<'_>) -> Result<Vec<u8>, Fault> {
     let mut reader = Reader::new(arguments.bytes);
     if reader.kind()? != Kind::Array {
         return Err(Fault::new(ErrorCode::WrongArity, "a dynamic function takes its arguments as an array, not by name"));
     }
-    let mut out = Replaced { writer: Writer::new(), bytes_max };
+    let mut out = Replaced { writer: Writer::new(), bytes_max, watch };
     replace(&mut reader, arguments.resolve, &mut out, 0).map_err(|fault| fault.in_place("arguments".to_owned()))?;
     canonical::ended(&reader)?;
     let mut array = Writer::new();
@@ -51,12 +55,13 @@ fn message(arguments: &Arguments<'_>, bytes_max: u64) -> Result<Vec<u8>, Fault> 
 }
 
 /// Bytes under construction, which may not become more than the guest's memory holds.
-struct Replaced {
+struct Replaced<'a> {
     writer: Writer,
     bytes_max: u64,
+    watch: &'a Watch<'a>,
 }
 
-impl Replaced {
+impl Replaced<'_> {
     fn raw(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         if (self.writer.as_bytes().len() + bytes.len()) as u64 > self.bytes_max {
             let message =
@@ -69,7 +74,8 @@ impl Replaced {
 }
 
 /// Copies a value and puts what references lead to in their place.
-fn replace(reader: &mut Reader<'_>, resolve: &dyn Resolve, out: &mut Replaced, depth: usize) -> Result<(), Fault> {
+fn replace(reader: &mut Reader<'_>, resolve: &dyn Resolve, out: &mut Replaced<'_>, depth: usize) -> Result<(), Fault> {
+    out.watch.step()?;
     if depth > VALUE_DEPTH_MAX {
         return Err(Fault::new(ErrorCode::LimitExceeded, format!("the value nests more than {VALUE_DEPTH_MAX} deep")));
     }
@@ -129,7 +135,7 @@ fn bin_header(len: usize, out: &mut Writer) {
 }
 
 /// The value inside the `list<u8>` that the function returned: exactly one, of the declared type where there is one.
-fn unwrap(result: &[u8], declared: Option<&Type>) -> Result<Vec<u8>, Fault> {
+fn unwrap(result: &[u8], declared: Option<&Type>, out: Bounded<'_>) -> Result<Vec<u8>, Fault> {
     let bad = |message: String| Fault::new(ErrorCode::BadResult, format!("result: {message}"));
     let bytes = Reader::new(result).bin().map_err(|error| bad(error.to_string()))?;
     let mut reader = Reader::new(bytes);
@@ -137,6 +143,16 @@ fn unwrap(result: &[u8], declared: Option<&Type>) -> Result<Vec<u8>, Fault> {
     canonical::ended(&reader).map_err(|fault| bad(fault.to_string()))?;
     match declared {
         None | Some(Type::Any) => Ok(bytes.to_owned()),
-        Some(ty) => canonical::canonical(ty, &mut Reader::new(bytes), &()).map_err(|error| bad(error.message)),
+        Some(ty) => typed(ty, bytes, out).map_err(|fault| match fault.code() {
+            ErrorCode::ResultTooLarge | ErrorCode::Cancelled | ErrorCode::Timeout => fault,
+            _ => bad(fault.to_string()),
+        }),
     }
+}
+
+/// A value of any accepted encoding in the typed encoding of its type.
+fn typed(ty: &Type, bytes: &[u8], mut out: Bounded<'_>) -> Result<Vec<u8>, Fault> {
+    let shape = Shape::new(ty).map_err(|unsupported| Fault::new(ErrorCode::UnsupportedExport, unsupported.0))?;
+    canonical::write(&shape, &mut Reader::new(bytes), Some(&()), &mut out)?;
+    out.finish()
 }

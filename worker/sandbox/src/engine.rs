@@ -29,6 +29,8 @@ pub struct EngineSettings {
     pub cache_bytes_max: u64,
     /// How many calls run at once. More than that fail with `worker-fault`.
     pub slots: usize,
+    /// Memory that the worker may use; a quarter of it may stay in idle slots between tasks.
+    pub memory_bytes: u64,
     /// How many components stay loaded.
     pub components_max: usize,
     /// Compiles what is not in the cache.
@@ -38,7 +40,14 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> EngineSettings {
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
-        EngineSettings { cache_dir: None, cache_bytes_max: 8 << 30, slots, components_max: 256, judge: Judge::in_process() }
+        EngineSettings {
+            cache_dir: None,
+            cache_bytes_max: 8 << 30,
+            slots,
+            memory_bytes: u64::MAX,
+            components_max: 256,
+            judge: Judge::in_process(),
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) fn translate(failed: &Failed<'_>) -> TaskError {
         stopped(stop, failed.limits)
     } else if failed.memory_refused {
         (ErrorCode::OutOfMemory, out_of_memory(failed.limits))
+    } else if let Some(lack) = host_lack(error) {
+        (ErrorCode::WorkerFault, format!("the worker's machine lacks what the task needs to run: {lack}"))
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         let endless = *trap == Trap::MemoryOutOfBounds && is_endless_recursion(error);
         trapped(if endless { Trap::StackOverflow } else { *trap }, failed.limits)
@@ -76,11 +78,24 @@ pub(crate) fn complete(
     error
 }
 
+/// What the machine refused the engine: address space, memory, threads, files. The engine passes the
+/// system's own error on, wherever in the chain that stands; a guest cannot make one.
+fn host_lack(error: &wasmtime::Error) -> Option<String> {
+    let is_system = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>() || cause.is::<wasmtime::error::OutOfMemory>()
+    };
+    let has_type = error.chain().any(is_system)
+        || error.is::<std::io::Error>()
+        || error.is::<rustix::io::Errno>()
+        || error.is::<wasmtime::error::OutOfMemory>();
+    has_type.then(|| format!("{error:#}"))
+}
+
 fn out_of_memory(limits: &Limits) -> String {
     format!("the task needed more than {} MiB of memory, its limit; resource `memory` sets it", limits.memory_bytes >> 20)
 }
 
-fn stopped(stop: &Stop, limits: &Limits) -> (ErrorCode, String) {
+pub(crate) fn stopped(stop: &Stop, limits: &Limits) -> (ErrorCode, String) {
     match stop {
         Stop::Timeout => (
             ErrorCode::Timeout,

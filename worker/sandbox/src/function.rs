@@ -2,6 +2,7 @@
 
 use crate::abi::Signature;
 use crate::arguments;
+use crate::budget::Bounded;
 use crate::call::{Arguments, Call, Outcome};
 use crate::component::{BindError, Linked, exports};
 use crate::component_types::Translation;
@@ -120,11 +121,12 @@ impl Function {
     /// # Errors
     /// A [`TaskError`] that names the argument and what is wrong with it.
     pub fn canonical_arguments(&self, arguments: &Arguments<'_>) -> Result<Vec<u8>, TaskError> {
-        self.canonical_arguments_inner(arguments).map_err(|fault| TaskError::new(fault.code(), fault.to_string()))
+        let out = Bounded::new(u64::MAX, None);
+        self.canonical_arguments_inner(arguments, out).map_err(|fault| TaskError::new(fault.code(), fault.to_string()))
     }
 
-    pub(crate) fn canonical_arguments_inner(&self, arguments: &Arguments<'_>) -> Result<Vec<u8>, Fault> {
-        arguments::canonical_array(&self.0.signature.params, arguments)
+    pub(crate) fn canonical_arguments_inner(&self, arguments: &Arguments<'_>, out: Bounded<'_>) -> Result<Vec<u8>, Fault> {
+        arguments::canonical_array(&self.0.signature.params, arguments, out)
     }
 
     pub(crate) fn component(&self) -> &Arc<Linked> {

@@ -9,6 +9,7 @@
 mod abi;
 mod arguments;
 pub mod bare;
+mod budget;
 mod cache;
 mod call;
 mod canonical;

@@ -4,7 +4,7 @@
 //! both accept the same. Knows neither guest memory nor where references lead.
 
 use crate::fault::{Fault, Part};
-use crate::shape::{Cases, Field, Fields, Flags, Scalar, Shape, Style};
+use crate::shape::{Case, Cases, Field, Fields, Flags, Scalar, Shape, Style};
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::msgpack::{EXT_DATA, EXT_GRAPH, EXT_TASK, Kind, NAN_F32, NAN_F64, Reader};
 
@@ -149,7 +149,7 @@ pub(crate) fn case(shape: &Shape, cases: &Cases, reader: &mut Reader<'_>) -> Res
                 return Err(Fault::expected(&shape.ty, &before));
             }
             let key = *reader;
-            let index = match cases.cases.iter().position(|case| reader.try_literal(&case.key)) {
+            let index = match few(cases).position(|case| reader.try_literal(&case.key)) {
                 Some(index) => index,
                 None => case_by_text(shape, cases, reader, &key)?,
             };
@@ -167,7 +167,7 @@ pub(crate) fn case(shape: &Shape, cases: &Cases, reader: &mut Reader<'_>) -> Res
 /// A case written as its name alone.
 fn named_case(shape: &Shape, cases: &Cases, reader: &mut Reader<'_>) -> Result<(usize, Payload), Fault> {
     let before = *reader;
-    let index = match cases.cases.iter().position(|case| reader.try_literal(&case.key)) {
+    let index = match few(cases).position(|case| reader.try_literal(&case.key)) {
         Some(index) => index,
         None => case_by_text(shape, cases, reader, &before)?,
     };
@@ -180,10 +180,17 @@ fn named_case(shape: &Shape, cases: &Cases, reader: &mut Reader<'_>) -> Result<(
     Ok((index, Payload::Absent))
 }
 
-/// The slow way, for names in a longer form than the shortest.
+/// The cases that are worth comparing one by one; of longer lists none.
+fn few(cases: &Cases) -> impl Iterator<Item = &Case> {
+    const FEW: usize = 16;
+    let len = cases.cases.len();
+    cases.cases[..if len <= FEW { len } else { 0 }].iter()
+}
+
+/// Finds a case by its text: of long lists, and for names in a longer form than the shortest.
 fn case_by_text(shape: &Shape, cases: &Cases, reader: &mut Reader<'_>, before: &Reader<'_>) -> Result<usize, Fault> {
     let text = reader.str().map_err(|_| Fault::expected(&shape.ty, before))?;
-    cases.cases.iter().position(|case| case.name == text).ok_or_else(|| Fault::expected(&shape.ty, before))
+    cases.find(text).ok_or_else(|| Fault::expected(&shape.ty, before))
 }
 
 /// Reads the header of a tuple and checks its length.
@@ -224,7 +231,7 @@ pub(crate) fn record<'a, E: From<Fault>>(
     if read == len && read == fields.fields.len() {
         return Ok(());
     }
-    let values = by_name(&fields.fields, reader, read, len)?;
+    let values = by_name(fields, 0, reader, read, len)?;
     for (index, (field, value)) in fields.fields.iter().zip(values).enumerate().skip(read) {
         match value {
             Some(mut value) => each(index, field, Some(&mut value))?,
@@ -237,19 +244,21 @@ pub(crate) fn record<'a, E: From<Fault>>(
     Ok(())
 }
 
-/// Finds the values of fields in the entries `from..len` of a map whose keys stand in any order, `from` of which are the
+/// Finds the values of the fields after `skip` in the entries `from..len` of a map whose keys stand in any order, `from` of which are the
 /// first fields and have been read. Leaves the reader after the map.
 pub(crate) fn by_name<'a>(
-    fields: &[Field],
+    all: &Fields,
+    skip: usize,
     reader: &mut Reader<'a>,
     from: usize,
     len: usize,
 ) -> Result<Vec<Option<Reader<'a>>>, Fault> {
+    let fields = &all.fields[skip..];
     let mut values = vec![None; fields.len()];
     for _ in from..len {
         let before = *reader;
         let name = reader.str().map_err(|_| Fault::expected("a name as key", &before))?;
-        let Some(index) = fields.iter().position(|field| field.name == name) else {
+        let Some(index) = all.find(name).and_then(|at| at.checked_sub(skip)) else {
             let name: String = name.chars().take(80).collect();
             let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
             return Err(Fault::new(ErrorCode::UnknownField, format!("`{name}` is not one of `{}`", known.join("`, `"))));

@@ -1,6 +1,7 @@
 //! Runs one call: a fresh store, a fresh instance, the call, and everything dropped again.
 
 use crate::abi::{self, Lifted};
+use crate::budget::Watch;
 use crate::call::{Call, Outcome};
 use crate::failure::{self, Failed};
 use crate::function::Function;
@@ -94,13 +95,8 @@ fn call_in(store: &mut Store<TaskState>, function: &Function, call: &Call<'_>) -
     let Some(func) = instance.get_func(&mut *store, function.index()) else {
         wasmtime::bail!("the export is not a function of the instance");
     };
-    let lifted = abi::invoke(
-        wasmtime::AsContextMut::as_context_mut(store),
-        func,
-        function.signature(),
-        &call.args,
-        call.limits.result_bytes_max,
-    )?;
+    let watch = Watch::until(call, store.data().deadline);
+    let lifted = abi::invoke(wasmtime::AsContextMut::as_context_mut(store), func, function.signature(), call, &watch)?;
     // A guest that ended just in time may have been cancelled all the same.
     if call.cancel.is_cancelled() {
         return Err(Stop::Cancelled.into());

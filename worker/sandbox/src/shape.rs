@@ -60,6 +60,8 @@ pub(crate) enum Scalar {
 #[derive(Debug)]
 pub(crate) struct Fields {
     pub(crate) fields: Box<[Field]>,
+    /// Positions in the order of names.
+    sorted: Box<[u32]>,
     pub(crate) size: u32,
     pub(crate) align: u32,
     pub(crate) flat: u32,
@@ -84,6 +86,8 @@ pub(crate) struct Cases {
     pub(crate) tag_bytes: u32,
     pub(crate) payload_offset: u32,
     pub(crate) cases: Box<[Case]>,
+    /// Positions in the order of names.
+    sorted: Box<[u32]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,6 +227,11 @@ impl Fields {
         Fields::new(params.iter().map(|(name, ty)| (name.as_str(), ty)), 0)
     }
 
+    /// The position of a field.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        find(&self.fields, &self.sorted, |field| &field.name, name)
+    }
+
     fn new<'a>(types: impl Iterator<Item = (&'a str, &'a Type)>, depth: usize) -> Result<Fields, Unsupported> {
         const TOO_LARGE: &str = "a type of more than 4 GiB";
         let (mut offset, mut align, mut slot) = (0u32, 1, 0u32);
@@ -237,7 +246,8 @@ impl Fields {
             fields.push(field);
         }
         let size = offset.checked_next_multiple_of(align).ok_or_else(|| Unsupported(TOO_LARGE.to_owned()))?;
-        Ok(Fields { fields: fields.into(), size, align, flat: slot })
+        let sorted = sorted(&fields, |field| &field.name);
+        Ok(Fields { fields: fields.into(), sorted, size, align, flat: slot })
     }
 }
 
@@ -259,8 +269,28 @@ impl Cases {
             _ => 4,
         };
         let payload_align = cases.iter().filter_map(|case| case.payload.as_ref()).map(|payload| payload.align).max();
-        Ok(Cases { style, tag_bytes, payload_offset: tag_bytes.next_multiple_of(payload_align.unwrap_or(1)), cases })
+        let payload_offset = tag_bytes.next_multiple_of(payload_align.unwrap_or(1));
+        let sorted = sorted(&cases, |case| &case.name);
+        Ok(Cases { style, tag_bytes, payload_offset, cases, sorted })
     }
+
+    /// The position of a case.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        find(&self.cases, &self.sorted, |case| &case.name, name)
+    }
+}
+
+/// Positions in the order of names.
+fn sorted<T>(list: &[T], name_of: impl Fn(&T) -> &str) -> Box<[u32]> {
+    let mut sorted: Box<[u32]> = (0..list.len() as u32).collect();
+    sorted.sort_by_key(|at| name_of(&list[*at as usize]));
+    sorted
+}
+
+/// The position of a name, by halving.
+fn find<T>(list: &[T], sorted: &[u32], name_of: impl Fn(&T) -> &str, name: &str) -> Option<usize> {
+    let found = sorted.binary_search_by_key(&name, |at| name_of(&list[*at as usize])).ok()?;
+    Some(sorted[found] as usize)
 }
 
 fn encoded(name: &str) -> Box<[u8]> {

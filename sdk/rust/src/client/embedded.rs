@@ -47,6 +47,7 @@ impl Embedded {
         let engine = EngineSettings {
             cache_dir: settings.modules.or_else(|| home.map(|home| home.modules())),
             slots: worker.lanes() as usize,
+            memory_bytes: worker.memory_bytes,
             judge: settings.judge.clone(),
             ..EngineSettings::default()
         };

@@ -1,6 +1,7 @@
 //! Lowers arguments: MessagePack straight into a guest's memory and slots, by shape.
 
 use crate::arguments;
+use crate::budget::Watch;
 use crate::call::Arguments;
 use crate::canonical::{array, ended, packed_payload, raw_mismatch};
 use crate::fault::{Fault, Part};
@@ -33,6 +34,7 @@ impl std::error::Error for ArgumentFault {}
 pub(super) struct Parameters<'a> {
     pub(super) fields: &'a Fields,
     pub(super) arguments: &'a Arguments<'a>,
+    pub(super) watch: &'a Watch<'a>,
 }
 
 /// Lowers all arguments of a call. The slots are zeroed.
@@ -41,7 +43,7 @@ pub(super) fn parameters<T>(
     params: &Parameters<'_>,
     slots: &mut [ValRaw; FLAT_MAX as usize],
 ) -> wasmtime::Result<()> {
-    let mut lowering = Lowering { cx, scratch: Vec::new() };
+    let mut lowering = Lowering { cx, scratch: Vec::new(), watch: params.watch };
     lowering.parameters(params, slots).map_err(|error| match error {
         Error::Value(fault) => wasmtime::Error::new(ArgumentFault(fault)),
         Error::Engine(error) => error,
@@ -89,6 +91,7 @@ struct Lowering<'c, 'a, T: 'static> {
     /// Where values are put together before they are copied into the guest: a stack of pieces, so that nested lists
     /// allocate nothing of their own. Bounded by [`PIECE_BYTES`] or one element for every level of nesting.
     scratch: Vec<u8>,
+    watch: &'c Watch<'c>,
 }
 
 /// Where a value goes: slots, or a place in the scratch.
@@ -135,6 +138,7 @@ impl<T: 'static> Lowering<'_, '_, T> {
 
     /// Lowers one value, or what a reference leads to.
     fn value(&mut self, shape: &Shape, reader: &mut Reader<'_>, resolve: Option<&dyn Resolve>, place: Place<'_>) -> Result {
+        self.watch.step()?;
         if reading::is_reference(reader) {
             let Some(resolve) = resolve else {
                 return Err(Fault::new(ErrorCode::BadValue, "a reference inside a value that a reference led to").into());

@@ -3,7 +3,8 @@
 use super::agreement;
 use super::lift::{self, Lifting};
 use super::lower::{self, Parameters};
-use crate::call::Arguments;
+use crate::budget::Watch;
+use crate::call::{Arguments, Call};
 use crate::shape::{FLAT_MAX, Fields, Shape};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -45,14 +46,14 @@ pub(crate) fn invoke<T: 'static>(
     mut store: StoreContextMut<'_, T>,
     func: Func,
     signature: &Arc<Signature>,
-    arguments: &Arguments<'_>,
-    result_bytes_max: u64,
+    call: &Call<'_>,
+    watch: &Watch<'_>,
 ) -> Result<Lifted> {
     // SAFETY: `Slots::typecheck` accepts every synchronous function; whether the signature is the function's is checked by
     // `agreement` before parameters are lowered and before a result is lifted. Async functions are refused when they are bound.
     let typed = unsafe { TypedFunc::<Slots<'_>, Returned>::new_unchecked(func) };
-    LIFTING.set(Some(Lifting { signature: Arc::clone(signature), bytes_max: result_bytes_max }));
-    let returned = typed.call(&mut store, Slots { signature, arguments });
+    LIFTING.set(Some(Lifting { signature: Arc::clone(signature), bytes_max: call.limits.result_bytes_max }));
+    let returned = typed.call(&mut store, Slots { signature, arguments: &call.args, watch });
     LIFTING.set(None);
     Ok(returned?.0)
 }
@@ -67,6 +68,7 @@ thread_local! {
 struct Slots<'a> {
     signature: &'a Signature,
     arguments: &'a Arguments<'a>,
+    watch: &'a Watch<'a>,
 }
 
 struct Returned(Lifted);
@@ -103,7 +105,7 @@ unsafe impl Lower for Slots<'_> {
             agreement::fields(&signature.params, ty, cx.types)?;
             signature.params_agreed.store(true, Ordering::Relaxed);
         }
-        lower::parameters(cx, &Parameters { fields: &signature.params, arguments: self.arguments }, slots)
+        lower::parameters(cx, &Parameters { fields: &signature.params, arguments: self.arguments, watch: self.watch }, slots)
     }
 
     fn linear_lower_to_memory<T>(&self, _: &mut LowerContext<'_, T>, _: InterfaceType, _: usize) -> Result<()> {

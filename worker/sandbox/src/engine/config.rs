@@ -34,7 +34,8 @@ impl Runtime {
     /// Makes an engine: pooling where the address space allows it, otherwise on demand.
     pub(super) fn new(settings: &EngineSettings, profile: Profile, ticker: &Arc<Ticker>) -> Result<Runtime, EngineError> {
         let keep_resident = probe::can_keep_resident();
-        let pooled = wasmtime::Engine::new(&config(profile, Some((settings.slots, keep_resident))).map_err(engine_error)?);
+        let pool = pooling(settings, keep_resident);
+        let pooled = wasmtime::Engine::new(&config(profile, Some(pool)).map_err(engine_error)?);
         let (engine, description) = match pooled {
             Ok(engine) => {
                 (engine, format!("pooling, {} slots, keep-resident {}", settings.slots, if keep_resident { "on" } else { "off" }))
@@ -85,8 +86,8 @@ fn engine_error(error: wasmtime::Error) -> EngineError {
     EngineError::Engine(format!("{error:#}"))
 }
 
-/// The configuration. `pool` has the number of slots and whether they may keep memory resident.
-fn config(profile: Profile, pool: Option<(usize, bool)>) -> wasmtime::Result<Config> {
+/// The configuration, with a pool of instances or without.
+fn config(profile: Profile, pool: Option<PoolingAllocationConfig>) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config.strategy(Strategy::Cranelift).cranelift_opt_level(OptLevel::Speed);
     // Results must not depend on the machine: canonical NaNs, and no instruction beyond the target's baseline.
@@ -100,20 +101,21 @@ fn config(profile: Profile, pool: Option<(usize, bool)>) -> wasmtime::Result<Con
     config.memory_init_cow(true);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable).wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES_MAX));
     config.native_unwind_info(false).debug_info(false);
-    if let Some((slots, keep_resident)) = pool {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(slots, keep_resident)));
+    if let Some(pool) = pool {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     Ok(config)
 }
 
-fn pooling(slots: usize, keep_resident: bool) -> PoolingAllocationConfig {
-    let slots = u32::try_from(slots.clamp(1, 4_096)).unwrap_or(4_096);
+fn pooling(settings: &EngineSettings, keep_resident: bool) -> PoolingAllocationConfig {
+    let slots = u32::try_from(settings.slots.clamp(1, 4_096)).unwrap_or(4_096);
     let mut pool = PoolingAllocationConfig::new();
-    // Most components have one memory; the few with more are rarely all at work at once.
+    // Each slot may run a component with as many of each as a component may have: a task never takes
+    // the room of another. The pool reserves address space, not memory.
     pool.total_component_instances(slots)
-        .total_core_instances(40 * slots + CORE_INSTANCES_MAX)
-        .total_memories(2 * slots + MEMORIES_MAX)
-        .total_tables(4 * slots + TABLES_MAX)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES_MAX))
+        .total_memories(slots.saturating_mul(MEMORIES_MAX))
+        .total_tables(slots.saturating_mul(TABLES_MAX))
         .total_gc_heaps(0)
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)
@@ -125,11 +127,37 @@ fn pooling(slots: usize, keep_resident: bool) -> PoolingAllocationConfig {
         .max_core_instance_size(2 << 20)
         .max_unused_warm_slots(slots.saturating_mul(2));
     if keep_resident {
-        pool.linear_memory_keep_resident(KEEP_MEMORY_BYTES).table_keep_resident(KEEP_TABLE_BYTES).pagemap_scan(Enabled::Yes);
+        pool.linear_memory_keep_resident(keep_bytes(settings.memory_bytes, slots))
+            .table_keep_resident(KEEP_TABLE_BYTES)
+            .pagemap_scan(Enabled::Yes);
     } else {
         pool.linear_memory_keep_resident(0).table_keep_resident(0).pagemap_scan(Enabled::No);
     }
     pool
+}
+
+/// Bytes of one memory that stay resident when its task has ended: all memories of the pool together
+/// keep a quarter of the worker's memory at most.
+fn keep_bytes(memory_bytes: u64, slots: u32) -> usize {
+    let share = memory_bytes / 4 / u64::from(slots.saturating_mul(MEMORIES_MAX));
+    usize::try_from(share).unwrap_or(usize::MAX).min(KEEP_MEMORY_BYTES) & !0xffff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_pages_are_a_share_of_the_memory() {
+        for slots in [1, 2, 8, 64, 4_096] {
+            for memory_bytes in [0, 1 << 20, 1 << 30, 2 << 30, 64 << 30, 1 << 40] {
+                let kept = keep_bytes(memory_bytes, slots);
+                assert!(kept as u64 * u64::from(slots * MEMORIES_MAX) <= memory_bytes / 4);
+                assert!(kept <= KEEP_MEMORY_BYTES);
+            }
+        }
+        assert_eq!(keep_bytes(u64::MAX, 16), KEEP_MEMORY_BYTES);
+    }
 }
 
 /// The machine's target without its extensions: compiled code then runs on every machine of the kind.

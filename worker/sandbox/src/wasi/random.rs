@@ -1,5 +1,6 @@
 //! `wasi:random`: numbers from the task's seed, or real ones where they are granted.
 
+use crate::budget::Watch;
 use crate::seed;
 use crate::state::{Stop, TaskState};
 use wasmtime::component::LinkerInstance;
@@ -56,7 +57,9 @@ fn fill(state: &mut TaskState, kind: Kind, bytes: &mut [u8]) -> Result<()> {
         let random = if call.grants.entropy {
             Random::Real
         } else {
-            let seed = seed::of(state.scope.function(), call).map_err(|fault| Stop::TooMuch(fault.to_string()))?;
+            let watch = Watch::until(call, state.deadline);
+            let seed = seed::of(state.scope.function(), call, &watch)
+                .map_err(|fault| state.check_time().err().unwrap_or_else(|| Stop::TooMuch(fault.to_string())))?;
             Random::seeded(&seed)
         };
         state.random = Some(random);

@@ -83,3 +83,17 @@ fn signatures_that_cannot_be_dynamic() {
     let add = crate::support::guest("calc").function("add").unwrap();
     assert!(add.check_dynamic(0).is_err() && add.check_dynamic(1).is_err());
 }
+
+/// Absent options of a declared type are written by the host: their bytes count before they are.
+#[test]
+fn absent_options_count_against_the_results_limit() {
+    let fields: String = (0..1_000).map(|at| format!("field-{at}: option<u8>, ")).collect();
+    let ty: Type = format!("list<record {{ {} }}>", fields.trim_end_matches(", ")).parse().unwrap();
+    // The guest returns its arguments: 2 KB that would become 26 MB.
+    let args = array(&vec![Value::Map(Vec::new()); 2_000]);
+    let limits = wasm_tasks_sandbox::Limits { result_bytes_max: 1 << 20, ..Default::default() };
+    let case = Case { args: &args, limits, ..Case::default() };
+    let cancel = CancelFlag::new();
+    let error = err(echo().call_dynamic(&case.call(&cancel), Some(&ty)));
+    assert_eq!(error.code, ErrorCode::ResultTooLarge, "{error}");
+}

@@ -1,11 +1,16 @@
 //! Every function of the hostile guest (`guest-examples/hostile`), each with what must come of it.
 
-use crate::support::{Case, array, call, err, guest, guest_in, int, ok, string};
-use std::sync::Arc;
+use crate::support::{BUMP, Case, array, call, err, guest, guest_in, int, module_text, ok, string, text};
+use bytes::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use wasm_tasks_protocol::limits::LOG_BYTES_MAX;
-use wasm_tasks_protocol::{ErrorCode, Value};
-use wasm_tasks_sandbox::{CancelFlag, Component, Function, Limits, Profile};
+use wasm_tasks_protocol::value_type::Step;
+use wasm_tasks_protocol::{ComponentDigest, ErrorCode, Value};
+use wasm_tasks_sandbox::{
+    CancelFlag, Component, Engine, EngineSettings, Function, Limits, Profile, Resolve, ResolveError, Resolved,
+};
 
 fn hostile() -> Arc<Component> {
     guest("hostile")
@@ -61,13 +66,104 @@ fn spin() {
 
 #[test]
 fn spin_ends_when_it_is_cancelled() {
+    // The guest asks for randomness, whose seed resolves the argument again; then it spins. The
+    // flag is raised while that host call runs, so that only interruption can end the guest.
+    let component = text(
+        r#"(component
+  (import "wasi:random/random@0.2.0" (instance $r (export "get-random-u64" (func (result u64)))))
+  (core func $random (canon lower (func $r "get-random-u64")))
+  (core module $m (import "h" "random" (func $random (result i64)))
+    (func (export "f") (param i64) (drop (call $random)) (loop $again (br $again))))
+  (core instance $i (instantiate $m (with "h" (instance (export "random" (func $random))))))
+  (func (export "f") (param "n" u64) (canon lift (core func $i "f"))))"#,
+    );
     let cancel = CancelFlag::new();
-    let function = function("spin");
+    let resolve = Raising { cancel: &cancel, at: 2, asked: AtomicUsize::new(0) };
+    let case = Case { args: &references(1), resolve: &resolve, ..Case::default() };
+    let outcome = case.run_cancellable(&component.function("f").unwrap(), &cancel);
+    assert_eq!(err(outcome).code, ErrorCode::Cancelled);
+    assert!(resolve.asked.into_inner() >= 2, "the guest never ran");
+}
+
+/// Answers each reference with 7, and cancels the call at one of them.
+struct Raising<'a> {
+    cancel: &'a CancelFlag,
+    at: usize,
+    asked: AtomicUsize,
+}
+
+impl Resolve for Raising<'_> {
+    fn task(&self, _: u32, _: &[Step<'_>]) -> Result<Resolved<'_>, ResolveError> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
+            self.cancel.cancel();
+        }
+        Ok(Resolved::Value(&[7]))
+    }
+
+    fn data(&self, _: u32) -> Result<Resolved<'_>, ResolveError> {
+        unreachable!("the arguments name tasks only")
+    }
+}
+
+/// An array of references to the first task.
+fn references(len: usize) -> Vec<u8> {
+    Value::Array(vec![Value::Ext(1, vec![0]); len]).to_msgpack()
+}
+
+#[test]
+fn lowering_ends_when_it_is_cancelled() {
+    const LATE_MAX: usize = 1_024;
+    let core = format!("{BUMP} (func (export \"f\") (param i32 i32))");
+    let component = text(&module_text("", "(param \"n\" (list u64))", 2, &core, "utf8"));
+    for at in [1, 700, 1_500, 2_999] {
+        let cancel = CancelFlag::new();
+        let resolve = Raising { cancel: &cancel, at, asked: AtomicUsize::new(0) };
+        let list = references(5_000);
+        let args = [&[0x91][..], &list].concat();
+        let case = Case { args: &args, resolve: &resolve, ..Case::default() };
+        let error = err(case.run_cancellable(&component.function("f").unwrap(), &cancel));
+        assert_eq!(error.code, ErrorCode::Cancelled, "{error}");
+        let asked = resolve.asked.into_inner();
+        assert!((at..=at + LATE_MAX).contains(&asked), "cancelled at {at}, went on to {asked}");
+    }
+}
+
+/// A task with every memory that a component may have does not keep others from running.
+#[test]
+fn memories_of_a_task_leave_room_for_a_neighbour() {
+    const SLOTS: usize = 4;
+    let memories: String =
+        (0..7).map(|at| format!("(core module $n{at} (memory 1)) (core instance (instantiate $n{at}))")).collect();
+    let core = format!("{BUMP} (func (export \"f\") (param i64))");
+    let settings = EngineSettings { slots: SLOTS, ..EngineSettings::default() };
+    let engine = Engine::new(settings).unwrap();
+    let bytes = Bytes::from(wat::parse_str(module_text(&memories, "(param \"n\" u64)", 1, &core, "utf8")).unwrap());
+    let many = engine.load(ComponentDigest::of(&bytes), || Some(bytes.clone()), Profile::Plain).unwrap();
+    let function = many.function("f").unwrap();
+    // Each call waits, with its instance made, until all of them have theirs.
+    let meeting = Meeting(Barrier::new(SLOTS));
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| Case::default().run_cancellable(&function, &cancel));
-        cancel.cancel();
-        assert_eq!(running.join().unwrap().result.unwrap_err().code, ErrorCode::Cancelled);
+        let calls: Vec<_> = (0..SLOTS)
+            .map(|_| scope.spawn(|| Case { args: &references(1), resolve: &meeting, ..Case::default() }.run(&function)))
+            .collect();
+        for call in calls {
+            ok(call.join().unwrap());
+        }
     });
+}
+
+/// Answers a reference when all calls have asked.
+struct Meeting(Barrier);
+
+impl Resolve for Meeting {
+    fn task(&self, _: u32, _: &[Step<'_>]) -> Result<Resolved<'_>, ResolveError> {
+        self.0.wait();
+        Ok(Resolved::Value(&[7]))
+    }
+
+    fn data(&self, _: u32) -> Result<Resolved<'_>, ResolveError> {
+        unreachable!("the arguments name tasks only")
+    }
 }
 
 #[test]
