@@ -24,6 +24,9 @@ from .fragment import Fragment, NeedsFailed, Written, component_bytes
 from .future import Future, Value
 from .values import decode
 
+#: Version of the frames of docs/session.md.
+_FRAMES_VERSION = 1
+
 #: Calls that go into one fragment, so that the first results come while the rest is checked.
 CALLS_MAX = 20_000
 #: How long the program may take to leave.
@@ -275,6 +278,8 @@ class Session:
             elif kind == "published":
                 self._answers.put(None)
             elif kind == "ready":
+                if frame[2:3] != [_FRAMES_VERSION]:
+                    raise ExecutionError(f"`wasm-tasks session` speaks another version of its frames than {_FRAMES_VERSION}")
                 self.graph = frame[1]
                 self._ready.set()
 
