@@ -17,6 +17,7 @@ mod control;
 mod dialer;
 mod listener;
 mod name;
+mod places;
 mod requests;
 mod settings;
 mod stream;

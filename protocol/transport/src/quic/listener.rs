@@ -3,8 +3,10 @@
 use super::codes::{CLOSE_DONE, CLOSE_VERSION, CLOSE_VIOLATION};
 use super::connection::link;
 use super::control::HELLO;
+use super::places::{PlaceId, Places};
 use super::settings::{
-    ALPN_VERSION, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, SOCKET_BUFFER_BYTES, alpn, endpoint_config, server_config,
+    ALPN_VERSION, FIRST_FLIGHT_TIMEOUT, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE_MAX, SOCKET_BUFFER_BYTES, alpn,
+    endpoint_config, server_config,
 };
 use super::trust::identity_of;
 use crate::credentials::Credentials;
@@ -13,9 +15,11 @@ use crate::identity::{Identity, Role};
 use crate::link::Link;
 use quinn::crypto::rustls::HandshakeData;
 use rustls::pki_types::CertificateDer;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::task::AbortHandle;
 use wasm_tasks_protocol::message::PROTOCOL_VERSION;
 
 /// Connections that wait for [`Listener::accept`].
@@ -99,6 +103,51 @@ pub(super) fn endpoint(address: SocketAddr, config: Option<quinn::ServerConfig>)
     quinn::Endpoint::new(endpoint_config(), config, socket, runtime).map_err(bind_error)
 }
 
+/// Handshakes that have not finished, with the means to stop each.
+struct Unfinished {
+    places: Places,
+    running: HashMap<PlaceId, AbortHandle>,
+}
+
+impl Unfinished {
+    /// A place for a new handshake; stops the one that has to make room.
+    fn take(&mut self, source: IpAddr) -> PlaceId {
+        let (place, evicted) = self.places.take(source);
+        if let Some(oldest) = evicted.and_then(|evicted| self.running.remove(&evicted)) {
+            oldest.abort();
+        }
+        place
+    }
+
+    /// Remembers how to stop a handshake, unless it has ended.
+    fn began(&mut self, place: PlaceId, handle: AbortHandle) {
+        if self.places.holds(place) {
+            self.running.insert(place, handle);
+        }
+    }
+}
+
+type Shared = Arc<std::sync::Mutex<Unfinished>>;
+
+fn locked(unfinished: &Shared) -> MutexGuard<'_, Unfinished> {
+    // The table is whole between its calls, whatever became of who held the lock.
+    unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place of one handshake, given back when it is dropped.
+struct Held {
+    place: PlaceId,
+    unfinished: Shared,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut unfinished = locked(&self.unfinished);
+        unfinished.places.leave(self.place);
+        unfinished.running.remove(&self.place);
+    }
+}
+
 /// Accepts connections until the listener is closed or dropped.
 async fn accept(
     endpoint: quinn::Endpoint,
@@ -106,7 +155,10 @@ async fn accept(
     mut is_closing: watch::Receiver<bool>,
     version: String,
 ) {
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let places = Places::new(HANDSHAKES_MAX, HANDSHAKES_PER_SOURCE_MAX);
+    let unfinished: Shared = Arc::new(std::sync::Mutex::new(Unfinished { places, running: HashMap::new() }));
+    // Peers with credentials that nobody has accepted yet.
+    let finished = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     loop {
         let incoming = tokio::select! {
             // Also when the listener is dropped.
@@ -116,38 +168,60 @@ async fn accept(
                 None => break,
             },
         };
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            incoming.refuse();
-            continue;
-        };
-        if handshakes.available_permits() < HANDSHAKES_MAX / 2 && incoming.may_retry() && !incoming.remote_address_validated() {
+        let source = incoming.remote_address().ip();
+        let is_pressed = locked(&unfinished).places.is_pressed(source);
+        if is_pressed && incoming.may_retry() && !incoming.remote_address_validated() {
             // May only fail when it was retried before, which `may_retry` excludes.
             let _ = incoming.retry();
             continue;
         }
-        let (accepted, version) = (accepted.clone(), version.clone());
-        tokio::spawn(async move {
-            let address = incoming.remote_address();
-            match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(incoming, &version)).await {
-                Ok(Ok(Some(peer))) => {
-                    // Fails when the listener is closed: the peer is told by the connection that is dropped.
-                    let _ = accepted.send(peer).await;
-                    // Held until here, so that peers that nobody accepts are bounded too.
-                    drop(permit);
-                }
-                Ok(Ok(None)) => tracing::debug!(%address, "a peer asked for our version"),
-                Ok(Err(reason)) => tracing::warn!(%address, reason, "a peer failed to connect"),
-                Err(_) => tracing::warn!(%address, "a peer did not finish connecting in time"),
-            }
-        });
+        let place = locked(&unfinished).take(source);
+        let held = Held { place, unfinished: Arc::clone(&unfinished) };
+        let serving = serve(incoming, held, version.clone(), accepted.clone(), Arc::clone(&finished));
+        // Not under the lock: a runtime that shuts down drops the task, and with it the place, at once.
+        let handle = tokio::spawn(serving).abort_handle();
+        locked(&unfinished).began(place, handle);
     }
     endpoint.set_server_config(None);
 }
 
-/// Makes a connection, and opens the control stream with the first message each way. Nothing when the peer
-/// only learnt our version.
-async fn handshake(incoming: quinn::Incoming, version: &str) -> Result<Option<Accepted>, String> {
-    let connection = incoming.accept().map_err(|error| error.to_string())?.await.map_err(|error| error.to_string())?;
+/// Takes one peer through its handshake.
+async fn serve(
+    incoming: quinn::Incoming,
+    held: Held,
+    version: String,
+    accepted: mpsc::Sender<Accepted>,
+    finished: Arc<Semaphore>,
+) {
+    let address = incoming.remote_address();
+    let first_flight = if incoming.remote_address_validated() { FIRST_FLIGHT_TIMEOUT } else { HANDSHAKE_TIMEOUT };
+    let whole = async {
+        let connecting = async { incoming.accept().map_err(|error| error.to_string())?.await.map_err(|error| error.to_string()) };
+        let connection = tokio::time::timeout(first_flight, connecting).await.map_err(|_| "its handshake took too long")??;
+        // Its certificate was checked: no longer somebody who has to make room.
+        drop(held);
+        let Ok(permit) = finished.try_acquire_owned() else {
+            connection.close(CLOSE_DONE, b"too many peers wait to be accepted");
+            return Err("too many peers wait to be accepted".to_owned());
+        };
+        Ok::<_, String>((open(connection, &version).await?, permit))
+    };
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, whole).await {
+        Ok(Ok((Some(peer), permit))) => {
+            // Fails when the listener is closed: the peer is told by the connection that is dropped.
+            let _ = accepted.send(peer).await;
+            // Held until here, so that peers that nobody accepts are bounded too.
+            drop(permit);
+        }
+        Ok(Ok((None, _))) => tracing::debug!(%address, "a peer asked for our version"),
+        Ok(Err(reason)) => tracing::warn!(%address, reason, "a peer failed to connect"),
+        Err(_) => tracing::warn!(%address, "a peer did not finish connecting in time"),
+    }
+}
+
+/// Opens the control stream of a connection, with the first message each way. Nothing when the peer only learnt our
+/// version.
+async fn open(connection: quinn::Connection, version: &str) -> Result<Option<Accepted>, String> {
     if spoken(&connection).as_deref() == Some(ALPN_VERSION) {
         connection.close(CLOSE_VERSION, version.as_bytes());
         connection.closed().await;

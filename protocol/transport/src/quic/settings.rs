@@ -49,8 +49,14 @@ pub(super) const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a buffer that are kept for the next message.
 pub(super) const BUFFER_KEPT_BYTES: usize = 1 << 20;
-/// Handshakes under way at one listener; beyond half of them a peer first has to prove its address, beyond all it is refused.
+/// After a Retry the peer is known to be near enough to answer, so the rest of its handshake may take only this long.
+pub(super) const FIRST_FLIGHT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Unfinished handshakes at one listener. When half of them are taken, a peer first has to prove its address (Retry);
+/// when all are, the oldest of the fullest source makes room for the newest. Finished ones that wait to be accepted: as
+/// many again.
 pub(super) const HANDSHAKES_MAX: usize = 256;
+/// Unfinished handshakes of one source. At 150 new ones a second from the same address, one that will finish has 850 ms.
+pub(super) const HANDSHAKES_PER_SOURCE_MAX: usize = 128;
 
 /// The name by which our version is asked for, whatever it is.
 pub(super) const ALPN_VERSION: &[u8] = b"wasm-tasks/version";
