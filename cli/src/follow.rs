@@ -27,9 +27,9 @@ pub(crate) struct Sink {
 }
 
 /// Reads a graph file and what it names, unless somebody presses Ctrl-C: a file may be a pipe that nobody writes to.
-pub(crate) async fn read_upload(graph: &Path, interrupts: &mut Interrupts) -> Result<Upload, Failure> {
-    let path = graph.to_owned();
-    let reading = tokio::task::spawn_blocking(move || Upload::from_file(&path));
+pub(crate) async fn read_upload(graph: &Path, allowed: &[PathBuf], interrupts: &mut Interrupts) -> Result<Upload, Failure> {
+    let (path, allowed) = (graph.to_owned(), allowed.to_vec());
+    let reading = tokio::task::spawn_blocking(move || Upload::from_file(&path, &allowed));
     or_interrupt(interrupts, async { Ok(reading.await.map_err(Failure::system)??) }).await
 }
 

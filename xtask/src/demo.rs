@@ -126,7 +126,8 @@ struct Report {
 
 fn submit(graph: &Path, scheduler: Option<&str>) -> Result<Report, Failure> {
     let mut command = tools::wasm_tasks();
-    command.arg("submit").arg(graph).args(["--format", "json"]);
+    // The graph names components beside its folder.
+    command.arg("submit").arg(graph).args(["--format", "json"]).arg("--allow-path").arg(tools::target());
     if let Some(address) = scheduler {
         command.args(["--scheduler", address]);
     }

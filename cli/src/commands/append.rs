@@ -15,6 +15,8 @@ use wasm_tasks::{GraphId, OutputError, Upload};
 pub(super) struct Append {
     pub(super) graph: GraphId,
     pub(super) file: PathBuf,
+    /// Folders below which it may read files too.
+    pub(super) allowed: Vec<PathBuf>,
     /// Whether to leave once it is accepted.
     pub(super) is_detached: bool,
 }
@@ -23,8 +25,8 @@ impl Append {
     pub(super) async fn run(self, place: &Place, sink: &Sink, voice: Voice, interrupts: &mut Interrupts) -> Ended {
         let bar = voice.bar();
         bar.phase("reading the fragment");
-        let (path, graph) = (self.file, self.graph);
-        let reading = tokio::task::spawn_blocking(move || Upload::fragment_from_file(&path, graph));
+        let (path, graph, allowed) = (self.file, self.graph, self.allowed);
+        let reading = tokio::task::spawn_blocking(move || Upload::fragment_from_file(&path, graph, &allowed));
         let upload = or_interrupt(interrupts, async { Ok(reading.await.map_err(Failure::system)??) }).await?;
         if !self.is_detached {
             sink.format.check(upload.graph.outputs().len(), sink.file.as_deref())?;

@@ -22,6 +22,9 @@ so the types of their functions are left to the scheduler.")]
 pub(crate) struct Check {
     /// The graph file, `-` for standard input
     graph: PathBuf,
+    /// Folder below which the graph may read files too, besides its own; may be given several times
+    #[arg(long, value_name = "DIR")]
+    allow_path: Vec<PathBuf>,
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +32,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self) -> Ended {
-        let upload = match Upload::from_file(&self.graph) {
+        let upload = match Upload::from_file(&self.graph, &self.allow_path) {
             Ok(upload) => upload,
             Err(error) => return self.refused(&error.into()),
         };

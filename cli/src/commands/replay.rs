@@ -27,6 +27,9 @@ pub(crate) struct Replay {
     graph: String,
     /// The task's key
     key: String,
+    /// Folder below which the graph may read files too, besides its own; may be given several times
+    #[arg(long, value_name = "DIR")]
+    allow_path: Vec<PathBuf>,
     /// The file to write [default: replay-KEY.msgpack]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -53,7 +56,7 @@ impl Replay {
                 or_interrupt(&mut interrupts, async { client.replay(graph, &self.key).await.map_err(failure) }).await?
             }
             Origin::File(path) => {
-                let upload = read_upload(&path, &mut interrupts).await?;
+                let upload = read_upload(&path, &self.allow_path, &mut interrupts).await?;
                 let client = or_interrupt(&mut interrupts, self.place.open(&self.size)).await?;
                 let replay = async { client.replay_upload(upload, &self.key).await.map_err(failure) };
                 let written = or_interrupt(&mut interrupts, replay).await;

@@ -26,6 +26,7 @@ use wasm_tasks_protocol::graph::Reference;
   wasm-tasks submit graph.msgpack --scheduler 127.0.0.1:7077 --detach
   wasm-tasks submit more.msgpack --scheduler 127.0.0.1:7077 --append-to ID
   wasm-tasks submit graph.msgpack --deadline 10min
+  wasm-tasks submit graph.msgpack --allow-path /data
 
 Finished outputs are printed also when another task fails. Ctrl-C cancels the graph.")]
 pub(crate) struct Submit {
@@ -46,6 +47,9 @@ pub(crate) struct Submit {
     /// Stop the graph when it has not ended so long after its submission, such as `10s` or `5min`
     #[arg(long, value_name = "TIME", value_parser = crate::format::parse_duration, conflicts_with = "append_to")]
     deadline: Option<std::time::Duration>,
+    /// Folder below which the graph may read files too, besides its own; may be given several times
+    #[arg(long, value_name = "DIR")]
+    allow_path: Vec<PathBuf>,
     /// No progress, no summary
     #[arg(short, long)]
     quiet: bool,
@@ -65,13 +69,13 @@ impl Submit {
             self.place.fleet().await?;
         }
         if let Some(graph) = self.append_to {
-            let fragment = Append { graph, file: self.graph, is_detached: self.detach };
+            let fragment = Append { graph, file: self.graph, allowed: self.allow_path, is_detached: self.detach };
             let sink = Sink { format: self.format, file: self.output, is_bare: false };
             return fragment.run(&self.place, &sink, voice, &mut interrupts).await;
         }
         let bar = voice.bar();
         bar.phase("reading the graph");
-        let upload = read_upload(&self.graph, &mut interrupts).await?;
+        let upload = read_upload(&self.graph, &self.allow_path, &mut interrupts).await?;
         let upload = match self.deadline {
             Some(deadline) => upload.with_deadline(deadline)?,
             None => upload,

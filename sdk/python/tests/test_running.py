@@ -57,6 +57,23 @@ def test_compute_hands_over_the_graph_and_reads_the_outputs(fake, tmp_path, wasm
     assert y.compute() == 6 and compute() == ()
 
 
+def test_a_graph_reads_files_that_this_program_named_wherever_they_are(fake, tmp_path, wasm, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    far.mkdir()
+    monkeypatch.chdir(here)
+    fake(f"open({str(tmp_path / 'args')!r}, 'w').write(repr(sys.argv[6:]))\n" + answer({"add-1": 1}))
+    component(str(wasm)).add(1, 2).compute()
+    assert (tmp_path / "args").read_text() == repr(["--allow-path", str(wasm.parent)])
+
+
+def test_texts_of_exceptions_are_safe_to_print():
+    for code in [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x202E, 0x2066]:
+        bad = f"a{chr(code)}b"
+        for error in (TaskFailed(bad), BadInput(bad), GraphError("bad-value", bad, bad), ExecutionError(bad)):
+            assert all(c.isprintable() or c in "\n\t" for c in str(error)), repr(str(error))
+
+
 def test_the_scheduler_is_passed_on(fake):
     fake("assert sys.argv[-2:] == ['--scheduler', 'host:1'], sys.argv\n" + answer({"f-1": None}))
     assert component(digest=DIGEST).f().compute(scheduler="host:1") is None

@@ -1,9 +1,9 @@
 //! What of a graph travels how: components that are uploaded by digest, data that moves into the file, and
 //! the file without a path in it. Reads files of this machine; knows no connection.
 
+use crate::reach::{NotOpened, Reach};
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,22 @@ pub enum UploadError {
         /// Why.
         #[source]
         error: Arc<std::io::Error>,
+    },
+    /// The graph may not read the file.
+    #[error("{place}: `{}` is outside of the folder of the graph file", path.display())]
+    Outside {
+        /// Which entry of the graph names it.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a folder, a pipe or a device.
+    #[error("{place}: `{}` is no regular file", path.display())]
+    NotRegular {
+        /// Which entry of the graph names it.
+        place: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The file is shorter than the range that is wanted of it.
     #[error("{place}: `{}` has {len} bytes, so {offset} and {wanted} more are not in it", path.display())]
@@ -73,7 +89,10 @@ impl UploadError {
     pub fn code(&self) -> ErrorCode {
         match self {
             UploadError::Graph(error) => error.code,
-            UploadError::Unreadable { .. } | UploadError::Range { .. } => ErrorCode::SourceUnreadable,
+            UploadError::Outside { .. } => ErrorCode::SourceNotAllowed,
+            UploadError::Unreadable { .. } | UploadError::NotRegular { .. } | UploadError::Range { .. } => {
+                ErrorCode::SourceUnreadable
+            }
             UploadError::Digest { .. } => ErrorCode::DigestMismatch,
             UploadError::TooLarge { .. } => ErrorCode::LimitExceeded,
         }
@@ -87,6 +106,8 @@ impl UploadError {
                 (error.kind() == std::io::ErrorKind::IsADirectory).then_some("name the graph file that is in it")
             }
             UploadError::Unreadable { .. } => Some("paths in a graph are relative to the folder of the graph file"),
+            UploadError::Outside { .. } => Some("`--allow-path DIR` lets the graph read files below DIR too"),
+            UploadError::NotRegular { .. } => Some("copy what it gives into a file, and name that"),
             UploadError::Range { .. } => Some("the file became shorter since the graph was made; make the graph again"),
             UploadError::Digest { .. } => {
                 Some("the file changed since the graph was made; make the graph again, or bring the old file back")
@@ -108,17 +129,28 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Reads everything that a graph names. `folder` is where relative paths start: that of the graph file.
+    /// Reads everything that a graph of the calling program names. Relative paths start in `folder`.
+    ///
+    /// The program may name any file that it may read. For a graph file of somebody else, use [`Upload::from_file`] or
+    /// [`Upload::read_within`].
     ///
     /// # Errors
     /// [`UploadError`] for the first file that cannot be used.
     pub fn read(graph: Graph, folder: &Path) -> Result<Upload, UploadError> {
+        Upload::read_within(graph, folder, &Reach::Everything)
+    }
+
+    /// Reads everything that a graph names, within `reach`. Relative paths start in `folder`.
+    ///
+    /// # Errors
+    /// [`UploadError`] for the first file that cannot be used.
+    pub fn read_within(graph: Graph, folder: &Path, reach: &Reach) -> Result<Upload, UploadError> {
         let mut components: Vec<(ComponentDigest, Option<Bytes>)> = Vec::new();
         for (position, component) in graph.components().iter().enumerate() {
             if components.iter().any(|(digest, bytes)| *digest == component.digest && bytes.is_some()) {
                 continue;
             }
-            match component_bytes(&graph, position, component, folder)? {
+            match component_bytes(&graph, position, component, folder, reach)? {
                 Some(bytes) => {
                     components.retain(|(digest, _)| *digest != component.digest);
                     components.push((component.digest, Some(bytes)));
@@ -129,7 +161,7 @@ impl Upload {
                 None => components.push((component.digest, None)),
             }
         }
-        let data = graph.data().iter().enumerate().map(|(position, entry)| data_bytes(position, entry, folder));
+        let data = graph.data().iter().enumerate().map(|(position, entry)| data_bytes(position, entry, folder, reach));
         let data = data.collect::<Result<Vec<_>, _>>()?;
         let file = without_paths(&graph, &data);
         if file.len() > GRAPH_BYTES_MAX {
@@ -140,14 +172,14 @@ impl Upload {
     }
 
     /// Reads the file of a fragment and what it names, to add it to a graph. It may have been written for another graph whose tables
-    /// go as far.
+    /// go as far. It reads files as in [`Upload::from_file`].
     ///
     /// # Errors
     /// [`UploadError`].
-    pub fn fragment_from_file(path: &Path, graph: GraphId) -> Result<Upload, UploadError> {
+    pub fn fragment_from_file(path: &Path, graph: GraphId, allowed: &[PathBuf]) -> Result<Upload, UploadError> {
         let file = readdress(&read_graph_file(path)?, graph).map_err(UploadError::Graph)?;
         let fragment = Fragment::read(file).map_err(UploadError::Graph)?;
-        Upload::read(fragment.into_tables(), folder_of(path))
+        Upload::read_within(fragment.into_tables(), folder_of(path), &Reach::of_file(folder_of(path), allowed))
     }
 
     /// The same graph with a deadline, in place of any that it has.
@@ -163,14 +195,14 @@ impl Upload {
         Ok(Upload { file, ..self })
     }
 
-    /// Reads a graph file and what it names.
+    /// Reads a graph file and the regular files that it names below its folder, or below folders that are `allowed`.
     ///
     /// # Errors
-    /// [`UploadError`].
-    pub fn from_file(path: &Path) -> Result<Upload, UploadError> {
+    /// [`UploadError`]; [`UploadError::Outside`] for a file elsewhere.
+    pub fn from_file(path: &Path, allowed: &[PathBuf]) -> Result<Upload, UploadError> {
         let file = read_graph_file(path)?;
         let graph = Graph::read(file).map_err(UploadError::Graph)?;
-        Upload::read(graph, folder_of(path))
+        Upload::read_within(graph, folder_of(path), &Reach::of_file(folder_of(path), allowed))
     }
 }
 
@@ -196,7 +228,7 @@ pub fn read_graph_file(path: &Path) -> Result<Bytes, UploadError> {
         let found = bytes.len() as u64;
         return if found > max { Err(UploadError::TooLarge { place: place(), found, max }) } else { Ok(bytes.into()) };
     }
-    read_range(place, path, 0, None, max)
+    read_range(place, &Reach::Everything, path, Range { offset: 0, len: None, max })
 }
 
 /// The bytes of a component of the graph, where this machine has them: in the graph file or at its path.
@@ -208,6 +240,7 @@ pub fn component_bytes(
     position: usize,
     component: &Component,
     folder: &Path,
+    reach: &Reach,
 ) -> Result<Option<Bytes>, UploadError> {
     let place = || match &component.name {
         Some(name) => format!("components[{position}] `{name}`"),
@@ -217,7 +250,7 @@ pub fn component_bytes(
         (Some(range), _) => (PathBuf::from("graph"), graph.file().slice(range.clone())),
         (None, Some(Source::Path(path))) => {
             let path = folder.join(path);
-            let bytes = read_range(place, &path, 0, None, COMPONENT_BYTES_MAX as u64)?;
+            let bytes = read_range(place, reach, &path, Range { offset: 0, len: None, max: COMPONENT_BYTES_MAX as u64 })?;
             (path, bytes)
         }
         (None, Some(Source::Url(_) | Source::Oci(_)) | None) => return Ok(None),
@@ -230,11 +263,11 @@ pub fn component_bytes(
     Ok(Some(bytes))
 }
 
-fn data_bytes(position: usize, entry: &DataEntry, folder: &Path) -> Result<Option<Bytes>, UploadError> {
+fn data_bytes(position: usize, entry: &DataEntry, folder: &Path, reach: &Reach) -> Result<Option<Bytes>, UploadError> {
     let place = || format!("data[{position}]");
     let Some(Source::Path(path)) = &entry.source else { return Ok(None) };
     let path = folder.join(path);
-    let bytes = read_range(place, &path, entry.offset, entry.len, GRAPH_BYTES_MAX as u64)?;
+    let bytes = read_range(place, reach, &path, Range { offset: entry.offset, len: entry.len, max: GRAPH_BYTES_MAX as u64 })?;
     if let Some(promised) = entry.digest {
         let found = ContentDigest::of(&bytes);
         if found != promised {
@@ -245,10 +278,25 @@ fn data_bytes(position: usize, entry: &DataEntry, folder: &Path) -> Result<Optio
     Ok(Some(bytes))
 }
 
-fn read_range(place: impl Fn() -> String, path: &Path, offset: u64, len: Option<u64>, max: u64) -> Result<Bytes, UploadError> {
+/// Bytes that are wanted of a file.
+#[derive(Clone, Copy)]
+struct Range {
+    offset: u64,
+    /// To the end of the file when there is none.
+    len: Option<u64>,
+    /// More are refused.
+    max: u64,
+}
+
+fn read_range(place: impl Fn() -> String, reach: &Reach, path: &Path, range: Range) -> Result<Bytes, UploadError> {
+    let Range { offset, len, max } = range;
     let unreadable =
         |error: std::io::Error| UploadError::Unreadable { place: place(), path: path.to_owned(), error: Arc::new(error) };
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = reach.open(path).map_err(|error| match error {
+        NotOpened::System(error) => unreadable(error),
+        NotOpened::NotRegular => UploadError::NotRegular { place: place(), path: path.to_owned() },
+        NotOpened::Outside => UploadError::Outside { place: place(), path: path.to_owned() },
+    })?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(unreadable(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder")));

@@ -10,6 +10,7 @@ mod library {
     pub mod graph;
     pub mod home;
     pub mod json;
+    pub mod reach;
     pub mod upload;
     pub mod session {
         mod error;
@@ -18,7 +19,7 @@ mod library {
     }
 }
 
-use library::{decode, error, graph, home, json, upload};
+use library::{decode, error, graph, home, json, reach, upload};
 
 // The names that the library's macros use.
 pub use self::graph::{Args, Graph, IntoArgument, packed};
@@ -28,7 +29,9 @@ use self::library::decode::{decode, from_serde};
 use self::upload::{Upload, UploadError};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use wasm_tasks_protocol::graph::{Append, Arguments, Fragment, Graph as Read, Options, PathStep, Reference};
+use wasm_tasks_protocol::graph::{
+    Append, Arguments, DataEncoding, Fragment, Graph as Read, GraphBuilder, Options, PathStep, Reference, Source,
+};
 use wasm_tasks_protocol::msgpack::{InvalidValue, Reader, References, validate};
 use wasm_tasks_protocol::{ComponentDigest, ErrorCode, GraphId, TaskIndex, Value};
 
@@ -141,7 +144,7 @@ fn a_saved_graph_names_files_relative_to_its_folder_and_is_uploaded_without_path
     let text = String::from_utf8_lossy(&saved);
     assert!(text.contains("../calc.wasm") && text.contains("../data.csv"), "{text}");
 
-    let upload = Upload::from_file(&at("graphs/graph.msgpack")).unwrap();
+    let upload = Upload::from_file(&at("graphs/graph.msgpack"), &[folder.path().to_owned()]).unwrap();
     assert_eq!(upload.components, [(ComponentDigest::of(b"component"), Some(b"component".as_slice().into()))]);
     let sent = Read::read(upload.file).unwrap();
     assert!(sent.components().iter().all(|component| component.source.is_none()));
@@ -338,6 +341,72 @@ fn a_fragment_goes_on_with_handles_of_the_graph() {
     // The file says where it goes, and can be sent elsewhere.
     let folder = tempfile::tempdir().unwrap();
     more.save(folder.path().join("more.msgpack")).unwrap();
-    let upload = Upload::fragment_from_file(&folder.path().join("more.msgpack"), GraphId([1; 16])).unwrap();
+    let upload = Upload::fragment_from_file(&folder.path().join("more.msgpack"), GraphId([1; 16]), &[]).unwrap();
     assert_eq!(Fragment::read(upload.file).unwrap().append_to(), GraphId([1; 16]));
+}
+
+/// The code with which a graph file in `folder` that names `path`, as data and as a component, is refused, or none.
+fn refusal_of(folder: &std::path::Path, path: &str, allowed: &[std::path::PathBuf]) -> Option<ErrorCode> {
+    let source = Source::Path(path.to_owned());
+    let mut tables = GraphBuilder::new();
+    tables.component(ComponentDigest::of(b"bytes"), None, Some(b"bytes"), None);
+    tables.data_source(&source, 0, None, DataEncoding::Raw, None);
+    let data = tables.to_bytes();
+    let mut tables = GraphBuilder::new();
+    tables.component(ComponentDigest::of(b"bytes"), None, None, Some(&source));
+    let component = tables.to_bytes();
+    let codes = [data, component].map(|file| {
+        fs::write(folder.join("graph.msgpack"), file).unwrap();
+        Upload::from_file(&folder.join("graph.msgpack"), allowed).err().map(|error| error.code())
+    });
+    assert_eq!(codes[0], codes[1], "data and components are opened alike: {path}");
+    codes[0]
+}
+
+#[test]
+fn a_graph_file_reads_regular_files_below_its_folder_and_no_others() {
+    use std::os::unix::fs::symlink;
+    let place = tempfile::tempdir().unwrap();
+    let (folder, outside) = (place.path().join("far/away"), place.path().join("outside"));
+    fs::create_dir_all(folder.join("sub")).unwrap();
+    fs::create_dir_all(&outside).unwrap();
+    fs::create_dir_all(place.path().join("far/away-too")).unwrap();
+    for file in ["secret", "outside/data", "far/away/sub/data", "far/away/data", "far/away-too/data"] {
+        fs::write(place.path().join(file), b"bytes").unwrap();
+    }
+    symlink(place.path().join("secret"), folder.join("link-out")).unwrap();
+    symlink(&outside, folder.join("folder-out")).unwrap();
+    symlink("sub/data", folder.join("link-in")).unwrap();
+    symlink("link-loop", folder.join("link-loop")).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, folder.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let absolute = |file: &str| place.path().join(file).display().to_string();
+
+    for fine in ["data", "sub/data", "link-in", "./sub/../data", &absolute("far/away/data")] {
+        assert_eq!(refusal_of(&folder, fine, &[]), None, "{fine}");
+    }
+    let outside_of_it = [
+        "../../secret",
+        "../away-too/data",
+        "link-out",
+        "folder-out/data",
+        &absolute("secret"),
+        "/proc/self/environ",
+        "/dev/zero",
+        "/proc/self/root/etc/passwd",
+        "sub/../../../secret",
+        "/",
+        "..",
+    ];
+    for path in outside_of_it {
+        assert_eq!(refusal_of(&folder, path, &[]), Some(ErrorCode::SourceNotAllowed), "{path}");
+    }
+    for path in ["pipe", "sub", ".", "link-loop", "missing"] {
+        assert_eq!(refusal_of(&folder, path, &[]), Some(ErrorCode::SourceUnreadable), "{path}");
+    }
+    let allowed = [outside.clone()];
+    assert_eq!(refusal_of(&folder, "folder-out/data", &allowed), None);
+    assert_eq!(refusal_of(&folder, &absolute("outside/data"), &allowed), None);
+    assert_eq!(refusal_of(&folder, &absolute("secret"), &allowed), Some(ErrorCode::SourceNotAllowed));
+    assert_eq!(refusal_of(&folder, "/dev/null", &["/".into()]), Some(ErrorCode::SourceUnreadable));
 }

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Optional
+
+#: Characters that a terminal obeys or that reorder text: C0 without line feed and tab, DEL, C1, and the bidirectional
+#: controls and separators of Unicode.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def escaped(text: str) -> str:
+    """Text with `\\u{…}` for each character that is unsafe on a terminal: keys and messages come from graphs and guests."""
+    return _UNSAFE.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
 
 
 class WasmTasksError(Exception):
-    """Base of everything that this package raises on purpose, except `Interrupted`."""
+    """Base of everything that this package raises on purpose, except `Interrupted`.
+
+    Its text is safe to print; `args` and the fields of the exceptions have the words as they came.
+    """
+
+    def __str__(self) -> str:
+        return escaped(super().__str__())
 
 
 class GraphError(WasmTasksError, ValueError):
@@ -24,7 +40,7 @@ class GraphError(WasmTasksError, ValueError):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.message} ({self.code})"
+        return escaped(f"{place}{self.message} ({self.code})")
 
     def inside(self, prefix: str) -> GraphError:
         """The same error, seen from the value around it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from .component import Component, Function, component
 from .data import Data, data, data_file
@@ -164,14 +164,19 @@ class Graph:
 
     # Using
 
-    def run(self, *, scheduler: Optional[str] = None) -> Dict[str, Any]:
+    def run(
+        self, *, scheduler: Optional[str] = None, allow_paths: Iterable[Union[str, "os.PathLike[str]"]] = ()
+    ) -> Dict[str, Any]:
         """Executes the graph and returns its outputs by name: the task's key, then its path as `.field` and `[index]`.
+
+        Files that this program named are read wherever they are. What a loaded graph file names is read below the
+        folder of that file, and below `allow_paths`.
 
         Raises what `wasm_tasks.compute` raises.
         """
         from .run import run
 
-        return run(self, scheduler=scheduler)
+        return run(self, scheduler=scheduler, allow_paths=allow_paths)
 
     def visualize(self, filename: Optional[str] = None) -> str:
         """The graph as DOT text, also written to a file if one is named.

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from .binary import find_binary
 from .errors import BadInput, ExecutionError, GraphError, Interrupted, NoConnection, TaskFailed
@@ -16,6 +16,8 @@ from .values import decode
 
 if TYPE_CHECKING:
     from .graph import Graph
+
+    StrPath = Union[str, "os.PathLike[str]"]
 
 #: How long a program that was interrupted may take to cancel its graph before it is killed.
 CANCEL_SECONDS = 10.0
@@ -51,7 +53,17 @@ def _check_names(graph: "Graph", results: Tuple[Result, ...], names: List[str]) 
             raise GraphError("duplicate-key", f"two outputs are called `{name}`; choose other keys")
 
 
-def run(graph: "Graph", *, scheduler: Optional[str] = None) -> Dict[str, Any]:
+def _folders(graph: "Graph", allowed: Iterable["StrPath"]) -> List[str]:
+    """Folders that the graph may read besides this one: those of files that this program named, those of graph files that
+    it was read from, and those that are allowed."""
+    here = os.path.join(os.getcwd(), "")
+    sources = [entry.source for entry in (*graph._components, *graph._data) if entry.source is not None]
+    named = {source.folder for source in sources}
+    wanted = {folder for folder in named if folder is not None} | {os.path.abspath(folder) for folder in allowed}
+    return sorted(folder for folder in wanted if not os.path.join(folder, "").startswith(here))
+
+
+def run(graph: "Graph", *, scheduler: Optional[str] = None, allow_paths: Iterable["StrPath"] = ()) -> Dict[str, Any]:
     """Runs a graph and returns its outputs by name."""
     program = find_binary()
     from .writer import write
@@ -60,6 +72,8 @@ def run(graph: "Graph", *, scheduler: Optional[str] = None) -> Dict[str, Any]:
     command = [program, "submit", "-", "--format", "msgpack", "--quiet"]
     if scheduler is not None:
         command += ["--scheduler", scheduler]
+    for folder in _folders(graph, allow_paths):
+        command += ["--allow-path", folder]
     code, out, err = _execute(command, write(graph, os.getcwd()))
     return _answer(code, out, err.decode("utf-8", "replace").strip())
 

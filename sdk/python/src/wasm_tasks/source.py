@@ -32,6 +32,14 @@ class Source:
             return None
         return os.path.normpath(os.path.join(self._base or "", self._text))
 
+    @property
+    def folder(self) -> Optional[str]:
+        """The folder that a path may be read below: that of the graph file which named it, or where this program found it."""
+        local = self.local
+        if local is None:
+            return None
+        return os.path.dirname(local) if self._base is None else os.path.abspath(self._base)
+
     def entry(self, base: Optional[str]) -> Dict[str, str]:
         """The source as a graph file in the folder `base` has it; None writes absolute paths.
 

@@ -31,8 +31,12 @@ pub(crate) fn everything(function: &str) -> String {
 }
 
 fn file(name: &str) -> PathBuf {
+    folder().join(name).with_extension("wasm")
+}
+
+/// The folder of all guests.
+pub(crate) fn folder() -> PathBuf {
     // `CARGO_TARGET_DIR` may be elsewhere; guests are always in the target folder of the repository.
     let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/guests");
-    let folder = if repository.exists() { repository } else { target().join("guests") };
-    folder.join(name).with_extension("wasm")
+    if repository.exists() { repository } else { target().join("guests") }
 }
