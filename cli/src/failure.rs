@@ -1,7 +1,8 @@
 //! How a command ends: its exit code, and the message when it did not end well.
 
+use crate::output::{complain, note};
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io;
 use std::path::Path;
 use wasm_tasks::{ClientError, ErrorCode, OutputError};
 
@@ -92,16 +93,13 @@ impl Failure {
 
     /// Tells people, on standard error.
     pub(crate) fn print(&self) {
-        let mut err = io::stderr().lock();
-        let (red, plain) = if io::stderr().is_terminal() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         let code = self.code.map_or_else(String::new, |code| format!("[{code}]"));
-        // Nobody is left to tell when standard error is gone.
-        drop(writeln!(err, "{red}error{code}{plain}: {}", self.message));
+        complain(&format!("error{code}"), &self.message);
         if let Some(hint) = &self.hint {
-            drop(writeln!(err, "hint: {hint}"));
+            note(format!("hint: {hint}"));
         }
         if let Some(code) = self.code {
-            drop(writeln!(err, "hint: `wasm-tasks explain-error {code}` says more"));
+            note(format!("hint: `wasm-tasks explain-error {code}` says more"));
         }
     }
 }

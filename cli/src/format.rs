@@ -1,5 +1,6 @@
 //! Numbers and tables for people.
 
+use super::escape::{field, text as escaped};
 use serde_json::Value as Json;
 
 /// `1.4 MiB`
@@ -106,10 +107,10 @@ fn cell(name: &str, value: &Json) -> String {
             (Some(number), _) if name.ends_with("_us") => seconds(number as f64 / 1e6),
             _ => number.to_string(),
         },
-        Json::String(text) => text.clone(),
+        Json::String(text) => field(text).into_owned(),
         Json::Array(items) => items.iter().map(|item| cell("", item)).collect::<Vec<_>>().join(", "),
         Json::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{name}={}", cell(name, value))).collect::<Vec<_>>().join(" ")
+            fields.iter().map(|(name, value)| format!("{}={}", field(name), cell(name, value))).collect::<Vec<_>>().join(" ")
         }
     }
 }
@@ -118,7 +119,7 @@ fn cell(name: &str, value: &Json) -> String {
 pub(crate) fn table(rows: &[Json]) -> String {
     let Some(first) = rows.first().and_then(Json::as_object) else { return String::new() };
     let names: Vec<&String> = first.keys().collect();
-    let mut lines: Vec<Vec<String>> = vec![names.iter().map(|name| title(name)).collect()];
+    let mut lines: Vec<Vec<String>> = vec![names.iter().map(|name| field(&title(name)).into_owned()).collect()];
     lines.extend(rows.iter().map(|row| names.iter().map(|name| cell(name, &row[name.as_str()])).collect()));
     let widths: Vec<usize> =
         (0..names.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
@@ -151,6 +152,7 @@ fn write_tree(json: &Json, depth: usize, out: &mut String) {
     match json {
         Json::Object(fields) => {
             for (name, value) in fields {
+                let name = field(name);
                 match value {
                     Json::Object(inner) if !inner.is_empty() => {
                         out.push_str(&format!("{indent}{name}:\n"));
@@ -165,17 +167,17 @@ fn write_tree(json: &Json, depth: usize, out: &mut String) {
                     Json::Array(items) if items.is_empty() => {}
                     Json::String(text) if text.contains('\n') => {
                         out.push_str(&format!("{indent}{name}:\n"));
-                        text.lines().for_each(|line| out.push_str(&format!("{indent}  {line}\n")));
+                        escaped(text).lines().for_each(|line| out.push_str(&format!("{indent}  {line}\n")));
                     }
                     Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => {
-                        out.push_str(&format!("{indent}{name}: {}\n", cell(name, value)));
+                        out.push_str(&format!("{indent}{name}: {}\n", cell(&name, value)));
                     }
                 }
             }
         }
         Json::Array(items) if items.iter().any(Json::is_object) => out.push_str(&table(items)),
         Json::Array(items) => items.iter().for_each(|item| out.push_str(&format!("{indent}{}\n", cell("", item)))),
-        Json::String(text) => text.lines().for_each(|line| out.push_str(&format!("{indent}{line}\n"))),
+        Json::String(text) => escaped(text).lines().for_each(|line| out.push_str(&format!("{indent}{line}\n"))),
         Json::Null | Json::Bool(_) | Json::Number(_) => out.push_str(&format!("{indent}{}\n", cell("", json))),
     }
 }

@@ -2,6 +2,8 @@
 
 mod commands;
 mod componentize;
+mod escape;
+mod failed;
 mod failure;
 mod fleet;
 mod follow;
@@ -18,8 +20,8 @@ mod values;
 
 use crate::commands::Command;
 use crate::failure::{Exit, Failure};
+use crate::output::LogWriter;
 use clap::Parser;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use wasm_tasks_allocator as _;
@@ -73,8 +75,9 @@ fn start_logging(default: &str) {
     let filter = EnvFilter::try_from_env("WASM_TASKS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| LogWriter)
+        // The writer escapes colours as well: a peer's text has the same bytes.
+        .with_ansi(false)
         .with_target(false)
         .init();
 }

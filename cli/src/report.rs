@@ -1,18 +1,16 @@
 //! What people see of a run on standard error: progress, failures, the summary.
 
+use crate::escape::field;
+use crate::failed::{failure_text, quoted};
 use crate::format::{bytes, count, counted, seconds};
 use crate::output::note;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
-use wasm_tasks::{ErrorCode, GraphId, GraphState, GraphSummary, TaskFailure, msgpack_to_json};
+use wasm_tasks::{ErrorCode, GraphId, GraphState, GraphSummary, TaskFailure};
 
 /// Failures that are shown; `logs` and `explain` have the rest.
 const FAILURES_SHOWN: usize = 10;
-/// Lines of a task's standard error that are shown.
-const STDERR_LINES: usize = 20;
-/// Frames of a backtrace that are shown.
-const FRAMES: usize = 10;
 
 /// How much people want to see.
 #[derive(Clone, Copy, Debug)]
@@ -101,67 +99,6 @@ pub(crate) fn failures(graph: GraphId, origin: Option<&str>, failures: &[TaskFai
     }
 }
 
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-fn failure_text(failure: &TaskFailure) -> String {
-    let error = &failure.error;
-    let mut message = error.message.lines();
-    let mut text = format!("task `{}` failed [{}]: {}\n", failure.key, error.code, message.next().unwrap_or_default());
-    message.for_each(|line| text.push_str(&format!("  {line}\n")));
-    text.push_str(&format!("  in `{}`", failure.function));
-    if let Some(worker) = &failure.worker {
-        text.push_str(&format!(" on worker `{worker}`"));
-    }
-    if failure.attempts > 1 {
-        text.push_str(&format!(", after {} attempts", failure.attempts));
-    }
-    text.push('\n');
-    if let Some(value) = error.value.as_deref().and_then(|bytes| msgpack_to_json(bytes).ok()).filter(|value| !value.is_null()) {
-        text.push_str(&format!("  err: {value}\n"));
-    }
-    if error.memory_peak_bytes > 0 {
-        text.push_str(&format!("  peak memory {}", bytes(error.memory_peak_bytes)));
-        text.push_str(&error.fuel_used.map_or_else(|| "\n".to_owned(), |fuel| format!(", {} units of fuel\n", count(fuel))));
-    }
-    let lines: Vec<&str> = error.stderr_tail.trim_matches('\n').lines().collect();
-    if !lines.is_empty() {
-        text.push_str("  stderr:\n");
-        lines.iter().skip(lines.len().saturating_sub(STDERR_LINES)).for_each(|line| text.push_str(&format!("    {line}\n")));
-    }
-    let frames = frames(&error.backtrace);
-    if !frames.is_empty() {
-        text.push_str("  backtrace:\n");
-        frames.iter().take(FRAMES).for_each(|frame| text.push_str(&format!("    {frame}\n")));
-    }
-    if failure.dependents > 0 {
-        text.push_str(&format!("  {} failed because of it\n", counted(u64::from(failure.dependents), "dependent task")));
-    }
-    text.pop();
-    text
-}
-
-/// A backtrace for people: a frame that repeats once, nothing when no frame has a name.
-fn frames(backtrace: &[String]) -> Vec<String> {
-    if backtrace.iter().all(|frame| frame.starts_with("<wasm function")) {
-        return Vec::new();
-    }
-    let mut frames: Vec<(&String, usize)> = Vec::new();
-    for frame in backtrace {
-        match frames.last_mut() {
-            Some((last, times)) if *last == frame => *times += 1,
-            Some(_) | None => frames.push((frame, 1)),
-        }
-    }
-    frames.into_iter().map(|(frame, times)| if times > 1 { format!("{frame} ({times} times)") } else { frame.clone() }).collect()
-}
-
 /// Shows the numbers of a graph that ended.
 pub(crate) fn summary(voice: Voice, summary: &GraphSummary) {
     let failed = summary.failed + summary.dependents_failed;
@@ -188,7 +125,7 @@ pub(crate) fn summary(voice: Voice, summary: &GraphSummary) {
         parts.push(format!("peak memory {}", bytes(summary.memory_peak_bytes)));
     }
     if let Some((function, run, tasks)) = &summary.slowest {
-        parts.push(format!("slowest `{function}` {} in {}", seconds(run.as_secs_f64()), counted(*tasks, "task")));
+        parts.push(format!("slowest `{}` {} in {}", field(function), seconds(run.as_secs_f64()), counted(*tasks, "task")));
     }
     if summary.attempts > summary.finished + summary.failed {
         parts.push(counted(summary.attempts, "attempt"));

@@ -1,6 +1,6 @@
 //! `wasm-tasks completions`: what shells need to complete our commands.
 
-use crate::output::print;
+use crate::output::write_to;
 use crate::{CommandLine, Ended, failure::Exit};
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -21,7 +21,7 @@ impl Completions {
     pub(crate) fn run(self) -> Ended {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut CommandLine::command(), "wasm-tasks", &mut script);
-        print(&script)?;
+        write_to(None, &script)?;
         Ok(Exit::Done)
     }
 }

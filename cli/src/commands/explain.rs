@@ -2,6 +2,7 @@
 
 use super::results::open_run;
 use crate::Ended;
+use crate::escape::field;
 use crate::failure::{Exit, Failure};
 use crate::format;
 use crate::graph_name::GraphName;
@@ -45,7 +46,7 @@ impl Explain {
         if self.json {
             print_json(&answer)?
         } else {
-            print(text(&answer).as_bytes())?
+            print(&text(&answer))?
         }
         Ok(Exit::Done)
     }
@@ -75,7 +76,7 @@ fn text(answer: &Json) -> String {
     if let Json::Object(fields) = &mut facts {
         fields.retain(|_, value| !value.is_null() && *value != json!(false));
         if let (Some(key), Some(Json::String(text))) = (fields.get("key").cloned(), fields.shift_remove("text")) {
-            sentence = format!("`{}`: {text}\n", key.as_str().unwrap_or_default());
+            sentence = format!("`{}`: {}\n", field(key.as_str().unwrap_or_default()), field(&text));
         }
     }
     sentence + &format::tree(&facts)

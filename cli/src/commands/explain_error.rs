@@ -34,7 +34,7 @@ impl ExplainError {
                 None => failure.hint(Some("`wasm-tasks explain-error` lists all codes")),
             });
         };
-        print(page(code).as_bytes())?;
+        print(page(code))?;
         Ok(Exit::Done)
     }
 }

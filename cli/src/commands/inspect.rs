@@ -50,7 +50,7 @@ impl Inspect {
         if let Some((export, args)) = short {
             text.push_str(&format!("// wasm-tasks run {} '{}'{args}\n", self.component.display(), export.name));
         }
-        print(text.as_bytes())?;
+        print(&text)?;
         Ok(Exit::Done)
     }
 }

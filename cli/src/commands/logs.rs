@@ -2,6 +2,7 @@
 
 use super::results::open_run;
 use crate::Ended;
+use crate::escape::field;
 use crate::failure::{Exit, Failure};
 use crate::graph_name::GraphName;
 use crate::output::{note, print, print_json};
@@ -49,7 +50,7 @@ impl Logs {
         if text.is_empty() {
             note("nothing was written");
         }
-        print(text.as_bytes())?;
+        print(&text)?;
         Ok(Exit::Done)
     }
 
@@ -69,7 +70,7 @@ impl Logs {
 fn text(answer: &Json, is_one: bool) -> String {
     let mut out = String::new();
     for log in answer.as_array().into_iter().flatten() {
-        let key = log["key"].as_str().unwrap_or_default();
+        let key = field(log["key"].as_str().unwrap_or_default());
         for name in ["stdout", "stderr"] {
             for line in log[name].as_str().unwrap_or_default().lines() {
                 out.push_str(&if is_one { format!("{line}\n") } else { format!("{key} {name}: {line}\n") });

@@ -26,7 +26,7 @@ impl Published {
         if self.json {
             print_json(&rows)?;
         } else {
-            print(table(rows.as_array().map_or(&[], Vec::as_slice)).as_bytes())?;
+            print(&table(rows.as_array().map_or(&[], Vec::as_slice)))?;
         }
         Ok(Exit::Done)
     }

@@ -4,6 +4,7 @@
 
 use crate::Ended;
 use crate::failure::{Exit, Failure};
+use crate::output;
 use crate::place::{Place, Size};
 use bytes::Bytes;
 use clap::Args;
@@ -212,7 +213,7 @@ fn say(out: &blocking::Sender<Vec<u8>>, write: impl FnOnce(&mut Writer)) {
 }
 
 fn write_frames(frames: &blocking::Receiver<Vec<u8>>) {
-    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = output::frames();
     while let Ok(frame) = frames.recv() {
         let mut next = Some(frame);
         while let Some(frame) = next {

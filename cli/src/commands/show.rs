@@ -3,6 +3,7 @@
 mod order;
 
 use crate::Ended;
+use crate::escape::field;
 use crate::failure::{Exit, Failure};
 use crate::format::{bytes, count, counted};
 use crate::output::{print, print_json};
@@ -51,13 +52,13 @@ impl Show {
         if self.order && self.json {
             print_json(&order::json(&graph))?;
         } else if self.order {
-            print(order::text(&graph).as_bytes())?;
+            print(&order::text(&graph))?;
         } else if self.json {
             print_json(&graph_json(&graph))?;
         } else if self.dot {
-            print(dot(&graph).as_bytes())?;
+            print(&dot(&graph))?;
         } else {
-            print(text(&graph, self.all).as_bytes())?;
+            print(&text(&graph, self.all))?;
         }
         Ok(Exit::Done)
     }
@@ -104,7 +105,7 @@ fn depth(graph: &Graph) -> u32 {
 fn text(graph: &Graph, all: bool) -> String {
     let mut out = String::new();
     let mut line = |text: String| {
-        out.push_str(&text);
+        out.push_str(&field(&text));
         out.push('\n');
     };
     if let Some(name) = &graph.options().name {

@@ -32,7 +32,7 @@ impl Status {
             if self.json {
                 print_json(&answer)?
             } else {
-                print(fleet_text(&answer).as_bytes())?
+                print(&fleet_text(&answer))?
             }
             return Ok(Exit::Done);
         }
@@ -43,7 +43,7 @@ impl Status {
         } else if runs.is_empty() {
             note("no embedded runs are kept on this machine");
         } else {
-            print(format::table(&runs.iter().map(row).collect::<Vec<_>>()).as_bytes())?;
+            print(&format::table(&runs.iter().map(row).collect::<Vec<_>>()))?;
         }
         if let Some(fleet) = Fleet::running(&home) {
             note(format!("note: a fleet runs on this machine; `wasm-tasks status --scheduler {}` shows it", fleet.address));

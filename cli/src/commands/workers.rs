@@ -36,7 +36,7 @@ impl Workers {
         if workers.is_empty() {
             note("no worker is connected");
         }
-        print(format::table(&workers).as_bytes())?;
+        print(&format::table(&workers))?;
         Ok(Exit::Done)
     }
 }

@@ -1,6 +1,7 @@
 //! `wasm-tasks show --order`: in which order a graph's tasks run when nothing else decides.
 
 use super::short_function;
+use crate::escape::field;
 use crate::format::{count, counted};
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
@@ -10,13 +11,14 @@ use wasm_tasks_scheduler::GraphOrder;
 /// A line for each task: its place, what is alive after it, its key and function; the peak at the end.
 pub(super) fn text(graph: &Graph) -> String {
     let order = GraphOrder::of(graph);
-    let keys = order.tasks.iter().map(|task| graph.task(*task).key().chars().count());
+    let keys = order.tasks.iter().map(|task| field(graph.task(*task).key()).chars().count());
     let width = keys.max().unwrap_or(0).clamp(3, 40);
     let mut out = format!("{:>8}  {:>6}  {:width$}  function\n", "position", "alive", "key");
     for (position, (task, living)) in order.tasks.iter().zip(&order.living).enumerate() {
         let task = graph.task(*task);
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{position:>8}  {living:>6}  {:width$}  {}", task.key(), short_function(task.function()));
+        let _ =
+            writeln!(out, "{position:>8}  {living:>6}  {:width$}  {}", field(task.key()), field(short_function(task.function())));
     }
     let _ = write!(
         out,

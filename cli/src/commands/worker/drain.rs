@@ -1,6 +1,7 @@
 //! `wasm-tasks worker drain`: workers of a fleet leave without loss.
 
 use crate::Ended;
+use crate::escape::field;
 use crate::failure::{Exit, Failure};
 use crate::format;
 use crate::output::{note, print_json, print_line};
@@ -78,7 +79,7 @@ async fn watch(client: &Client, names: &[String]) -> Failure {
             let is_meant = names.iter().any(|meant| meant == name || meant.parse() == Ok(id));
             let Some(text) = progress(&worker["drain"]).filter(|_| is_meant) else { continue };
             if said.get(&id) != Some(&text) {
-                note(format!("{name}: {text}"));
+                note(format!("{}: {text}", field(name)));
                 said.insert(id, text);
             }
         }

@@ -88,3 +88,20 @@ fn no_test_sleeps() {
         }
     }
 }
+
+#[test]
+fn the_command_prints_in_one_place() {
+    let mut found = Vec::new();
+    for file in Repository::open().texts(".rs").filter(|file| file.path.starts_with("cli/src/")) {
+        for (number, line) in code_lines(&file.text) {
+            let line = line.replace("stdout().is_terminal()", "").replace("stderr().is_terminal()", "");
+            let prints = ["print!(", "println!(", "stdout()", "stderr()", "io::stdout", "io::stderr", "dbg!("]
+                .iter()
+                .any(|way| line.contains(way));
+            if prints && file.path != "cli/src/output.rs" {
+                found.push(format!("{}:{number}", file.path));
+            }
+        }
+    }
+    assert!(found.is_empty(), "cli/src/output.rs escapes what others chose; print by its functions:\n{}", found.join("\n"));
+}
