@@ -243,8 +243,10 @@ impl SchedulerCore {
             },
             Event::AttemptsStarted { worker, attempts } => {
                 self.on_attempts_started(now, worker, &attempts);
-                // It frees nothing.
-                return;
+                // It frees nothing, but what waits behind them may be of use to a worker that idles.
+                if self.idle_workers.is_empty() || self.loaded_workers.is_empty() {
+                    return;
+                }
             }
             Event::Retracted { worker, asked, returned } => self.on_retracted(worker, &asked, &returned, out),
             Event::InputMissing { worker, attempt, task, tried } => match self.find_attempt(worker, attempt) {

@@ -8,6 +8,7 @@ use crate::lengths::{self, Lengths};
 use crate::modules::ComponentIndex;
 use crate::queue::{ShapeIndex, ShapeKey};
 use crate::ranks::{Fleet, bounded_order, planned_order};
+use crate::sizes::Sizes;
 use crate::task::{GraphIndex, NONE, State, Task};
 use wasm_tasks_protocol::graph::Settings;
 use wasm_tasks_protocol::graph::edges::{edges_of, within};
@@ -56,6 +57,8 @@ pub struct FunctionStatistics {
     pub memory_peak_bytes: u64,
     /// Exponential moving average of the wall time, in microseconds.
     pub mean_us: Option<f64>,
+    /// How large its results are.
+    pub(crate) sizes: Sizes,
     /// The same by how much tasks are given.
     pub(crate) lengths: Lengths,
     /// Attempts whose length was foreseen.

@@ -32,6 +32,7 @@ mod pace;
 mod placement;
 mod queue;
 mod ranks;
+mod sizes;
 mod small_set;
 mod spilled;
 mod stragglers;

@@ -5,6 +5,7 @@ mod careful;
 mod family;
 mod gang;
 mod link;
+mod meeting;
 pub(crate) mod reserve;
 mod steal;
 mod timeline;
@@ -59,7 +60,7 @@ impl SchedulerCore {
         self.resume_ahead(out);
         let mut held = Vec::new();
         let mut care = careful::CARE_PER_ROUND;
-        let mut has_shared = false;
+        let mut shared_at = None;
         loop {
             self.requeue_siblings();
             let first = self.queues.next();
@@ -76,11 +77,12 @@ impl SchedulerCore {
                 continue;
             }
             let Some((shape, id)) = first else {
-                if has_shared {
+                let before = shared_at.replace(self.attempts.len());
+                // Until nothing that was shared was of use.
+                if before == Some(self.attempts.len()) {
                     break;
                 }
-                has_shared = true;
-                self.share_families();
+                self.share_families(before.is_some());
                 continue;
             };
             if self.queues.key(shape).gang > 0 {
@@ -107,6 +109,7 @@ impl SchedulerCore {
                     Choice::Later(_) if self.queues.has_smaller_rival(shape) => self.wait_for_room(id, shape),
                     Choice::Later(worker) => {
                         self.queues.pop(shape);
+                        self.note_meeting(id, worker);
                         held.push((shape, id, worker));
                     }
                     Choice::Enough => self.queues.block(shape),
@@ -161,8 +164,11 @@ impl SchedulerCore {
                 return;
             }
             seen.push(worker);
-            // Siblings that meet downstream go together as long as their worker has room.
+            // Siblings that meet downstream go together unless they would wait there while others idle.
             let is_home = is_near && !is_link;
+            if is_home && core.waits_while_others_idle(id, WorkerIndex(worker)) {
+                return;
+            }
             let start = if is_home { core.ready_us(id, WorkerIndex(worker)) } else { core.start_us(id, WorkerIndex(worker)) };
             if start < best.0 || (is_near && start <= best.0) {
                 best = (start, WorkerIndex(worker));
@@ -180,6 +186,19 @@ impl SchedulerCore {
             }
         }
         Some(best.1)
+    }
+
+    /// Whether a task that is sent to a worker now would wait there for a slot, for longer than it and its result take to another
+    /// worker that has one free. How long a task of unknown length waits nobody knows. A task that begins something may wait for
+    /// what prefill is of, some milliseconds: its siblings stay together for that.
+    pub(crate) fn waits_while_others_idle(&self, id: TaskId, index: WorkerIndex) -> bool {
+        let worker = self.worker(index);
+        if worker.has_free_slot() || self.idle_workers.is_empty() {
+            return false;
+        }
+        let way = || self.meeting_of(id).map_or(0, |meeting| meeting.way_us);
+        let is_long = || worker.wait_us() > worker.round_trip().0 + way();
+        self.length_us(id).is_none() || (!family::is_root(self.graph(id.graph), id.task) && is_long())
     }
 
     /// Where a family lives: a worker that is there, or `NONE`. Whoever took the place of a lost one is as good as any.
@@ -300,6 +319,7 @@ impl SchedulerCore {
         };
         let expected_us = self.length_at_us(id, worker).min(u64::from(u32::MAX)) as u32;
         let starts = self.now + Duration(self.book(id, worker, way.shape));
+        let is_careful = self.is_worth_care(id);
         self.note_loading(id, worker);
         let graph = self.graph(id.graph);
         let priority = graph.priority(id.task);
@@ -361,9 +381,11 @@ impl SchedulerCore {
         graph.counts.bytes_moved += moved;
         let task = graph.task_mut(id.task);
         task.attempts = task.attempts.saturating_add(1);
-        if task.family != NONE && !is_copy {
-            let family = task.family as usize;
-            graph.tasks[family].home = worker.0;
+        let family = task.family;
+        if is_careful && !is_copy {
+            self.note_meeting(id, worker);
+        } else if family != NONE && !is_copy {
+            graph.tasks[family as usize].home = worker.0;
         }
         let attempt = self.attempts.at(index).number;
         out.push(Action::Assign { worker: worker_id, task: id, attempt, settings: way.settings, priority, inputs });

@@ -1,6 +1,7 @@
 //! Scripts of events against compact answers, and random runs against the invariants.
 
 mod careful;
+mod conservation;
 mod delegations;
 mod drains;
 mod failures;

@@ -26,6 +26,8 @@ pub(crate) struct WorkerIndex(pub(crate) u32);
 const PREFILL_US_MIN: u64 = 4_000;
 /// Tasks that a slot is given at most, however short they are.
 const PREFILL_TASKS_MAX: u64 = 1_024;
+/// Workers with free slots are told apart by one part of so many of their slots, the others by so many microseconds.
+const LOAD_STEP: u64 = 64;
 /// Tasks that a slot is given while it is not known how long they take.
 const PREFILL_UNKNOWN: u64 = 2;
 
@@ -122,10 +124,15 @@ impl Worker {
         self.slots_used_milli + 1_000 <= self.plan.slots_milli
     }
 
-    /// How much there is to do before one more ordinary task; none when there is no room for one. In steps, so that
-    /// workers which differ by nothing stand in the order of their numbers.
+    /// How far one more ordinary task is from running here; none when there is no room for one. Workers with a free slot
+    /// come first, by the part of their slots that is taken, and then the others by how long a slot is expected to be busy.
+    /// In steps, so that workers which differ by nothing stand in the order of their numbers.
     pub(crate) fn load(&self) -> Option<u64> {
-        self.has_room(true).then(|| self.wait_us() / 64 * 64 + self.attempts.len() as u64 / self.slots())
+        let load = || match self.has_free_slot() {
+            true => self.slots_used_milli * (LOAD_STEP - 1) / self.plan.slots_milli.max(1),
+            false => (1 + self.wait_us() / LOAD_STEP) * LOAD_STEP + self.attempts.len() as u64 / self.slots(),
+        };
+        self.has_room(true).then(load)
     }
 
     /// Whether there is a slot that nothing was assigned to.

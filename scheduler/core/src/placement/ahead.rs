@@ -49,8 +49,12 @@ impl SchedulerCore {
                 .copied()
                 .filter(|task| self.may_go_ahead(TaskId { graph: first.graph, task: *task }, worker))
                 .collect();
-            for dependent in candidates {
+            for (nth, dependent) in candidates.into_iter().enumerate() {
                 let id = TaskId { graph: first.graph, task: dependent };
+                // The first takes over the slot of what it follows from; the others need slots of their own.
+                if nth > 0 && self.would_wait_needlessly(id, worker) {
+                    continue;
+                }
                 let graph = self.graph(id.graph);
                 let way = Way { shape: graph.profile_of(dependent).shape, settings: graph.task(dependent).profile };
                 if self.attempts.is_full() || !self.has_room(worker, id, way.shape) {
@@ -63,6 +67,13 @@ impl SchedulerCore {
                 stack.push(dependent);
             }
         }
+    }
+
+    /// Whether a task that needs a slot of its own would wait for one at a worker: for nobody knows how long, or while others
+    /// idle.
+    fn would_wait_needlessly(&self, id: TaskId, index: WorkerIndex) -> bool {
+        let is_blind = self.length_us(id).is_none() && !self.worker(index).has_free_slot();
+        is_blind || self.waits_while_others_idle(id, index)
     }
 
     fn stop_ahead(&mut self, worker: WorkerIndex, at: impl Iterator<Item = TaskId>) {

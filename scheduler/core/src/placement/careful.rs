@@ -5,18 +5,14 @@
 //! It is sent early only so much that its inputs come while it waits.
 
 use crate::core::SchedulerCore;
-use crate::event::Expected;
 use crate::placement::Stretch;
 use crate::placement::timeline::Foresight;
 use crate::queue::ShapeIndex;
-use crate::task::{NONE, State, TaskId};
+use crate::task::TaskId;
 use crate::worker::{Worker, WorkerIndex};
-use wasm_tasks_protocol::ids::TaskIndex;
 
 /// Tasks that are expected to take this many microseconds are placed with care: a decision costs some.
 const CARE_US: u64 = 10_000;
-/// So are tasks of which an input has this many bytes, or that are expected to make as many.
-const CARE_BYTES: u64 = 4 << 20;
 /// Inputs that are looked at for that.
 const CARE_INPUTS: usize = 4;
 /// Of the time that inputs take on their way, one part of so many counts although it is hidden: others need the way too.
@@ -24,17 +20,10 @@ const MOVED_PART: u64 = 5;
 /// But where nobody else has the way, never more than so many quarters of what the task takes: with more, work would wait where
 /// it could have ended sooner elsewhere. dask steals for a gain of half of it.
 const MOVED_QUARTERS_MAX: u64 = 3;
-/// A result that more tasks need than this has no home: they will be in many places, and so must it.
-const HOME_CONSUMERS_MAX: usize = 4;
-/// Siblings of a task that are looked at for where they are.
-const SIBLINGS_SEEN_MAX: usize = 4;
 /// Workers that are looked at for one task.
 const WORKERS_SEEN_MAX: usize = 64;
 /// What one round of placement may look at for tasks that it then leaves in the queue: workers, and inputs of tasks.
 pub(crate) const CARE_PER_ROUND: usize = 1_000;
-
-/// A task's inputs are ordered when what is ahead of them on their way is at most so many times as much, less one.
-const QUEUED_TRANSFERS: u64 = 2;
 
 /// Where forecasts of a function are off by more than this part on average, its tasks are not sent before a slot is free.
 const UNCERTAIN_MIN: f64 = 0.5;
@@ -70,15 +59,21 @@ struct Offer {
 }
 
 impl SchedulerCore {
+    /// Whether a decision about a task is worth its cost: the task takes long, or the way of an input or of its result does.
     pub(crate) fn is_worth_care(&self, id: TaskId) -> bool {
         let graph = self.graph(id.graph);
         if graph.task(id.task).deaths > 0 {
             return false;
         }
-        let makes = graph.expected.get(id.task.0 as usize).map_or(0, |expected| expected.result_bytes);
+        let bytes = self.care_bytes();
         self.length_us(id).is_some_and(|length| length >= CARE_US)
-            || (makes != Expected::NOT_SAID && makes >= CARE_BYTES)
-            || graph.dependencies(id.task).iter().take(CARE_INPUTS).any(|input| graph.task(*input).size() >= CARE_BYTES)
+            || self.result_bytes(id) >= bytes
+            || graph.dependencies(id.task).iter().take(CARE_INPUTS).any(|input| graph.task(*input).size() >= bytes)
+    }
+
+    /// Bytes whose way takes as long as a task that is placed with care.
+    fn care_bytes(&self) -> u64 {
+        (self.bandwidth / (1_000_000 / CARE_US)).max(1)
     }
 
     /// Where the task ends first.
@@ -90,7 +85,8 @@ impl SchedulerCore {
         let inputs = self.inputs_of(id);
         let length = self.length_or_guess_us(id);
         let slots_milli = self.queues.key(shape).slots_milli;
-        let (home, apart) = self.home_of(id);
+        let meeting = self.meeting_of(id);
+        let care_bytes = self.care_bytes();
         let mut best: Option<Offer> = None;
         let mut consider = |index: WorkerIndex| {
             let Some(worker) = self.workers.get(index.0 as usize).and_then(Option::as_ref) else { return };
@@ -105,11 +101,12 @@ impl SchedulerCore {
             let ready = arrival.max(self.load_wait_us(id, index));
             let starts = self.slots_free_us(index, ready, length, slots_milli, Foresight::Cautious);
             let ends = starts.saturating_add(length);
-            let apart = if index.0 == home { 0 } else { apart };
-            let cost = ends.saturating_add(self.moving_cost(id, index, moved, arrival)).saturating_add(apart);
+            let delivered = ends.saturating_add(meeting.map_or(0, |meeting| meeting.way_from_us(index)));
+            let cost = delivered.saturating_add(self.moving_cost(id, index, moved, arrival));
+            let is_apart = meeting.is_none_or(|meeting| meeting.at != index);
             let load = worker.slots_used_milli * 1_000 / worker.plan.slots_milli.max(1);
-            let held = worker.memory.held_bytes / CARE_BYTES;
-            let offer = Offer { cost, is_apart: index.0 != home, load, held, worker: index, starts, moved, arrival };
+            let held = worker.memory.held_bytes / care_bytes;
+            let offer = Offer { cost, is_apart, load, held, worker: index, starts, moved, arrival };
             if best.is_none_or(|best| offer < best) {
                 best = Some(offer);
             }
@@ -131,9 +128,13 @@ impl SchedulerCore {
         let is_foreseen = self.uncertainty(id) <= UNCERTAIN_MIN;
         let foresight = if is_foreseen { Foresight::Likely } else { Foresight::Cautious };
         let free = self.slots_free_us(worker, 0, length, slots_milli, foresight);
-        let own = super::link::micros(moved, self.bandwidth_down(worker));
-        let prefill = if self.may_as_well_wait(self.worker(worker), id) { 0 } else { self.worker(worker).prefill_us() };
-        if free <= arrival.max(prefill) && arrival <= QUEUED_TRANSFERS * own + prefill {
+        let way = super::link::micros(moved, self.bandwidth_down(worker));
+        let round_trip = self.worker(worker).round_trip().0;
+        let prefill = self.worker(worker).prefill_us();
+        // How long before its slot is free it may be sent, and what is ahead of its inputs on their way.
+        let lead = if self.may_as_well_wait(self.worker(worker), id) { 0 } else { prefill };
+        let ahead = arrival.saturating_sub(way + round_trip);
+        if free <= arrival.max(lead) && ahead <= way.max(prefill).max(CARE_US) {
             return Choice::Now(worker);
         }
         *care = care.saturating_sub(cost);
@@ -150,33 +151,6 @@ impl SchedulerCore {
         let is_free = arrival <= way + self.worker(to).round_trip().0;
         let most = self.length_us(id).filter(|_| is_free).map_or(u64::MAX, |length| length / 4 * MOVED_QUARTERS_MAX);
         (way / MOVED_PART).min(most)
-    }
-
-    /// The worker where what a task makes will meet its siblings, or `NONE`, and what it costs to be elsewhere.
-    fn home_of(&self, id: TaskId) -> (u32, u64) {
-        let graph = self.graph(id.graph);
-        let family = graph.task(id.task).family;
-        if family == NONE || graph.dependents(id.task).len() > HOME_CONSUMERS_MAX {
-            return (NONE, 0);
-        }
-        let mut home = self.home_of_family(graph, family);
-        if home == NONE {
-            let siblings = graph.dependencies(TaskIndex(family)).iter().take(SIBLINGS_SEEN_MAX);
-            let mut places = siblings.filter_map(|sibling| match &graph.task(*sibling).state {
-                State::Done { holders, .. } => holders.as_slice().first().copied(),
-                State::Assigned(attempts) => attempts.as_slice().first().map(|attempt| self.attempts.at(*attempt).worker.0),
-                State::Idle
-                | State::Waiting
-                | State::Queued
-                | State::Resting { .. }
-                | State::Failed { .. }
-                | State::Delegated { .. } => None,
-            });
-            home = places.next().unwrap_or(NONE);
-        }
-        let bytes = graph.expected.get(id.task.0 as usize).map_or(0, |expected| expected.result_bytes);
-        let bytes = if bytes == Expected::NOT_SAID { 0 } else { bytes };
-        (home, if home == NONE { 0 } else { super::link::micros(bytes, self.bandwidth) / MOVED_PART })
     }
 
     /// Whether a worker could run a task of the shape once slots are free.

@@ -9,6 +9,7 @@ use crate::attempt::Way;
 use crate::core::SchedulerCore;
 use crate::graph::Graph;
 use crate::load_index::LoadIndex;
+use crate::placement::WORKERS_SEEN_MAX;
 use crate::queue::ShapeIndex;
 use crate::task::{NONE, State, TaskId};
 use crate::worker::{Worker, WorkerIndex};
@@ -43,7 +44,7 @@ pub(crate) struct Families {
 }
 
 /// Whether a task begins something: it needs nothing, or only a little that many others need too.
-fn is_root(graph: &Graph, task: TaskIndex) -> bool {
+pub(super) fn is_root(graph: &Graph, task: TaskIndex) -> bool {
     let is_common = |input: TaskIndex| graph.dependents(input).len() > LINKS_MAX && graph.task(input).size() <= INPUT_BYTES_MAX;
     let inputs = graph.dependencies(task);
     inputs.len() <= INPUTS_MAX && inputs.iter().all(|input| is_common(*input))
@@ -94,7 +95,10 @@ impl SchedulerCore {
         }
         let Some(home) = self.home_of_root(id) else { return false };
         let worker = self.worker(home);
-        if !worker.may_keep() || worker.has_free_slot() || self.has_room(home, id, shape) {
+        if !worker.may_keep() || worker.has_free_slot() {
+            return false;
+        }
+        if self.has_room(home, id, shape) && !self.waits_while_others_idle(id, home) {
             return false;
         }
         self.queues.pop(shape);
@@ -132,7 +136,9 @@ impl SchedulerCore {
         let (priority, id) = *self.worker(index).siblings.front().expect("a worker that goes on with a family keeps some of it");
         let is_ready = self.is_ready(id);
         let is_quick = is_ready && !self.is_worth_care(id);
-        let has_room = is_quick && self.has_room(index, id, self.graph(id.graph).profile_of(id.task).shape);
+        let has_room = is_quick
+            && self.has_room(index, id, self.graph(id.graph).profile_of(id.task).shape)
+            && !self.waits_while_others_idle(id, index);
         if is_quick && !has_room && !self.worker(index).has_free_slot() {
             // Until the end of this round: something runs here.
             self.families.full.push(index);
@@ -162,13 +168,22 @@ impl SchedulerCore {
     }
 
     /// Nothing else is queued: who idles takes half of what the worker with the most siblings keeps for later.
-    pub(super) fn share_families(&mut self) {
+    /// The second time in a round and later only of what takes nobody knows how long: of the rest there is another round within
+    /// milliseconds, and each division puts siblings into one more place.
+    pub(super) fn share_families(&mut self, is_again: bool) {
+        self.end_families();
         if self.families.keepers.is_empty() {
             return;
         }
         let idle: Vec<WorkerIndex> = self.idle_workers.iter().map(WorkerIndex).collect();
         for thief in idle {
-            let Some(keeper) = self.families.keepers.most_first().next() else { return };
+            // Who has a slot free for the only one that it keeps goes on with it.
+            let can_spare = |keeper: &WorkerIndex| {
+                let keeper = self.worker(*keeper);
+                let is_known = keeper.siblings.front().is_some_and(|(_, id)| self.is_ready(*id) && self.length_us(*id).is_some());
+                (keeper.siblings.len() > 1 || !keeper.has_free_slot()) && !(is_again && is_known)
+            };
+            let Some(keeper) = self.families.keepers.most_first().take(WORKERS_SEEN_MAX).find(can_spare) else { return };
             if self.worker(thief).siblings.is_empty() && self.worker(thief).may_keep() {
                 let siblings = &mut self.worker_mut(keeper).siblings;
                 let taken = siblings.split_off(siblings.len() / 2);

@@ -105,10 +105,12 @@ pub(crate) fn micros(bytes: u64, bandwidth: u64) -> u64 {
 /// Where the inputs of a task are, in bytes that would have to move.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
-    /// All of them that are at workers.
+    /// All of them that are at workers, but the small ones.
     pub(crate) total: u64,
-    /// Some input is at workers only, however small.
-    pub(crate) has_remote: bool,
+    /// Those that are too small to be booked on links.
+    small: u64,
+    /// Bytes of these by holder.
+    small_at: ByWorker,
     /// Bytes by holder.
     pub(crate) at: ByWorker,
     /// Bytes by the holder that would be asked: the one whose way up is free first.
@@ -170,11 +172,12 @@ impl SchedulerCore {
         let graph = self.graph(id.graph);
         for (position, input) in graph.dependencies(id.task).iter().enumerate().take(INPUTS_SEEN_MAX) {
             let State::Done { size, holders, is_inline: false } = &graph.task(*input).state else { continue };
-            inputs.has_remote = true;
+            let bytes = graph.input_bytes(id.task, position, *size).max(1);
             if *size < BOOKED_BYTES_MIN {
+                inputs.small += bytes;
+                holders.as_slice().iter().for_each(|holder| inputs.small_at.add(*holder, bytes));
                 continue;
             }
-            let bytes = graph.input_bytes(id.task, position, *size);
             inputs.total += bytes;
             let result = TaskId { graph: id.graph, task: *input };
             for holder in holders.as_slice() {
@@ -205,7 +208,8 @@ impl SchedulerCore {
         inputs.source_disk_us.clear();
         inputs.each.clear();
         inputs.relayed.clear();
-        (inputs.total, inputs.has_remote) = (0, false);
+        inputs.small_at.clear();
+        (inputs.total, inputs.small) = (0, 0);
         self.inputs = inputs;
     }
 
@@ -225,10 +229,14 @@ impl SchedulerCore {
                 }
             }
         }
+        // Small inputs come beside whatever else is on its way.
+        let small = inputs.small - inputs.small_at.of(index.0);
+        let small_us = micros(small, self.bandwidth_down(index));
         if missing == 0 {
-            return (if inputs.has_remote && inputs.total == 0 { worker.round_trip().0 } else { arrival }, 0);
+            let small_us = if small > 0 { worker.round_trip().0 + small_us } else { 0 };
+            return (arrival.max(small_us), small);
         }
-        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth_down(index));
+        let down = worker.link.down_free.since(self.now).0 + micros(missing, self.bandwidth_down(index)) + small_us;
         let up = inputs.sources.iter().filter(|(source, _)| *source != index.0).map(|(source, bytes)| {
             let (disk, source) = (inputs.source_disk_us.of(source), WorkerIndex(source));
             let way = micros(bytes.min(missing), self.bandwidth_up(source));
@@ -240,7 +248,7 @@ impl SchedulerCore {
         let relayed = relayed
             .map(|(_, source, bytes, at)| at.since(self.now).0 + micros(*bytes, self.bandwidth_up(WorkerIndex(*source))))
             .max();
-        (arrival.max(down).max(up.max().unwrap_or(0)).max(relayed.unwrap_or(0)) + worker.round_trip().0, missing)
+        (arrival.max(down).max(up.max().unwrap_or(0)).max(relayed.unwrap_or(0)) + worker.round_trip().0, missing + small)
     }
 
     /// Books the inputs of a task that is being assigned on the links. Returns the microseconds until it can start.

@@ -90,7 +90,11 @@ impl SchedulerCore {
     /// Microseconds until a slot is free, by what is known of durations now rather than when tasks were assigned.
     fn wait_as_known_now(&self, index: WorkerIndex) -> u64 {
         let worker = self.worker(index);
-        let newest = worker.attempts.last().and_then(|attempt| self.length_us(self.attempts.at(*attempt).task));
+        // What is of unknown length takes no less than it has been there.
+        let newest = worker.attempts.last().map(|attempt| {
+            let live = self.attempts.at(*attempt);
+            self.length_us(live.task).unwrap_or(self.now.since(live.assigned_at).0)
+        });
         worker.wait_us().max(newest.unwrap_or(0).saturating_mul(worker.surplus()) / worker.slots())
     }
 

@@ -22,7 +22,7 @@ fn others_begin_another_family() {
     let mut world = World::new(&[1, 1]);
     world.run = Duration(1_000);
     let placed = submit_rows(&mut world, 8);
-    assert_eq!(placed, "0 -> w1; 1 -> w1; 9 -> w2; 10 -> w2", "of unknown length two go to each slot");
+    assert_eq!(placed, "0 -> w1; 9 -> w2; 10 -> w2; 1 -> w1", "of unknown length two go to each slot");
     // A task takes a millisecond, so some are sent ahead: each worker goes on with its own row, although the first row is not
     // all begun.
     assert_eq!(world.finish(2, 9, 100), "2 -> w1; 3 -> w1; 11 -> w2; 12 -> w2; 13 -> w2");
@@ -67,4 +67,17 @@ fn what_was_kept_goes_elsewhere_when_its_worker_is_lost() {
         let _ = world.finish(worker, task, 100);
     }
     assert_eq!([8, 17].map(|sum| world.state(sum)), [StateName::Done; 2], "the other worker did both rows");
+}
+
+#[test]
+fn a_worker_that_was_given_a_sibling_keeps_it() {
+    let mut world = World::new(&[1, 1]);
+    world.run = Duration(1_000);
+    submit_rows(&mut world, 8);
+    let _ = world.finish(2, 9, 100);
+    let kept: u64 = world.core.queues.kept;
+    (3..23).for_each(|worker| world.join(worker, 1));
+    let placed = world.settle();
+    let taken: Vec<u64> = (3..23).filter(|worker| !world.assigned_at(*worker).is_empty()).collect();
+    assert!(kept < 20 && taken == (3..3 + taken.len() as u64).collect::<Vec<_>>(), "of {kept}: {placed}");
 }

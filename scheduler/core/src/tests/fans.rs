@@ -32,7 +32,7 @@ fn missing(world: &mut World, worker: u64) -> String {
 #[test]
 fn whoever_got_a_result_gives_it_on() {
     let mut world = fan(9, &[1, 2, 3, 4, 5, 6, 7, 8]);
-    let text = world.finish(1, 0, 2 * MIB);
+    let text = world.finish(1, 0, MIB);
     let waits: Vec<String> = (3..9).map(|task| format!("{task} -> w{} (0 later)", task + 1)).collect();
     assert_eq!(text, format!("1 -> w2 (0 at 1); 2 -> w3 (0 at 1); {}", waits.join("; ")));
     assert_eq!(added(&mut world, 2), "w4 fetches 0 from 2; w5 fetches 0 from 1; w6 fetches 0 from 2");
@@ -51,7 +51,7 @@ fn small_results_are_fetched_at_once() {
 #[test]
 fn who_does_not_need_it_any_more_gets_no_turn() {
     let mut world = fan(6, &[1, 2, 3, 4, 5]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     let cancelled = Event::TasksCancelled { graph: GRAPH, tasks: vec![TaskIndex(3)] };
     assert!(world.event(cancelled).starts_with("cancel 3 at w4"));
     // One that was told to ask ends without a word, and leaves its turn to the next.
@@ -63,7 +63,7 @@ fn who_does_not_need_it_any_more_gets_no_turn() {
 #[test]
 fn an_order_that_fails_is_given_again() {
     let mut world = fan(5, &[1, 2, 3, 4]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     assert_eq!(added(&mut world, 2), "w4 fetches 0 from 2; w5 fetches 0 from 1");
     let attempt = world.assigned[&WorkerId(4)][0].1;
     let tried = vec![WorkerId(2)];
@@ -79,7 +79,7 @@ fn an_order_that_fails_is_given_again() {
 #[test]
 fn who_waits_for_a_turn_goes_back_when_the_result_is_lost() {
     let mut world = fan(5, &[1, 2, 3, 4]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     let text = world.lose(1);
     assert_eq!(text, "cancel 3 at w4; cancel 4 at w5");
     // Those that were told to ask report that they could not.
@@ -92,7 +92,7 @@ fn who_waits_for_a_turn_goes_back_when_the_result_is_lost() {
 #[test]
 fn who_waits_for_an_order_goes_back_when_the_result_is_lost() {
     let mut world = fan(5, &[1, 2, 3, 4]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     assert_eq!(added(&mut world, 2), "w4 fetches 0 from 2; w5 fetches 0 from 1");
     assert_eq!(world.lose(1).matches("cancel").count(), 0, "there is another copy");
     let text = world.lose(2);
@@ -103,7 +103,7 @@ fn who_waits_for_an_order_goes_back_when_the_result_is_lost() {
 #[test]
 fn a_holder_that_goes_is_asked_no_more() {
     let mut world = fan(6, &[1, 2, 3, 4, 5]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     assert_eq!(added(&mut world, 2), "w4 fetches 0 from 2; w5 fetches 0 from 1; w6 fetches 0 from 2");
     assert!(!world.lose(2).contains("fetches"));
     assert_eq!(missing(&mut world, 4), "", "the first gives it to two");
@@ -114,7 +114,7 @@ fn a_holder_that_goes_is_asked_no_more() {
 #[test]
 fn copies_beyond_need_are_let_go() {
     let mut world = fan(4, &[0, 1, 2, 3]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     (2..=4).for_each(|worker| drop(added(&mut world, worker)));
     assert_eq!(world.finish(2, 1, 8), "output 1 ready; release 0 at w2", "two tasks need it, and it is an output");
     assert_eq!(world.finish(3, 2, 8), "output 2 ready; release 0 at w3");
@@ -125,7 +125,7 @@ fn copies_beyond_need_are_let_go() {
 #[test]
 fn a_copy_that_something_uses_or_fetches_is_kept() {
     let mut world = fan(5, &[0, 1, 2, 3, 4]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     assert_eq!(added(&mut world, 2), "w4 fetches 0 from 2; w5 fetches 0 from 1");
     added(&mut world, 3);
     let cancelled = Event::TasksCancelled { graph: GRAPH, tasks: [2, 3, 4].map(TaskIndex).to_vec() };
@@ -139,7 +139,7 @@ fn a_copy_that_something_uses_or_fetches_is_kept() {
 #[test]
 fn copies_that_a_client_wants_are_made_and_kept() {
     let mut world = fan(5, &[0, 1]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     let wanted = |copies| Event::ReplicasWanted { graph: GRAPH, tasks: vec![TaskIndex(0), TaskIndex(1), TaskIndex(77)], copies };
     // One is on its way already, for task 1.
     assert_eq!(world.event(wanted(4)), "w3 fetches 0 from 1");
@@ -160,7 +160,7 @@ fn copies_that_a_client_wants_are_made_and_kept() {
 #[test]
 fn a_worker_that_cannot_fetch_what_only_a_client_wants_is_left_alone_in_the_end() {
     let mut world = fan(2, &[0]);
-    world.finish(1, 0, 2 * MIB);
+    world.finish(1, 0, MIB);
     let wanted = Event::ReplicasWanted { graph: GRAPH, tasks: vec![TaskIndex(0)], copies: 2 };
     assert_eq!(world.event(wanted), "w2 fetches 0 from 1");
     for _ in 0..3 {

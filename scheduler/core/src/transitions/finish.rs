@@ -50,7 +50,10 @@ impl SchedulerCore {
             out.push(Action::Output { task: id, outcome: OutputOutcome::Ready { size, is_inline, worker: Some(worker) } });
         }
         graph.counts.finished += u64::from(is_first);
-        graph.functions[function as usize].count += 1;
+        let statistics = &mut graph.functions[function as usize];
+        statistics.count += 1;
+        let said = graph.expected.get(id.task.0 as usize).map(|expected| expected.result_bytes);
+        statistics.sizes.note(said.filter(|bytes| *bytes != Expected::NOT_SAID), size);
         self.tell_dependents(id);
         self.drop_needs_of(id, out);
         if self.graph(id.graph).task(id.task).needed == 0 {
