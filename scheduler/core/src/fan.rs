@@ -31,6 +31,7 @@ const OVERDUE: Duration = Duration::from_millis(20);
 /// Copies of one result that are let go in one round of placement at most, and attempts of a worker that are looked at for
 /// whether they need it: where there are more, it is kept.
 const DROPS_MAX: usize = 16;
+/// Attempts of a worker that are looked at for whether they need a replica; with more, it is kept.
 const ATTEMPTS_SEEN_MAX: usize = 64;
 /// Orders for one worker that may fail, while nothing there waits for the result.
 const TRIES_MAX: u8 = 4;

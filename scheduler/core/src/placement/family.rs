@@ -22,6 +22,7 @@ const FAMILY_MAX: usize = 64;
 /// A task with more inputs than this, or larger ones, goes where its inputs are, whoever its siblings are. dask's root-ish tasks
 /// have fewer than five dependencies too.
 const INPUTS_MAX: usize = 4;
+/// An input that many need and that is larger is worth staying near.
 const INPUT_BYTES_MAX: u64 = 64 << 10;
 /// What more tasks than this need is no part of the work of one of them.
 const LINKS_MAX: usize = 4;

@@ -24,6 +24,7 @@ pub(crate) enum Foresight {
 const STRETCHES_MAX: usize = 64;
 /// What runs longer than was expected is taken to run one part of so many of that more, and at least so many microseconds.
 const OVERDUE_PART: u64 = 4;
+/// And at least so many microseconds: less is the noise of reports.
 const OVERDUE_US_MIN: u64 = 20_000;
 
 impl SchedulerCore {

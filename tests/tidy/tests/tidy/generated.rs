@@ -63,6 +63,60 @@ fn readable(limit: &Limit) -> String {
     if limit.name.contains("_ms") { format!("{} ms", grouped(value)) } else { grouped(value) }
 }
 
+/// Files of the scheduler's core whose constants decide where a task goes, and when.
+const PLACING: [&str; 16] = [
+    "fan.rs",
+    "forecast.rs",
+    "memory.rs",
+    "placement.rs",
+    "placement/ahead.rs",
+    "placement/careful.rs",
+    "placement/family.rs",
+    "placement/gang.rs",
+    "placement/link.rs",
+    "placement/meeting.rs",
+    "placement/reserve.rs",
+    "placement/steal.rs",
+    "placement/timeline.rs",
+    "placement/ways.rs",
+    "sizes.rs",
+    "worker.rs",
+];
+
+#[test]
+fn every_threshold_of_placement_has_a_reason() {
+    let repository = Repository::open();
+    let mut table = String::from("| file | threshold | value | what it bounds, and why |\n|---|---|---|---|\n");
+    let mut without = Vec::new();
+    for file in PLACING {
+        let text = repository.text(&format!("scheduler/core/src/{file}"));
+        let mut reason: Vec<&str> = Vec::new();
+        for line in text.lines() {
+            if let Some(words) = line.strip_prefix("/// ") {
+                reason.push(words);
+                continue;
+            }
+            let constant = line.strip_prefix("pub(crate) ").unwrap_or(line).strip_prefix("const ");
+            if let Some((name, value)) = constant.and_then(|rest| Some((rest.split_once(':')?.0, rest.split_once(" = ")?.1))) {
+                if reason.is_empty() {
+                    without.push(format!("{file}: {name}"));
+                }
+                let (value, reason) = (value.trim_end_matches(';'), reason.join(" ").replace('|', "\\|"));
+                writeln!(table, "| `{file}` | `{name}` | `{value}` | {reason} |").unwrap();
+            }
+            reason.clear();
+        }
+    }
+    assert!(without.is_empty(), "thresholds without a reason in a doc comment of their own: {without:?}");
+    let page = repository.text("docs/scheduling.md");
+    let (before, rest) = page.split_once(TABLE_BEGINS).expect("docs/scheduling.md has a place for the table");
+    let (_, after) = rest.split_once(TABLE_ENDS).expect("docs/scheduling.md has an end of the table");
+    check("docs/scheduling.md", &format!("{before}{TABLE_BEGINS}\n{table}{TABLE_ENDS}{after}"));
+}
+
+const TABLE_BEGINS: &str = "<!-- thresholds, written by `UPDATE_DOCS=1 cargo test -p wasm-tasks-tidy`: -->";
+const TABLE_ENDS: &str = "<!-- end of thresholds -->";
+
 #[test]
 fn states() {
     let scheduler: Vec<_> = scheduler::TRANSITIONS.iter().map(|step| (step.from.as_str(), step.to.as_str(), step.why)).collect();
