@@ -276,9 +276,10 @@ pub(super) fn entries() -> Vec<Kind> {
         for field in table.fields() {
             let entry = move |position| {
                 let mut fields = least(table);
-                // Bytes or a source, not both.
-                if *field == "source" {
+                // Bytes or a source, not both; ranges are of sources.
+                if matches!(*field, "source" | "offset" | "len") {
                     fields.retain(|(name, _)| *name != "bytes");
+                    fields = with(fields, "source", good(table, "source", position));
                 }
                 map(with(fields, field, good(table, field, position)))
             };
