@@ -75,6 +75,7 @@ fn python() -> Result<Option<Outcome>, Failure> {
         command
             .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
             .env("WASM_TASKS_BIN", tools::cli())
+            .env("WASM_TASKS_GUESTS", tools::target().join("guests"))
             .env("WASM_TASKS_FLIGHTS", tools::flights_example())
             .env("PYTHONPATH", sdk.join("src"))
             .env("PYTHONDONTWRITEBYTECODE", "1")

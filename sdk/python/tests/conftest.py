@@ -10,6 +10,10 @@ import pytest
 
 from wasm_tasks import BinaryNotFound, find_binary
 
+ROOT = Path(__file__).resolve().parents[3]
+#: Built guests: `WASM_TASKS_GUESTS` says where they must be, as `cargo xtask test` does.
+GUESTS = Path(os.environ.get("WASM_TASKS_GUESTS") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "guests")
+CALC = GUESTS / "calc.wasm"
 CONFORMANCE = Path(__file__).resolve().parents[2] / "conformance"
 
 
@@ -19,6 +23,13 @@ def is_program_built():
         return b"wasm-tasks" in subprocess.run([find_binary(), "--version"], stdout=subprocess.PIPE, check=False).stdout
     except (BinaryNotFound, OSError):
         return False
+
+
+#: For tests that run components. They fail, and are not skipped, where guests must be.
+needs_program = pytest.mark.skipif(
+    not (is_program_built() and ("WASM_TASKS_GUESTS" in os.environ or CALC.is_file())),
+    reason="no `wasm-tasks` (WASM_TASKS_BIN) or no guests (`cargo xtask guests`)",
+)
 
 
 @pytest.fixture

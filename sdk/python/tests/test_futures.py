@@ -3,10 +3,9 @@
 import concurrent.futures
 import gc
 import threading
-from pathlib import Path
 
 import pytest
-from conftest import is_program_built
+from conftest import GUESTS, needs_program
 
 from wasm_tasks import (
     FIRST_COMPLETED,
@@ -22,15 +21,11 @@ from wasm_tasks import (
     wait,
 )
 
-GUESTS = Path(__file__).resolve().parents[3] / "target" / "guests"
 #: Nothing here waits this long unless it is broken.
 PATIENCE = 60
 
 
-pytestmark = pytest.mark.skipif(
-    not ((GUESTS / "calc.wasm").is_file() and is_program_built()),
-    reason="no `wasm-tasks` (WASM_TASKS_BIN) or no target/guests/calc.wasm",
-)
+pytestmark = needs_program
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_real import CALC, is_program_built
+from conftest import CALC, needs_program
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -18,7 +18,7 @@ def test_the_tutorial_is_python():
         compile(block, "README.md", "exec")
 
 
-@pytest.mark.skipif(not (CALC.is_file() and is_program_built()), reason="no `wasm-tasks` or no target/guests/calc.wasm")
+@needs_program
 def test_the_tutorial_is_true(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WASM_TASKS_SCHEDULER", raising=False)

@@ -1,19 +1,13 @@
 """The real program and a real component, where both have been built: `cargo xtask guests`, `cargo build -p wasm-tasks-cli`."""
 
 import array
-from pathlib import Path
 
 import pytest
-from conftest import is_program_built
+from conftest import CALC, needs_program
 
 from wasm_tasks import BadInput, NoConnection, TaskFailed, component, compute, data
 
-CALC = Path(__file__).resolve().parents[3] / "target" / "guests" / "calc.wasm"
-
-
-pytestmark = pytest.mark.skipif(
-    not (CALC.is_file() and is_program_built()), reason="no `wasm-tasks` (WASM_TASKS_BIN) or no target/guests/calc.wasm"
-)
+pytestmark = needs_program
 
 
 @pytest.fixture

@@ -90,6 +90,22 @@ fn no_test_sleeps() {
 }
 
 #[test]
+fn no_test_takes_the_target_folder_for_granted() {
+    for ending in [".rs", ".py", ".js", ".mjs"] {
+        for file in Repository::open().texts(ending).filter(|file| !file.path.ends_with("tidy/sources.rs")) {
+            for (number, line) in code_lines(&file.text) {
+                let is_fixed = line.contains("../target") || line.contains("parents[3] / \"target\"");
+                assert!(
+                    !is_fixed,
+                    "{}:{number} finds built files beside the sources: `CARGO_TARGET_DIR` may be elsewhere",
+                    file.path
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_command_prints_in_one_place() {
     let mut found = Vec::new();
     for file in Repository::open().texts(".rs").filter(|file| file.path.starts_with("cli/src/")) {

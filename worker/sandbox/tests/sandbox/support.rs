@@ -24,7 +24,10 @@ pub(crate) static FRESH: LazyLock<Engine> =
 
 /// Where `cargo xtask guests` puts a guest.
 pub(crate) fn guest_path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/guests").join(format!("{name}.wasm"))
+    // This program is in `target/PROFILE/deps`, wherever the target folder is.
+    let test = std::env::current_exe().expect("the path of this program");
+    let target = test.ancestors().nth(3).expect("tests are in target/PROFILE/deps");
+    target.join("guests").join(format!("{name}.wasm"))
 }
 
 /// A guest that `cargo xtask guests` builds.

@@ -36,7 +36,5 @@ fn file(name: &str) -> PathBuf {
 
 /// The folder of all guests.
 pub(crate) fn folder() -> PathBuf {
-    // `CARGO_TARGET_DIR` may be elsewhere; guests are always in the target folder of the repository.
-    let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/guests");
-    if repository.exists() { repository } else { target().join("guests") }
+    target().join("guests")
 }
