@@ -5,6 +5,7 @@
 //! The rules are those of the component model's canonical ABI, "Despecialization", "Alignment",
 //! "Element Size" and "Flattening" (`CanonicalABI.md`), for 32-bit memories.
 
+use wasm_tasks_interface::NameOrder;
 use wasm_tasks_protocol::Type;
 use wasm_tasks_protocol::limits::VALUE_DEPTH_MAX;
 use wasm_tasks_protocol::msgpack::{Packed, Writer};
@@ -60,8 +61,7 @@ pub(crate) enum Scalar {
 #[derive(Debug)]
 pub(crate) struct Fields {
     pub(crate) fields: Box<[Field]>,
-    /// Positions in the order of names.
-    sorted: Box<[u32]>,
+    order: NameOrder,
     pub(crate) size: u32,
     pub(crate) align: u32,
     pub(crate) flat: u32,
@@ -86,8 +86,7 @@ pub(crate) struct Cases {
     pub(crate) tag_bytes: u32,
     pub(crate) payload_offset: u32,
     pub(crate) cases: Box<[Case]>,
-    /// Positions in the order of names.
-    sorted: Box<[u32]>,
+    order: NameOrder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +228,7 @@ impl Fields {
 
     /// The position of a field.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        find(&self.fields, &self.sorted, |field| &field.name, name)
+        self.order.find(&self.fields, |field| &field.name, name)
     }
 
     fn new<'a>(types: impl Iterator<Item = (&'a str, &'a Type)>, depth: usize) -> Result<Fields, Unsupported> {
@@ -246,8 +245,8 @@ impl Fields {
             fields.push(field);
         }
         let size = offset.checked_next_multiple_of(align).ok_or_else(|| Unsupported(TOO_LARGE.to_owned()))?;
-        let sorted = sorted(&fields, |field| &field.name);
-        Ok(Fields { fields: fields.into(), sorted, size, align, flat: slot })
+        let order = NameOrder::new(&fields, |field| &field.name);
+        Ok(Fields { fields: fields.into(), order, size, align, flat: slot })
     }
 }
 
@@ -270,27 +269,14 @@ impl Cases {
         };
         let payload_align = cases.iter().filter_map(|case| case.payload.as_ref()).map(|payload| payload.align).max();
         let payload_offset = tag_bytes.next_multiple_of(payload_align.unwrap_or(1));
-        let sorted = sorted(&cases, |case| &case.name);
-        Ok(Cases { style, tag_bytes, payload_offset, cases, sorted })
+        let order = NameOrder::new(&cases, |case| &case.name);
+        Ok(Cases { style, tag_bytes, payload_offset, cases, order })
     }
 
     /// The position of a case.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        find(&self.cases, &self.sorted, |case| &case.name, name)
+        self.order.find(&self.cases, |case| &case.name, name)
     }
-}
-
-/// Positions in the order of names.
-fn sorted<T>(list: &[T], name_of: impl Fn(&T) -> &str) -> Box<[u32]> {
-    let mut sorted: Box<[u32]> = (0..list.len() as u32).collect();
-    sorted.sort_by_key(|at| name_of(&list[*at as usize]));
-    sorted
-}
-
-/// The position of a name, by halving.
-fn find<T>(list: &[T], sorted: &[u32], name_of: impl Fn(&T) -> &str, name: &str) -> Option<usize> {
-    let found = sorted.binary_search_by_key(&name, |at| name_of(&list[*at as usize])).ok()?;
-    Some(sorted[found] as usize)
 }
 
 fn encoded(name: &str) -> Box<[u8]> {

@@ -1,30 +1,23 @@
 //! Finds names of fields, cases and flags, and remembers which were seen.
 
+use crate::names::NameOrder;
 use std::collections::BTreeMap;
 
-/// Fewer names than this are looked through one by one.
-const FEW: usize = 16;
-
-/// Positions of names in sorted order, for the long lists of names met so far.
+/// The orders of the lists of names met so far.
 #[derive(Default)]
 pub(super) struct Names {
-    sorted: BTreeMap<(usize, usize), Vec<u32>>,
+    sorted: BTreeMap<(usize, usize), NameOrder>,
 }
 
 impl Names {
-    /// The position of a name. Long lists are sorted once; they are known by where they stand in memory,
-    /// so what is found is compared again.
+    /// The position of a name. A list is sorted once; it is known by where it stands in memory, so what is found is
+    /// compared again.
     pub(super) fn find<T>(&mut self, list: &[T], name_of: impl Fn(&T) -> &String, name: &str) -> Option<usize> {
-        if list.len() <= FEW {
-            return list.iter().position(|item| name_of(item) == name);
+        if list.len() <= NameOrder::FEW {
+            return NameOrder::default().find(list, name_of, name);
         }
-        let sorted = self.sorted.entry((list.as_ptr() as usize, list.len())).or_insert_with(|| {
-            let mut sorted: Vec<u32> = (0..list.len() as u32).collect();
-            sorted.sort_by(|a, b| name_of(&list[*a as usize]).cmp(name_of(&list[*b as usize])));
-            sorted
-        });
-        let found = sorted.binary_search_by(|at| name_of(&list[*at as usize]).as_str().cmp(name)).ok()?;
-        Some(sorted[found] as usize)
+        let order = self.sorted.entry((list.as_ptr() as usize, list.len())).or_insert_with(|| NameOrder::new(list, &name_of));
+        order.find(list, name_of, name)
     }
 }
 
