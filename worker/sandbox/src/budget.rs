@@ -13,7 +13,7 @@ use std::time::Instant;
 use wasm_tasks_protocol::ErrorCode;
 use wasm_tasks_protocol::msgpack::Writer;
 
-/// Values between two looks at the clock. A look costs about as much as ten values.
+/// Values between two looks at the flag and the clock: a look costs a system's call for the time on some machines.
 const STEPS: u32 = 1_024;
 /// Bytes that a stream gathers before it hands them on.
 const PIECE_BYTES: usize = 64 << 10;

@@ -27,9 +27,10 @@ pub struct EngineSettings {
     pub cache_dir: Option<PathBuf>,
     /// Bytes that the cache folder may have; the code that was not used for the longest time goes first.
     pub cache_bytes_max: u64,
-    /// How many calls run at once. More than that fail with `worker-fault`.
+    /// How many calls run at once, each with as many memories, tables and core instances as a component may have. More calls
+    /// than that fail with `worker-fault`.
     pub slots: usize,
-    /// Memory that the worker may use; a quarter of it may stay in idle slots between tasks.
+    /// Bytes of memory that the worker may use; [`kept_bytes_max`](EngineSettings::kept_bytes_max) says what idle slots have of it.
     pub memory_bytes: u64,
     /// How many components stay loaded.
     pub components_max: usize,
@@ -51,6 +52,13 @@ impl Default for EngineSettings {
     }
 }
 
+impl EngineSettings {
+    /// Bytes that idle slots keep resident between tasks, at most: a quarter of the worker's memory or less.
+    pub fn kept_bytes_max(&self) -> u64 {
+        config::Kept::total(self)
+    }
+}
+
 /// Which engine a component is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Profile {
@@ -61,6 +69,8 @@ pub enum Profile {
 }
 
 impl Profile {
+    pub(crate) const ALL: [Profile; 2] = [Profile::Plain, Profile::Metered];
+
     /// The profile that a task with this fuel limit needs.
     pub const fn for_fuel(fuel: Option<u64>) -> Profile {
         match fuel {

@@ -16,6 +16,8 @@ pub(crate) const FRAMES_MAX: usize = 20;
 /// isolated Rust tasks a second run on 2 cores, without it 24,700 (measured 2026-11-22).
 const KEEP_MEMORY_BYTES: usize = 64 << 20;
 const KEEP_TABLE_BYTES: usize = 1 << 20;
+/// What is kept is a multiple of this, which pages of all machines divide.
+const PAGE_BYTES: usize = 64 << 10;
 /// What one component may have. CPython has about 30 core instances and tables of 10,000 elements.
 const CORE_INSTANCES_MAX: u32 = 100;
 const MEMORIES_MAX: u32 = COMPONENT_MEMORIES_MAX;
@@ -108,7 +110,7 @@ fn config(profile: Profile, pool: Option<PoolingAllocationConfig>) -> wasmtime::
 }
 
 fn pooling(settings: &EngineSettings, keep_resident: bool) -> PoolingAllocationConfig {
-    let slots = u32::try_from(settings.slots.clamp(1, 4_096)).unwrap_or(4_096);
+    let slots = slots(settings);
     let mut pool = PoolingAllocationConfig::new();
     // Each slot may run a component with as many of each as a component may have: a task never takes
     // the room of another. The pool reserves address space, not memory.
@@ -127,37 +129,43 @@ fn pooling(settings: &EngineSettings, keep_resident: bool) -> PoolingAllocationC
         .max_core_instance_size(2 << 20)
         .max_unused_warm_slots(slots.saturating_mul(2));
     if keep_resident {
-        pool.linear_memory_keep_resident(keep_bytes(settings.memory_bytes, slots))
-            .table_keep_resident(KEEP_TABLE_BYTES)
-            .pagemap_scan(Enabled::Yes);
+        let kept = Kept::of(settings);
+        pool.linear_memory_keep_resident(kept.memory).table_keep_resident(kept.table).pagemap_scan(Enabled::Yes);
     } else {
         pool.linear_memory_keep_resident(0).table_keep_resident(0).pagemap_scan(Enabled::No);
     }
     pool
 }
 
-/// Bytes of one memory that stay resident when its task has ended: all memories of the pool together
-/// keep a quarter of the worker's memory at most.
-fn keep_bytes(memory_bytes: u64, slots: u32) -> usize {
-    let share = memory_bytes / 4 / u64::from(slots.saturating_mul(MEMORIES_MAX));
-    usize::try_from(share).unwrap_or(usize::MAX).min(KEEP_MEMORY_BYTES) & !0xffff
+/// Bytes that stay resident when a task has ended.
+pub(super) struct Kept {
+    /// Of each memory of the pool.
+    memory: usize,
+    /// Of each table.
+    table: usize,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kept_pages_are_a_share_of_the_memory() {
-        for slots in [1, 2, 8, 64, 4_096] {
-            for memory_bytes in [0, 1 << 20, 1 << 30, 2 << 30, 64 << 30, 1 << 40] {
-                let kept = keep_bytes(memory_bytes, slots);
-                assert!(kept as u64 * u64::from(slots * MEMORIES_MAX) <= memory_bytes / 4);
-                assert!(kept <= KEEP_MEMORY_BYTES);
-            }
-        }
-        assert_eq!(keep_bytes(u64::MAX, 16), KEEP_MEMORY_BYTES);
+impl Kept {
+    /// All pools together keep a quarter of the worker's memory at most, of which tables have a quarter.
+    fn of(settings: &EngineSettings) -> Kept {
+        let share = settings.memory_bytes / 4 / Profile::ALL.len() as u64 / u64::from(slots(settings));
+        let part = |bytes: u64, count: u32, most: usize| {
+            usize::try_from(bytes / u64::from(count)).unwrap_or(usize::MAX).min(most) & !(PAGE_BYTES - 1)
+        };
+        let (of_tables, of_memories) = (share / 4, share - share / 4);
+        Kept { memory: part(of_memories, MEMORIES_MAX, KEEP_MEMORY_BYTES), table: part(of_tables, TABLES_MAX, KEEP_TABLE_BYTES) }
     }
+
+    /// What all pools of an engine keep at most.
+    pub(super) fn total(settings: &EngineSettings) -> u64 {
+        let kept = Kept::of(settings);
+        let of_slot = kept.memory as u64 * u64::from(MEMORIES_MAX) + kept.table as u64 * u64::from(TABLES_MAX);
+        of_slot * u64::from(slots(settings)) * Profile::ALL.len() as u64
+    }
+}
+
+fn slots(settings: &EngineSettings) -> u32 {
+    u32::try_from(settings.slots.clamp(1, 4_096)).unwrap_or(4_096)
 }
 
 /// The machine's target without its extensions: compiled code then runs on every machine of the kind.

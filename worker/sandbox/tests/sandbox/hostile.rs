@@ -128,6 +128,18 @@ fn lowering_ends_when_it_is_cancelled() {
     }
 }
 
+#[test]
+fn idle_slots_keep_a_share_of_the_memory() {
+    for slots in [1, 2, 8, 64, 4_096] {
+        for memory_bytes in [0, 1 << 20, 1 << 30, 2 << 30, 64 << 30, 1 << 40] {
+            let settings = EngineSettings { slots, memory_bytes, ..EngineSettings::default() };
+            assert!(settings.kept_bytes_max() <= memory_bytes / 4, "{slots} slots, {memory_bytes} bytes");
+        }
+    }
+    let roomy = EngineSettings { slots: 16, ..EngineSettings::default() };
+    assert!(roomy.kept_bytes_max() > 1 << 30, "what is kept makes the next task quick");
+}
+
 /// A task with every memory that a component may have does not keep others from running.
 #[test]
 fn memories_of_a_task_leave_room_for_a_neighbour() {
