@@ -26,7 +26,7 @@ pub(crate) struct Sink {
     pub(crate) is_bare: bool,
 }
 
-/// Reads a graph file and what it names, unless somebody presses Ctrl-C: a file may be a pipe that nobody writes to.
+/// Reads a graph file and what it names, unless somebody presses Ctrl-C: it may come through standard input, slowly or never.
 pub(crate) async fn read_upload(graph: &Path, allowed: &[PathBuf], interrupts: &mut Interrupts) -> Result<Upload, Failure> {
     let (path, allowed) = (graph.to_owned(), allowed.to_vec());
     let reading = tokio::task::spawn_blocking(move || Upload::from_file(&path, &allowed));

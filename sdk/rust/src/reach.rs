@@ -39,26 +39,32 @@ impl Reach {
         Reach::Below(std::iter::once(folder.to_owned()).chain(allowed.iter().cloned()).collect())
     }
 
-    /// Opens a file for reading, without waiting for whoever writes to a pipe.
+    /// Opens a regular file for reading; never waits for whoever writes to a pipe.
     pub(crate) fn open(&self, path: &Path) -> Result<File, NotOpened> {
-        let Reach::Below(folders) = self else { return Ok(File::open(path)?) };
+        let Reach::Below(folders) = self else { return open_regular(path) };
         let real = fs::canonicalize(path)?;
         let folders: Vec<PathBuf> = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
         let is_within = |path: &Path| folders.iter().any(|folder| path.starts_with(folder));
         if !is_within(&real) {
             return Err(NotOpened::Outside);
         }
-        // Opening a device may have effects, so it is looked at before and, because it may change, after.
-        if !fs::metadata(&real)?.is_file() {
-            return Err(NotOpened::NotRegular);
-        }
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&real)?;
-        if !file.metadata()?.is_file() {
-            return Err(NotOpened::NotRegular);
-        }
+        let file = open_regular(&real)?;
         if is_within(&real_path(&file, &real)?) { Ok(file) } else { Err(NotOpened::Outside) }
     }
+}
+
+/// Opening a device may have effects, so a path is looked at before and, because it may change, after.
+fn open_regular(path: &Path) -> Result<File, NotOpened> {
+    let kind = fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder").into());
+    }
+    if !kind.is_file() {
+        return Err(NotOpened::NotRegular);
+    }
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(NotOpened::NotRegular) }
 }
 
 /// Where an open file is. A folder of its path may have become a link between the check and the opening.

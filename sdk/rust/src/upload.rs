@@ -107,7 +107,9 @@ impl UploadError {
             }
             UploadError::Unreadable { .. } => Some("paths in a graph are relative to the folder of the graph file"),
             UploadError::Outside { .. } => Some("`--allow-path DIR` lets the graph read files below DIR too"),
-            UploadError::NotRegular { .. } => Some("copy what it gives into a file, and name that"),
+            UploadError::NotRegular { .. } => {
+                Some("copy what it gives into a file and name that; a graph may also come through standard input, as `-`")
+            }
             UploadError::Range { .. } => Some("the file became shorter since the graph was made; make the graph again"),
             UploadError::Digest { .. } => {
                 Some("the file changed since the graph was made; make the graph again, or bring the old file back")
@@ -298,23 +300,18 @@ fn read_range(place: impl Fn() -> String, reach: &Reach, path: &Path, range: Ran
         NotOpened::Outside => UploadError::Outside { place: place(), path: path.to_owned() },
     })?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder")));
+    let size = metadata.len();
+    let wanted = len.unwrap_or(size.saturating_sub(offset));
+    if offset.checked_add(wanted).is_none_or(|end| end > size) {
+        return Err(UploadError::Range { place: place(), path: path.to_owned(), len: size, offset, wanted });
     }
-    if metadata.is_file() {
-        let size = metadata.len();
-        let wanted = len.unwrap_or(size.saturating_sub(offset));
-        if offset.checked_add(wanted).is_none_or(|end| end > size) {
-            return Err(UploadError::Range { place: place(), path: path.to_owned(), len: size, offset, wanted });
-        }
-        if wanted > max {
-            return Err(UploadError::TooLarge { place: place(), found: wanted, max });
-        }
+    if wanted > max {
+        return Err(UploadError::TooLarge { place: place(), found: wanted, max });
     }
     if offset > 0 {
         file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
     }
-    // A pipe has no size to trust, and a file may grow: never read more than was asked for or is allowed.
+    // A file may grow: never read more than was asked for or is allowed.
     let mut bytes = Vec::with_capacity(len.unwrap_or(metadata.len()).min(max) as usize);
     file.take(len.unwrap_or(max + 1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > max {

@@ -88,6 +88,19 @@ fn a_graph_may_come_through_standard_input() {
     }
 }
 
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let home = Home::new();
+    let pipe = home.file("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("it can be run");
+    assert!(made.success(), "a pipe that nobody writes to");
+    for command in ["submit", "check", "show"] {
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            home.run_on(command, path, &[]).refuses("source-unreadable", &["no regular file", "standard input"]);
+        }
+    }
+}
+
 /// Processes that were started with a folder in their words.
 fn processes_of(folder: &Path) -> Vec<String> {
     let folder = folder.as_os_str().as_bytes();
